@@ -1,0 +1,1 @@
+"""Train U-Nets, write masks, and measure what each skip connection is worth."""

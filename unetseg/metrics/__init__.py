@@ -1,0 +1,1 @@
+"""Masks into numbers: plain numpy in, floats out."""

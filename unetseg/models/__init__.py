@@ -1,0 +1,1 @@
+"""U-Nets whose connections can be switched on and off."""

@@ -1,0 +1,1 @@
+"""Results into Markdown, CSV and one HTML page."""

@@ -1,0 +1,1 @@
+"""Arms by seeds into runs, and what their numbers say."""

@@ -1,0 +1,1 @@
+"""Configurations into trained runs."""
