@@ -1,0 +1,260 @@
+"""The one flat configuration of a run: plain values, YAML in and out, no torch.
+
+Every field is a flag of ``unetseg fit`` (underscores become dashes) and a key of the YAML file.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import yaml
+
+from unetseg.errors import UsageError, did_you_mean
+
+CONTROLS = ("drop", "zero", "widen", "self")
+AUGMENTATIONS = ("none", "light", "full")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+SWITCHES = ("auto", "on", "off")
+
+
+def option(group: str, text: str, default: Any, choices: tuple[str, ...] | None = None) -> Any:
+    """Declare a field together with what the command line says about it."""
+    metadata = {"group": group, "help": text, "choices": choices}
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes. Values are checked on construction."""
+
+    skips: str = option("model", "long skips: on, off, levels such as 1,3, or ^1 for all but level 1", "on")
+    control: str = option("model", "what stands in for a skip that is off", "drop", CONTROLS)
+    encoder: str = option(
+        "model", "basic (our own), or any encoder of smp or timm (tu-NAME) by name", "basic"
+    )
+    weights: str = option("model", "the encoder's first weights", "none", ("imagenet", "none"))
+    width: int = option("model", "basic encoder: channels at full resolution, a multiple of 16", 16)
+    stages: int = option("model", "basic encoder: resolutions, each half of the one before", 5)
+    blocks: int = option("model", "basic encoder: residual blocks a stage", 1)
+
+    data: str = option("data", "a dataset by name, or a folder with images/ and masks/", "filaments")
+    data_dir: str | None = option("data", "where the named dataset already lies on disk", None)
+    split_seed: int = option("data", "draws the splits that a dataset does not come with", 0)
+    size: int = option("data", "side of the training crops, pixels", 96)
+    scale: str = option("data", "native, or longest:N to bring each image's longer side to N", "native")
+    augment: str = option(
+        "data", "none, light (flip, brightness) or full (rotation, scale, colour)", "light", AUGMENTATIONS
+    )
+    foreground_crops: float = option("data", "share of the crops that must hold foreground, 0 to 1", 0.0)
+    class_weights: str = option("data", "weights in the loss: none, balanced, or one a class: 1,5", "none")
+    workers: int | None = option(
+        "data", "loader processes (default: none on a CPU, up to 8 beside a GPU)", None
+    )
+
+    epochs: int = option("training", "passes over the training split", 24)
+    batch_size: int = option("training", "images a step", 8)
+    lr: float = option("training", "highest learning rate of the one-cycle schedule", 3e-3)
+    weight_decay: float = option("training", "AdamW's weight decay", 1e-2)
+    warmup: float = option("training", "share of the steps in which the learning rate rises, 0 to 0.9", 0.2)
+    patience: int | None = option(
+        "training", "stop after this many epochs without a better validation IoU", None
+    )
+    init: str | None = option("training", "start from the weights of this run", None)
+    seed: int = option("training", "weights, order and augmentation", 0)
+
+    device: str = option("hardware", "where to compute", "auto", DEVICES)
+    precision: str = option(
+        "hardware", "number format; auto takes bfloat16 where the hardware has it", "auto", PRECISIONS
+    )
+    channels_last: str = option("hardware", "memory format of the tensors", "auto", SWITCHES)
+    trainer: dict[str, Any] = option("hardware", "any other argument of Lightning's Trainer", {})
+
+    def __post_init__(self) -> None:
+        for name, value in {"skips": normalise_skips(self.skips)}.items():
+            object.__setattr__(self, name, value)
+        for spec in fields(self):
+            _check_type(spec.name, getattr(self, spec.name))
+            choices = spec.metadata["choices"]
+            if choices:
+                check_choice(flag(spec.name), getattr(self, spec.name), choices)
+        _check_ranges(self)
+
+    def identity(self) -> str:
+        """Return a hash of all that decides the result: not the device, nor the loader's processes."""
+        values = asdict(self)
+        for name in ("device", "workers"):
+            del values[name]
+        if self.skips == "on":
+            del values["control"]  # with every skip on, nothing stands in for one
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_yaml(self) -> str:
+        """Return the complete configuration as YAML."""
+        return yaml.safe_dump(asdict(self), sort_keys=False)
+
+    def changed(self, **overrides: Any) -> "RunConfig":
+        """Return a copy with some values replaced."""
+        return replace(self, **overrides)
+
+
+HINTS = get_type_hints(RunConfig)
+
+
+def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None = None) -> RunConfig:
+    """Build a configuration from plain values.
+
+    Args:
+        values: keys are field names, with underscores or dashes.
+        source: where the values come from, for the error line.
+        base: the configuration that the values change; the defaults if not given.
+
+    Raises:
+        UsageError: on an unknown key or a value out of range.
+    """
+    known = {spec.name for spec in fields(RunConfig)}
+    renamed = {str(key).replace("-", "_"): value for key, value in values.items()}
+    for key in renamed:
+        if key not in known:
+            raise UsageError(f"{source}: unknown key '{key}'{did_you_mean(key, known)}")
+    for key, value in renamed.items():
+        if HINTS[key] is float and isinstance(value, int) and not isinstance(value, bool):
+            renamed[key] = float(value)
+        elif HINTS[key] is float and isinstance(value, str) and _is_number(value):
+            renamed[key] = float(value)  # YAML 1.1 reads 1e-3 as text
+    return replace(base or RunConfig(), **renamed)
+
+
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping.
+
+    Raises:
+        UsageError: if the file is missing, unreadable or holds something else.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"{path}: is not valid YAML: {reason}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path}: must hold 'key: value' lines")
+    return values
+
+
+def flag(name: str) -> str:
+    """Return the flag of a field: ``batch_size`` → ``--batch-size``."""
+    return "--" + name.replace("_", "-")
+
+
+def normalise_skips(value: Any) -> str:
+    """Return ``on``, ``off``, ``1,3`` or ``^1,3`` for every accepted way to write it.
+
+    YAML reads an unquoted ``on`` as true, and a list of levels as numbers.
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    if value is True or value is False:
+        return "on" if value else "off"
+    if isinstance(value, (list, tuple)):
+        value = ",".join(str(level) for level in value) or "off"
+    text = str(value).replace(" ", "").lower()
+    if text in ("on", "off"):
+        return text
+    if not re.fullmatch(r"\^?\d+(,\d+)*", text):
+        raise UsageError(
+            f"--skips '{value}': give on, off, levels such as 1,3, or ^1 for all but level 1"
+            + did_you_mean(text, ("on", "off"))
+        )
+    levels = sorted({int(level) for level in text.lstrip("^").split(",")})
+    return ("^" if text.startswith("^") else "") + ",".join(map(str, levels))
+
+
+def select_levels(skips: str, available: Iterable[int], encoder: str) -> frozenset[int]:
+    """Return the levels that ``skips`` switches on.
+
+    Args:
+        skips: in normal form.
+        available: the levels that the encoder has.
+        encoder: its name, for the error line.
+
+    Raises:
+        UsageError: if a level is named that the encoder does not have.
+    """
+    levels = frozenset(available)
+    if skips in ("on", "off"):
+        return levels if skips == "on" else frozenset()
+    named = frozenset(int(level) for level in skips.lstrip("^").split(","))
+    missing = sorted(named - levels)
+    if missing:
+        has = ", ".join(map(str, sorted(levels)))
+        raise UsageError(
+            f"--skips {skips}: encoder {encoder} has no level {missing[0]}; its levels are {has}"
+        )
+    return levels - named if skips.startswith("^") else named
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise a UsageError that lists ``choices`` unless ``value`` is one of them."""
+    choices = tuple(choices)
+    if value not in choices:
+        raise UsageError(
+            f"{name} '{value}': choose from {', '.join(choices)}{did_you_mean(str(value), choices)}"
+        )
+
+
+def _check_type(name: str, value: Any) -> None:
+    hint = HINTS[name]
+    kinds = get_args(hint) if name != "trainer" and get_args(hint) else (dict if name == "trainer" else hint,)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        expected = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise UsageError(f"{flag(name)} '{value}': must be {expected}")
+
+
+def _check_ranges(config: RunConfig) -> None:
+    at_least = {"stages": 2, "blocks": 1, "size": 16, "epochs": 1, "batch_size": 1}
+    for name, lowest in at_least.items():
+        if getattr(config, name) < lowest:
+            raise UsageError(f"{flag(name)} {getattr(config, name)}: must be at least {lowest}")
+    for name in ("workers", "seed", "split_seed"):
+        if (getattr(config, name) or 0) < 0:
+            raise UsageError(f"{flag(name)} {getattr(config, name)}: must not be negative")
+    if config.patience is not None and config.patience < 1:
+        raise UsageError(f"--patience {config.patience}: must be at least 1")
+    if config.width < 16 or config.width % 16:
+        raise UsageError(f"--width {config.width}: must be a multiple of 16")
+    if not 0 <= config.foreground_crops <= 1:
+        raise UsageError(f"--foreground-crops {config.foreground_crops}: must lie between 0 and 1")
+    if not 0 <= config.warmup <= 0.9:
+        raise UsageError(f"--warmup {config.warmup}: must lie between 0 and 0.9, as a share of all steps")
+    if not config.lr > 0:
+        raise UsageError(f"--lr {config.lr}: must be above 0")
+    if not config.weight_decay >= 0:
+        raise UsageError(f"--weight-decay {config.weight_decay}: must not be negative")
+    if not re.fullmatch(r"native|longest:[1-9]\d*", config.scale):
+        raise UsageError(f"--scale '{config.scale}': give native or longest:N, such as longest:256")
+    if not re.fullmatch(r"none|balanced|\d+(\.\d+)?(,\d+(\.\d+)?)+", config.class_weights):
+        raise UsageError(
+            f"--class-weights '{config.class_weights}': give none, balanced, or one number a class: 1,5"
+        )
+    if config.encoder == "basic" and config.weights != "none":
+        raise UsageError(
+            "--weights imagenet: the basic encoder has no pretrained weights; try --encoder resnet34"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

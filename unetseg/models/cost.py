@@ -1,0 +1,33 @@
+"""What a network costs: parameters and multiply-adds."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters, and multiply-adds (in billions) for one image of a given side."""
+
+    parameters: int
+    gmacs: float
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.parameters:,} parameters, {self.gmacs:.3f} GMACs at {self.size}×{self.size}"
+
+
+def measure_cost(model: nn.Module, size: int) -> Cost:
+    """Count parameters and multiply-adds of one forward pass over a ``size``×``size`` image.
+
+    Counted by torch's ``FlopCounterMode`` on the meta device, so nothing is computed: convolutions,
+    matrix products and attention, two FLOPs to a multiply-add.
+    """
+    shadow = copy.deepcopy(model).to("meta").eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        shadow(torch.empty(1, 3, size, size, device="meta"))
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Cost(parameters, counter.get_total_flops() / 2e9, size)

@@ -1,0 +1,123 @@
+"""Encoders: our own, with a full-resolution level, and every encoder of smp and timm by name."""
+
+import contextlib
+import io
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from unetseg.config import RunConfig
+from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.models.blocks import BLOCKS, conv3x3
+from unetseg.models.initialise import seed_for
+
+
+class BasicEncoder(nn.Module):
+    """The instrument: a stem at full resolution and stages that halve it, every size free.
+
+    Level k has stride 2^k and width · 2^k channels; level 0 is the stem's stage at full resolution.
+
+    Args:
+        width: channels at level 0.
+        stages: number of levels, the deepest being the bottleneck.
+        blocks: blocks a stage.
+        short: the kind of block, a key of ``BLOCKS``.
+    """
+
+    def __init__(self, width: int = 16, stages: int = 5, blocks: int = 1, short: str = "residual") -> None:
+        super().__init__()
+        block = BLOCKS[short]
+        self.out_channels = [width * 2**level for level in range(stages)]
+        self.stem = nn.Sequential(conv3x3(3, width), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.stages = nn.ModuleList()
+        channels = width
+        for level, out_channels in enumerate(self.out_channels):
+            first = block(channels, out_channels, stride=1 if level == 0 else 2)
+            rest = [block(out_channels, out_channels) for _ in range(blocks - 1)]
+            self.stages.append(nn.Sequential(first, *rest))
+            channels = out_channels
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Map (N, 3, H, W) to one feature map a level, finest first."""
+        features = []
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+def build_encoder(config: RunConfig) -> nn.Module:
+    """Build the encoder that ``config`` names, with weights that depend on the seed alone.
+
+    Returns:
+        A module with ``out_channels`` (one count a level) that maps an image to a list of features.
+
+    Raises:
+        UsageError: if there is no encoder of that name.
+        UnetsegError: if pretrained weights are asked for and cannot be had.
+    """
+    if config.encoder == "basic":
+        return BasicEncoder(config.width, config.stages, config.blocks)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for(config.seed, "encoder"))
+        return _library_encoder(config.encoder, config.weights)
+
+
+def skip_channels(encoder: nn.Module) -> list[int]:
+    """Return the channels that each level offers to the decoder, finest level first, bottleneck left out.
+
+    smp lists the input image as level 0 and levels it does not have with 0 channels: both offer none.
+    """
+    channels = list(encoder.out_channels)  # type: ignore[arg-type]
+    if not isinstance(encoder, BasicEncoder):
+        channels[0] = 0
+    return channels[:-1]
+
+
+def _library_encoder(name: str, weights: str) -> nn.Module:
+    from segmentation_models_pytorch.encoders import get_encoder, get_encoder_names
+
+    if name.startswith("tu-"):
+        import timm
+
+        known = {"tu-" + model for model in timm.list_models()}
+        found = name.split(".", maxsplit=1)[0] in known
+    else:
+        known = {model for model in get_encoder_names() if not model.startswith("timm-")}
+        found = name in get_encoder_names()
+    if not found:
+        hint = (
+            did_you_mean(name, known | {"basic"})
+            or "; take basic, an smp name such as resnet34, or tu- and a timm name"
+        )
+        raise UsageError(f"--encoder '{name}': no such encoder{hint}")
+    pretrained = None if weights == "none" else "imagenet"
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            encoder = get_encoder(name, in_channels=3, depth=5, weights=pretrained)
+    except KeyError as error:
+        raise UsageError(
+            f"--weights {weights}: encoder {name} has none by that name ({error.args[0]})"
+        ) from None
+    except Exception as error:
+        if pretrained:
+            raise UnetsegError(_download_failed(name, error)) from error
+        raise UsageError(
+            f"--encoder '{name}': cannot serve a U-Net of five levels ({_one_line(error)})"
+        ) from error
+    return encoder
+
+
+def _download_failed(name: str, error: Exception) -> str:
+    return (
+        f"--weights imagenet: the weights of {name} could not be loaded ({_one_line(error)}); go online once, or copy "
+        "the Hugging Face cache (~/.cache/huggingface) from a machine that has them, or use --weights none"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:160] + ("…" if len(text) > 160 else "") or type(error).__name__

@@ -1,0 +1,74 @@
+"""The U-Net whose connections can be switched on and off."""
+
+import torch
+from segmentation_models_pytorch.base import SegmentationHead
+from torch import Tensor, nn
+
+from unetseg.config import RunConfig, select_levels
+from unetseg.models.encoder import BasicEncoder, build_encoder, skip_channels
+from unetseg.models.initialise import initialise, initialise_head
+from unetseg.models.skips import SkipDecoder, widened_channels
+
+SMP_DECODER_CHANNELS = (256, 128, 64, 32, 16)
+
+
+class Unet(nn.Module):
+    """Encoder, decoder with switchable long skips, and a head that returns logits.
+
+    Attributes:
+        levels: the skip levels that the encoder has.
+        on: the levels that are on.
+        stride: the coarsest stride; inputs whose sides it divides are the fastest.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: SkipDecoder, outputs: int, channels: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.segmentation_head = SegmentationHead(channels, outputs, kernel_size=3)
+        self.levels = [level for level, count in enumerate(decoder.skips) if count]
+        self.on = decoder.on
+        self.stride = 2 ** len(decoder.skips)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
+        return self.segmentation_head(self.decoder(self.encoder(images)))
+
+
+def build_model(config: RunConfig, outputs: int = 1) -> Unet:
+    """Build the network that ``config`` describes, with its first weights.
+
+    Args:
+        config: the run's configuration; only its model part and the seed matter.
+        outputs: channels of the logits: 1 for foreground against background, else one a class.
+
+    Raises:
+        UsageError: if the encoder is unknown or has not the levels that are named.
+    """
+    encoder = build_encoder(config)
+    skips = skip_channels(encoder)
+    on = select_levels(config.skips, [level for level, count in enumerate(skips) if count], config.encoder)
+    bottleneck = encoder.out_channels[-1]  # type: ignore[index]
+    channels = _decoder_channels(encoder, skips)
+    if config.control == "widen":
+        count = sum(parameter.numel() for parameter in encoder.parameters())
+        channels = widened_channels(bottleneck, skips, channels, on, count, outputs)
+    center = config.encoder.startswith("vgg")
+    decoder = SkipDecoder(bottleneck, skips, channels, on, config.control, center)
+    model = Unet(encoder, decoder, outputs, channels[-1])
+    if isinstance(encoder, BasicEncoder):
+        initialise(encoder, config.seed, "encoder")
+    initialise(decoder, config.seed, "decoder")
+    initialise_head(model.segmentation_head, config.seed, "segmentation_head")
+    return model
+
+
+def _decoder_channels(encoder: nn.Module, skips: list[int]) -> list[int]:
+    """Return the blocks' output channels, deepest first: smp's own, or the basic encoder's mirrored."""
+    return skips[::-1] if isinstance(encoder, BasicEncoder) else list(SMP_DECODER_CHANNELS)
+
+
+def load_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Load ``state`` strictly into ``model``."""
+    with torch.no_grad():
+        model.load_state_dict(state, strict=True)
