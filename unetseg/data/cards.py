@@ -1,0 +1,225 @@
+"""Cards: one YAML file says all there is to say about a public set, and no code does."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unetseg.data.folder import first_few, read_yaml
+from unetseg.data.layout import Layout
+from unetseg.data.masks import Classes, parse_classes, require_keys
+from unetseg.data.samples import SPLITS, SegmentationSet, split_names
+from unetseg.errors import UnetsegError, UsageError, did_you_mean
+
+CATALOG = Path(__file__).parent / "catalog"
+_TEXTS = ("title", "citation", "homepage", "licence", "terms", "manual")
+_ENTRIES = ("name", "aliases", "files", "layout", "classes", "ignore", "variants", "split")
+_FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
+_SELECTORS = ("list", "column", "csv", "name", "where")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a set at its publisher's.
+
+    Attributes:
+        addresses: Where it lies; the second and later ones are mirrors.
+        size: Bytes, or None where unknown.
+        checksums: Hexadecimal digest by algorithm (``md5``, ``sha256``).
+        into: Folder, below the set's own, that it is unpacked into.
+    """
+
+    addresses: tuple[str, ...]
+    size: int | None
+    checksums: dict[str, str]
+    into: str = "."
+
+    @property
+    def name(self) -> str:
+        """The file's name, from its address."""
+        return self.addresses[0].rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card that was read and found to be complete.
+
+    Attributes:
+        path: The YAML file.
+        name: What the set is called, also its folder below the data root.
+        aliases: Other names it answers to.
+        texts: title, citation, homepage, licence, terms, manual (the steps a person takes).
+        files: What to download.
+        settings: The layout, classes, variants and split, as they stand in the file.
+    """
+
+    path: Path
+    name: str
+    aliases: tuple[str, ...]
+    texts: dict[str, str]
+    files: tuple[RemoteFile, ...]
+    settings: dict[str, Any]
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names that may follow the colon."""
+        return tuple(self.settings.get("variants", {}))
+
+    @property
+    def size(self) -> int | None:
+        """Bytes to download, or None where unknown."""
+        sizes = [file.size for file in self.files if file.size is not None]
+        return sum(sizes) if sizes and len(sizes) == len(self.files) else None
+
+    def with_variant(self, variant: str | None) -> dict[str, Any]:
+        """Return the settings, with those of ``variant`` in place of the general ones."""
+        if variant is None:
+            return self.settings
+        if variant not in self.variants:
+            offered = f"there are: {', '.join(self.variants)}" if self.variants else "it has none"
+            near = did_you_mean(variant, self.variants)
+            raise UsageError(f"'{self.name}' has no variant '{variant}'{near} ({offered})")
+        return self.settings | self.settings["variants"][variant]
+
+
+def read_card(path: Path) -> Card:
+    """Read a card.
+
+    Raises:
+        UsageError: A key is unknown or missing, or an entry is not of its form.
+    """
+    where = str(path)
+    entry = require_keys(read_yaml(path), _TEXTS + _ENTRIES, where)
+    missing = [key for key in ("name", "title", "licence", "layout", "classes", "split") if key not in entry]
+    if missing:
+        raise UsageError(f"{where}: lacks {', '.join(missing)}")
+    card = Card(
+        path,
+        str(entry["name"]),
+        tuple(str(alias) for alias in entry.get("aliases", ())),
+        {key: str(entry[key]).strip() for key in _TEXTS if key in entry},
+        tuple(_remote(file, where) for file in entry.get("files", ())),
+        {key: entry[key] for key in ("layout", "classes", "ignore", "variants", "split") if key in entry},
+    )
+    variants = entry.get("variants", {})
+    for name in (None, *require_keys(variants, list(variants), f"{where}: variants")):
+        settings = card.with_variant(name)
+        if name is not None:
+            require_keys(variants[name], ("layout", "classes", "ignore"), f"{where}: variant {name}")
+        parse_classes(settings["classes"], settings.get("ignore"), where)
+        Layout.parse(settings["layout"], where)
+    _check_split(entry["split"], where)
+    return card
+
+
+def catalog() -> list[Card]:
+    """Return the cards that come with the package, by name."""
+    return sorted((read_card(path) for path in CATALOG.glob("*.yaml")), key=lambda card: card.name)
+
+
+def find_card(name: str) -> Card | None:
+    """Return the card with that name or alias, or None."""
+    return next((card for card in catalog() if name in (card.name, *card.aliases)), None)
+
+
+def open_card(
+    card: Card, folder: Path, *, variant: str | None = None, split_seed: int = 0
+) -> SegmentationSet:
+    """Open the files of a card's set that lie in ``folder``.
+
+    Raises:
+        UnetsegError: Files that the card speaks of are not there; the message names the first few.
+    """
+    settings = card.with_variant(variant)
+    layout = Layout.parse(settings["layout"], str(card.path))
+    fields = layout.find(folder)
+    if not fields:
+        raise UnetsegError(
+            f"{folder}: no file is called {layout.image}, as in the official layout of {card.name}"
+        )
+    fixed = {
+        split: _selected(selector, folder, fields, split)
+        for split, selector in settings["split"].items()
+        if isinstance(selector, dict)
+    }
+    shares = {
+        split: share for split, share in settings["split"].items() if split in SPLITS and split not in fixed
+    }
+    group = settings["split"].get("group", "{name}")
+    split = split_names(
+        fields, fixed, shares, split_seed, lambda name: group.format(**{"name": name, **fields[name]})
+    )
+    samples = {
+        name: layout.sample(folder, name, fields[name]) for members in split.values() for name in members
+    }
+    _refuse_missing(folder, samples.values())
+    classes: Classes = parse_classes(settings["classes"], settings.get("ignore"), str(card.path))
+    return SegmentationSet(
+        card.name if variant is None else f"{card.name}:{variant}",
+        classes.names,
+        classes.colours,
+        classes.ignore_index,
+        {part: tuple(samples[name] for name in members) for part, members in split.items()},
+        classes.labels,
+    )
+
+
+def _remote(entry: Any, where: str) -> RemoteFile:
+    entry = require_keys(entry, _FILE_KEYS, f"{where}: files")
+    if not entry.get("addresses"):
+        raise UsageError(f"{where}: a file lacks 'addresses'")
+    checksums = {kind: str(entry[kind]).lower() for kind in ("sha256", "md5") if kind in entry}
+    return RemoteFile(tuple(entry["addresses"]), entry.get("size"), checksums, entry.get("into", "."))
+
+
+def _check_split(entry: Any, where: str) -> None:
+    for split, selector in require_keys(entry, (*SPLITS, "group"), f"{where}: split").items():
+        if split == "group":
+            continue
+        if isinstance(selector, dict):
+            require_keys(selector, _SELECTORS, f"{where}: split: {split}")
+            if not selector.keys() & {"list", "csv", "where"}:
+                raise UsageError(f"{where}: split: {split} needs 'list', 'csv' or 'where'")
+        elif split == "train" or not isinstance(selector, int | float) or not 0 < selector < 1:
+            raise UsageError(f"{where}: split: {split} is neither a selection nor a share between 0 and 1")
+    for split in SPLITS[1:]:
+        if split not in entry:
+            raise UsageError(f"{where}: split: lacks '{split}' (a selection, or a share of train)")
+
+
+def _selected(
+    selector: dict[str, Any], folder: Path, fields: dict[str, dict[str, str]], split: str
+) -> list[str]:
+    """Return the names that a split's selector picks: by a list, a table's rows, or the path's fields."""
+    where = {key: str(value) for key, value in selector.get("where", {}).items()}
+    if "list" in selector:
+        column = selector.get("column", 0)
+        names = [line.split()[column] for line in _lines(folder / selector["list"])]
+    elif "csv" in selector:
+        rows = csv.DictReader(_lines(folder / selector["csv"]))
+        names = [row[selector.get("name", "name")] for row in rows if where.items() <= row.items()]
+    else:
+        names = [name for name, values in fields.items() if where.items() <= values.items()]
+    absent = [name for name in names if name not in fields]
+    if absent:
+        raise UnetsegError(
+            f"{folder}: {len(absent)} image(s) of the {split} split are missing: {first_few(absent)}"
+        )
+    if not names:
+        raise UnetsegError(f"{folder}: the {split} split is empty")
+    return names
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError as error:
+        raise UnetsegError(f"{path}: the split list cannot be read: {error.strerror}") from error
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def _refuse_missing(folder: Path, samples: Any) -> None:
+    wanted = (path for sample in samples for path in (sample.mask, sample.valid, sample.instances) if path)
+    missing = [path.relative_to(folder).as_posix() for path in wanted if not path.is_file()]
+    if missing:
+        raise UnetsegError(f"{folder}: {len(missing)} file(s) are missing: {first_few(missing)}")

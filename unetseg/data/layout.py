@@ -1,0 +1,77 @@
+"""Where the files of a public set lie: templates with fields that the image's path fills."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from unetseg.data.masks import require_keys
+from unetseg.data.samples import Sample
+from unetseg.errors import UnetsegError, UsageError
+
+_PATHS = ("image", "mask", "valid", "instances")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of one sample lie: templates whose ``{fields}`` the image's path fills.
+
+    Where ``image`` is ``training/images/{id}_training.tif``, say, ``mask`` may be
+    ``training/1st_manual/{id}_manual1.gif``. A field matches within one folder's or file's name.
+    """
+
+    image: str
+    paths: dict[str, str]
+    name: str
+
+    @classmethod
+    def parse(cls, entry: Any, where: str) -> "Layout":
+        """Read the ``layout`` entry of a card."""
+        entry = require_keys(entry, (*_PATHS, "name"), f"{where}: layout")
+        for key in ("image", "mask"):
+            if key not in entry:
+                raise UsageError(f"{where}: layout lacks '{key}'")
+        layout = cls(
+            entry["image"], {key: entry[key] for key in _PATHS if key in entry}, entry.get("name", "{name}")
+        )
+        known = set(layout._pattern.groupindex)
+        for template in (*layout.paths.values(), layout.name):
+            for field in re.findall(r"{(\w+)}", template):
+                if field not in known:
+                    raise UsageError(f"{where}: layout: '{template}' uses {{{field}}}, which 'image' lacks")
+        return layout
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        seen: set[str] = set()
+        parts = []
+        for text in re.split(r"({\w+})", self.image):
+            field = text[1:-1]
+            if not text.startswith("{"):
+                parts.append(re.escape(text))
+            elif field in seen:
+                parts.append(f"(?P={field})")
+            else:
+                seen.add(field)
+                parts.append(f"(?P<{field}>[^/]+)")
+        return re.compile("".join(parts))
+
+    def find(self, folder: Path) -> dict[str, dict[str, str]]:
+        """Return, for every image below ``folder``, its name and what its path fills the fields with."""
+        found: dict[str, dict[str, str]] = {}
+        for path in folder.glob(re.sub(r"{\w+}", "*", self.image)):
+            match = self._pattern.fullmatch(path.relative_to(folder).as_posix())
+            if not match or path.name.startswith("."):
+                continue
+            name = self.name.format(**match.groupdict())
+            if name in found:
+                raise UnetsegError(f"{folder}: two images are called '{name}', one is {path}")
+            found[name] = match.groupdict()
+        return found
+
+    def sample(self, folder: Path, name: str, fields: dict[str, str]) -> Sample:
+        """Return the sample whose path filled the fields so."""
+        return Sample(
+            name, **{key: folder / template.format(**fields) for key, template in self.paths.items()}
+        )
