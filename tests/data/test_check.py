@@ -50,10 +50,10 @@ def turn(path):
 
 
 DAMAGES = {
-    "image cut in half": ("images/b.jpg", halve, ""),
-    "mask cut in half": ("masks/b.png", halve, ""),
-    "empty file": ("images/b.jpg", lambda path: path.write_bytes(b""), ""),
-    "text called .png": ("masks/b.png", lambda path: path.write_text("hello"), ""),
+    "image cut in half": ("images/b.jpg", halve, "b"),
+    "mask cut in half": ("masks/b.png", halve, "b"),
+    "empty file": ("images/b.jpg", lambda path: path.write_bytes(b""), "b"),
+    "text called .png": ("masks/b.png", lambda path: path.write_text("hello"), "b"),
     "another size": (
         "masks/b.png",
         lambda path: redraw(path, np.zeros((24, 39))),

@@ -117,6 +117,11 @@ def catalog() -> list[Card]:
     return sorted((read_card(path) for path in CATALOG.glob("*.yaml")), key=lambda card: card.name)
 
 
+def catalog_names() -> list[str]:
+    """Return every name and alias that the catalogue answers to."""
+    return [name for card in catalog() for name in (card.name, *card.aliases)]
+
+
 def find_card(name: str) -> Card | None:
     """Return the card with that name or alias, or None."""
     return next((card for card in catalog() if name in (card.name, *card.aliases)), None)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unetseg.data.cards import Card, catalog, find_card, open_card, read_card
+from unetseg.data.cards import Card, catalog_names, find_card, open_card, read_card
 from unetseg.data.folder import open_folder
 from unetseg.data.samples import SPLITS, Sample, SegmentationSet
 from unetseg.data.synthetic import is_synthetic, materialise
@@ -48,9 +48,7 @@ def open_dataset(
     if Path(name).is_dir():
         _refuse_data_dir(name, data_dir)
         return open_folder(Path(name), split_seed=split_seed)
-    near = did_you_mean(
-        name, [*EMBEDDED, *(each for card in catalog() for each in (card.name, *card.aliases))]
-    )
+    near = did_you_mean(name, [*EMBEDDED, *catalog_names()])
     raise UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
-from unetseg.data.cards import Card, RemoteFile, catalog, find_card, read_card
+from unetseg.data.cards import Card, RemoteFile, catalog, catalog_names, find_card, read_card
 from unetseg.data.datasets import EMBEDDED
 from unetseg.data.synthetic import is_synthetic, synthetic_recipe
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -166,8 +166,8 @@ def _named_card(name: str) -> Card:
         return read_card(Path(name))
     card = find_card(name.partition(":")[0])
     if card is None:
-        known = [each for card in catalog() for each in (card.name, *card.aliases)]
-        raise UsageError(f"no dataset '{name}' in the catalogue{did_you_mean(name, known)}")
+        near = did_you_mean(name, catalog_names())
+        raise UsageError(f"no dataset '{name}' in the catalogue{near}")
     return card
 
 

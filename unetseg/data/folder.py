@@ -13,25 +13,8 @@ from unetseg.data.masks import Classes, LabelError, ignored_values, parse_classe
 from unetseg.data.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
-SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in (
-        "png",
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "tif",
-        "tiff",
-        "bmp",
-        "dib",
-        "gif",
-        "webp",
-        "avif",
-        "jp2",
-    )
-    + ("ppm", "pgm", "pbm", "pnm")
-)
+_COMMON = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".gif"})
+SUFFIXES = _COMMON | {".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
 KEYS = ("name", "classes", "ignore", "mask_suffix", "generator")
 SHARES = {"val": 0.15, "test": 0.15}
 
