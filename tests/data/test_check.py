@@ -120,11 +120,21 @@ def test_a_class_that_no_training_mask_holds_is_named_but_does_not_stop_a_traini
     require_sound(dataset)
 
 
-def test_a_mask_with_nothing_but_ignored_pixels_is_found(folder):
+def test_masks_that_hold_nothing_to_learn_stop_a_training(folder):
+    (folder / "dataset.yaml").write_text("classes: [background, cell]\nignore: 255\n")
+    with pytest.raises(UnetsegError, match="no training mask holds any cell"):
+        require_sound(open_folder(folder))
+
+
+def test_a_mask_with_nothing_but_ignored_pixels_is_named_but_does_not_stop_a_training(folder):
     (folder / "dataset.yaml").write_text("classes: {background: 0, cell: 255}\nignore: 9\n")
     redraw(folder / "masks/c.png", np.full((24, 40), 9))
-    with pytest.raises(UnetsegError, match=r"masks/c\.png: every pixel is ignored"):
-        require_sound(open_folder(folder))
+    dataset = open_folder(folder)
+    expected = f"{folder}/masks/c.png: every pixel is ignored"
+    assert [each.message for each in check_dataset(dataset)] == [expected]
+        f"{folder}/masks/c.png: every pixel is ignored"
+    ]
+    require_sound(dataset)
 
 
 def test_field_of_view_and_instances_must_have_the_images_size(folder):

@@ -1,9 +1,11 @@
 """Cards: one YAML file says all there is to say about a public set, and no code does."""
 
 import csv
+import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from unetseg.data.folder import first_few, read_yaml
 from unetseg.data.layout import Layout
@@ -37,7 +39,7 @@ class RemoteFile:
     @property
     def name(self) -> str:
         """The file's name, from its address."""
-        return self.addresses[0].rsplit("/", 1)[-1]
+        return PurePosixPath(urlsplit(self.addresses[0]).path).name
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def read_card(path: Path) -> Card:
     missing = [key for key in ("name", "title", "licence", "layout", "classes", "split") if key not in entry]
     if missing:
         raise UsageError(f"{where}: lacks {', '.join(missing)}")
+    if not re.fullmatch(r"\w[\w.-]*", str(entry["name"])):
+        raise UsageError(f"{where}: '{entry['name']}' is no name: it may hold letters, digits, '-', '_', '.'")
     card = Card(
         path,
         str(entry["name"]),
@@ -170,11 +174,19 @@ def open_card(
 
 
 def _remote(entry: Any, where: str) -> RemoteFile:
+    """Read one of the ``files``: nothing that a card says may lead out of the set's own folder."""
     entry = require_keys(entry, _FILE_KEYS, f"{where}: files")
-    if not entry.get("addresses"):
-        raise UsageError(f"{where}: a file lacks 'addresses'")
+    addresses = entry.get("addresses")
+    if not isinstance(addresses, list) or not addresses:
+        raise UsageError(f"{where}: a file lacks 'addresses' (a list)")
+    for address in addresses:
+        if urlsplit(str(address)).scheme not in ("http", "https"):
+            raise UsageError(f"{where}: '{address}' is no http or https address")
     checksums = {kind: str(entry[kind]).lower() for kind in ("sha256", "md5") if kind in entry}
-    return RemoteFile(tuple(entry["addresses"]), entry.get("size"), checksums, entry.get("into", "."))
+    file = RemoteFile(tuple(addresses), entry.get("size"), checksums, str(entry.get("into", ".")))
+    if not file.name or PurePosixPath(file.into).is_absolute() or ".." in PurePosixPath(file.into).parts:
+        raise UsageError(f"{where}: '{file.into}/{file.name}' does not lie below the set's folder")
+    return file
 
 
 def _check_split(entry: Any, where: str) -> None:

@@ -91,6 +91,10 @@ def inspect_dataset(
         for sample, found in zip(samples, _look_at(dataset, samples, workers, digest=True), strict=True):
             result.problems += found.problems
             result.pixels[split] += found.counts
+            if found.counts[-1] and not found.counts[:-1].any():
+                result.problems.append(
+                    Problem(sample.name, sample.mask, f"{sample.mask}: every pixel is ignored")
+                )
             if found.digest is not None:
                 first_split, first = owners.setdefault(found.digest, (split, sample))
                 if first is not sample:
@@ -105,16 +109,22 @@ def inspect_dataset(
 def require_sound(dataset: SegmentationSet, *, workers: int | None = None) -> None:
     """Raise one error if a file of the dataset would stop the training or falsify it.
 
-    The same look at every file as ``inspect_dataset``, less duplicates and class shares.
+    The same look at every file as ``inspect_dataset``, less duplicates, class shares and masks that say nothing:
+    those make a poorer training, not a wrong one.
 
     Raises:
         UnetsegError: Names the first problem and how many there are.
     """
     workers = workers or min(8, os.cpu_count() or 1)
     problems = [_empty(split) for split, samples in dataset.splits.items() if not samples]
-    for samples in dataset.splits.values():
+    foreground = 0
+    for split, samples in dataset.splits.items():
         for found in _look_at(dataset, samples, workers, digest=False):
             problems += found.problems
+            foreground += int(found.counts[1:-1].sum()) if split == "train" else 0
+    if not problems and not foreground:
+        names = first_few(dataset.classes[1:])
+        problems.append(Problem("train", None, f"{dataset.name}: no training mask holds any {names}"))
     if problems:
         more = f" (and {len(problems) - 1} more; 'unetseg data check' lists all)" if len(problems) > 1 else ""
         raise UnetsegError(problems[0].message + more)
@@ -141,8 +151,6 @@ def _check_sample(dataset: SegmentationSet, sample: Sample, digest: bool) -> _Fi
     if mask is not None:
         every = np.bincount(mask.ravel(), minlength=IGNORED + 1)
         counts = np.append(every[: len(dataset.classes)], every[IGNORED])
-        if counts[-1] == mask.size:
-            problems.append(Problem(sample.name, sample.mask, f"{sample.mask}: every pixel is ignored"))
     key = (
         hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         if digest and image is not None
