@@ -90,7 +90,7 @@ def test_one_bad_file_does_not_hide_the_others(folder):
     halve(folder / "masks/f.png")
     dataset = open_folder(folder)
     assert [problem.sample for problem in check_dataset(dataset)] == ["a", "f"]
-    with pytest.raises(UnetsegError, match=r"images/a\.jpg.*1 more; 'unetseg data check' lists all"):
+    with pytest.raises(UnetsegError, match=r"images/a\.jpg.*1 more: 'unetseg data check' lists all"):
         require_sound(dataset)
 
 
@@ -132,8 +132,6 @@ def test_a_mask_with_nothing_but_ignored_pixels_is_named_but_does_not_stop_a_tra
     dataset = open_folder(folder)
     expected = f"{folder}/masks/c.png: every pixel is ignored"
     assert [each.message for each in check_dataset(dataset)] == [expected]
-        f"{folder}/masks/c.png: every pixel is ignored"
-    ]
     require_sound(dataset)
 
 

@@ -109,8 +109,8 @@ def inspect_dataset(
 def require_sound(dataset: SegmentationSet, *, workers: int | None = None) -> None:
     """Raise one error if a file of the dataset would stop the training or falsify it.
 
-    The same look at every file as ``inspect_dataset``, less duplicates, class shares and masks that say nothing:
-    those make a poorer training, not a wrong one.
+    The same look at every file as ``inspect_dataset``, less what makes a training poorer but not wrong:
+    duplicates, a class that no training mask holds, a mask with nothing but ignored pixels.
 
     Raises:
         UnetsegError: Names the first problem and how many there are.
@@ -126,7 +126,7 @@ def require_sound(dataset: SegmentationSet, *, workers: int | None = None) -> No
         names = first_few(dataset.classes[1:])
         problems.append(Problem("train", None, f"{dataset.name}: no training mask holds any {names}"))
     if problems:
-        more = f" (and {len(problems) - 1} more; 'unetseg data check' lists all)" if len(problems) > 1 else ""
+        more = f" (+{len(problems) - 1} more: 'unetseg data check' lists all)" if len(problems) > 1 else ""
         raise UnetsegError(problems[0].message + more)
 
 
