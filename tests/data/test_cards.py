@@ -191,6 +191,8 @@ def test_a_card_of_ones_own_lies_beside_its_files_or_takes_a_data_dir(tmp_path, 
         ({"files": [{"size": 3}]}, "a file lacks 'addresses'"),
         ({"files": [{"addresses": ["file:///etc/passwd"]}]}, "no http or https address"),
         ({"files": [{"addresses": ["http://x.org/a.zip"], "into": "../.."}]}, "does not lie below"),
+        ({"split": {"val": 0.1, "test": 0.1, "group": "{patient}"}}, r"uses \{patient\}"),
+        ({"variants": {"v": "trimap"}}, "variant v: expected"),
         ({"name": "../elsewhere"}, "it may hold letters"),
         ({"classes": ["only"]}, "background first"),
     ],
@@ -204,6 +206,18 @@ def test_a_card_that_lacks_an_entry_is_refused(tmp_path):
     (tmp_path / "bare.yaml").write_text("name: bare")
     with pytest.raises(UsageError, match="lacks title, licence, layout, classes, split"):
         read_card(tmp_path / "bare.yaml")
+
+
+def test_a_list_may_hold_paths_and_be_in_another_column(tmp_path, write_card):
+    for name in "abc":
+        save(tmp_path / f"images/{name}.png", np.zeros((1, 2, 3)))
+        save(tmp_path / f"masks/{name}.png", [[0, 255]])
+    (tmp_path / "list.txt").write_text("1 /home/images/a.png\n2 images/b.png\n3 c\n")
+    columns = [{"list": "list.txt", "column": column} for column in (1, 2)]
+    dataset = open_dataset(str(write_card(split={"train": columns[0], "val": 0.3, "test": 0.3})))
+    assert sum(map(len, dataset.splits.values())) == 3
+    with pytest.raises(UnetsegError, match=r"list.txt: lacks the column that the card names for train"):
+        open_dataset(str(write_card(split={"train": columns[1], "val": 0.3, "test": 0.3})))
 
 
 def test_an_empty_split_is_refused(tmp_path, write_card):

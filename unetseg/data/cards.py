@@ -107,12 +107,12 @@ def read_card(path: Path) -> Card:
     )
     variants = entry.get("variants", {})
     for name in (None, *require_keys(variants, list(variants), f"{where}: variants")):
-        settings = card.with_variant(name)
         if name is not None:
             require_keys(variants[name], ("layout", "classes", "ignore"), f"{where}: variant {name}")
+        settings = card.with_variant(name)
         parse_classes(settings["classes"], settings.get("ignore"), where)
-        Layout.parse(settings["layout"], where)
-    _check_split(entry["split"], where)
+        layout = Layout.parse(settings["layout"], where)
+        _check_split(entry["split"], layout, where)
     return card
 
 
@@ -189,9 +189,10 @@ def _remote(entry: Any, where: str) -> RemoteFile:
     return file
 
 
-def _check_split(entry: Any, where: str) -> None:
+def _check_split(entry: Any, layout: Layout, where: str) -> None:
     for split, selector in require_keys(entry, (*SPLITS, "group"), f"{where}: split").items():
         if split == "group":
+            layout.require_fields(str(selector), where, also=("name",))
             continue
         if isinstance(selector, dict):
             require_keys(selector, _SELECTORS, f"{where}: split: {split}")
@@ -209,14 +210,18 @@ def _selected(
 ) -> list[str]:
     """Return the names that a split's selector picks: by a list, a table's rows, or the path's fields."""
     where = {key: str(value) for key, value in selector.get("where", {}).items()}
-    if "list" in selector:
-        column = selector.get("column", 0)
-        names = [line.split()[column] for line in _lines(folder / selector["list"])]
-    elif "csv" in selector:
-        rows = csv.DictReader(_lines(folder / selector["csv"]))
-        names = [row[selector.get("name", "name")] for row in rows if where.items() <= row.items()]
-    else:
-        names = [name for name, values in fields.items() if where.items() <= values.items()]
+    table = str(selector.get("list") or selector.get("csv"))
+    try:
+        if "list" in selector:
+            names = [line.split()[selector.get("column", 0)] for line in _lines(folder / table)]
+        elif "csv" in selector:
+            rows = csv.DictReader(_lines(folder / table))
+            names = [row[selector.get("name", "name")] for row in rows if where.items() <= row.items()]
+        else:
+            names = [name for name, values in fields.items() if where.items() <= values.items()]
+    except (IndexError, KeyError) as error:
+        raise UnetsegError(f"{folder / table}: lacks the column that the card names for {split}") from error
+    names = [name if name in fields else PurePosixPath(name).stem for name in names]
     absent = [name for name in names if name not in fields]
     if absent:
         raise UnetsegError(

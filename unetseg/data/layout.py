@@ -1,6 +1,7 @@
 """Where the files of a public set lie: templates with fields that the image's path fills."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,12 +36,15 @@ class Layout:
         layout = cls(
             entry["image"], {key: entry[key] for key in _PATHS if key in entry}, entry.get("name", "{name}")
         )
-        known = set(layout._pattern.groupindex)
         for template in (*layout.paths.values(), layout.name):
-            for field in re.findall(r"{(\w+)}", template):
-                if field not in known:
-                    raise UsageError(f"{where}: layout: '{template}' uses {{{field}}}, which 'image' lacks")
+            layout.require_fields(template, where)
         return layout
+
+    def require_fields(self, template: str, where: str, also: Collection[str] = ()) -> None:
+        """Raise a UsageError if ``template`` uses a field that neither the image's path nor ``also`` has."""
+        for field in re.findall(r"{(\w+)}", template):
+            if field not in self._pattern.groupindex and field not in also:
+                raise UsageError(f"{where}: '{template}' uses {{{field}}}, which the layout's image lacks")
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
