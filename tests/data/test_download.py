@@ -136,6 +136,13 @@ def test_a_resumed_file_that_changed_in_between_is_fetched_once_more_from_the_st
     assert server.ranges == ["bytes=3000-", None]
 
 
+def test_a_part_that_is_longer_than_the_file_is_thrown_away(remote, server, tmp_path):
+    (tmp_path / "a.bin.part").write_bytes(CONTENT + b"more")
+    path = fetch(RemoteFile(remote.addresses, None, remote.checksums), tmp_path / "a.bin")
+    assert path.read_bytes() == CONTENT
+    assert server.ranges == [f"bytes={len(CONTENT) + 4}-", None]
+
+
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(remote, server, tmp_path):
     server.files["a.bin"] = CONTENT[:-1] + b"!"
     with pytest.raises(UnetsegError, match=r"has the sha256 checksum .* instead of"):

@@ -121,15 +121,16 @@ def fetch(file: RemoteFile, target: Path, progress: Progress | None = None) -> P
         resumed = part.is_file() and part.stat().st_size > 0
         for _ in range(2 if resumed else 1):
             reason = _transfer(address, part, file, progress)
-            if reason is not None:
-                reasons.append(reason)
+            if reason is None:
+                fault = _fault(file, part)
+                if fault is None:
+                    part.replace(target)
+                    return target
+                part.unlink()
+                reason = f"{address}: {fault}"
+            reasons.append(reason)
+            if part.is_file():  # broken off, to be resumed; otherwise it was thrown away, and begins anew
                 break
-            fault = _fault(file, part)
-            if fault is None:
-                part.replace(target)
-                return target
-            part.unlink()
-            reasons.append(f"{address}: {fault}")
     kept = "; what was fetched is kept, run the command again to go on" if part.is_file() else ""
     raise UnetsegError(f"{file.name} could not be downloaded: {'; '.join(reasons)}{kept}")
 
@@ -192,7 +193,7 @@ def _transfer(address: str, part: Path, file: RemoteFile, progress: Progress | N
                     if progress:
                         progress(file.name, done, total)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the server's file is shorter than what is here
+        if error.code == 416:  # the server has no more than what is here, so that is not its beginning
             part.unlink()
         return f"{address}: the server answers {error.code} {error.reason}"
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
