@@ -1,1 +1,32 @@
 """Masks into numbers: plain numpy in, floats out."""
+
+from unetseg.metrics.averages import Averages, ImageAverage, average_scores, image_average, image_diagonal
+from unetseg.metrics.pair import MaskPair, mask_pair
+from unetseg.metrics.score import (
+    COUNT_KEYS,
+    DISTANCE_KEYS,
+    KEYS,
+    OUTLINE_KEYS,
+    SKELETON_KEYS,
+    binary_scores,
+    multiclass_scores,
+    pair_scores,
+)
+
+__all__ = [
+    "COUNT_KEYS",
+    "DISTANCE_KEYS",
+    "KEYS",
+    "OUTLINE_KEYS",
+    "SKELETON_KEYS",
+    "Averages",
+    "ImageAverage",
+    "MaskPair",
+    "average_scores",
+    "binary_scores",
+    "image_average",
+    "image_diagonal",
+    "mask_pair",
+    "multiclass_scores",
+    "pair_scores",
+]

@@ -1,0 +1,118 @@
+"""Scores of many images into one number each, and how far that number can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot, isinf, isnan, sqrt
+
+import numpy as np
+from scipy.special import stdtrit
+
+from unetseg.metrics.overlap import dice_of_counts, iou_of_counts
+from unetseg.metrics.score import COUNT_KEYS
+
+
+@dataclass(frozen=True)
+class ImageAverage:
+    """One score over many images; nothing is left out of it.
+
+    Attributes:
+        images: how many.
+        mean: with each infinite distance replaced by its image's diagonal, which no finite one exceeds.
+        low: lower end of the 95 % t-interval of ``mean`` over images; None for a single image.
+        high: its upper end; None for a single image.
+        median: of the values as they are: infinite where half the images were missed.
+        missed: how many values were infinite.
+    """
+
+    images: int
+    mean: float
+    low: float | None
+    high: float | None
+    median: float
+    missed: int
+
+
+@dataclass(frozen=True)
+class Averages:
+    """The two ways to average over a data set, never to be mixed.
+
+    Attributes:
+        dataset: ``iou`` and ``dice`` of the counts summed over all images; empty where there are no counts.
+        image: for every score but the counts, its average over images.
+    """
+
+    dataset: dict[str, float]
+    image: dict[str, ImageAverage]
+
+
+def image_diagonal(shape: Sequence[int], spacing: tuple[float, float] = (1.0, 1.0)) -> float:
+    """Length of an image's diagonal in spacing units; ``shape`` is (H, W) in pixels."""
+    return hypot(shape[0] * spacing[0], shape[1] * spacing[1])
+
+
+def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[float]) -> Averages:
+    """Average the :func:`~unetseg.metrics.score.binary_scores` of many images.
+
+    Args:
+        scores: one mapping an image, all with the same keys.
+        diagonals: each image's diagonal, in the unit of the distances (:func:`image_diagonal`).
+
+    Raises:
+        ValueError: for no images, differing keys, a NaN, or a number of diagonals that does not match.
+    """
+    if not scores:
+        raise ValueError("scores must hold at least one image")
+    keys = list(scores[0])
+    for number, image in enumerate(scores):
+        if set(image) != set(keys):
+            raise ValueError(f"scores of image {number} have the keys {sorted(image)}, not {sorted(keys)}")
+    return Averages(
+        dataset=dataset_overlap(scores) if set(COUNT_KEYS) <= set(keys) else {},
+        image={
+            key: image_average([image[key] for image in scores], diagonals)
+            for key in keys
+            if key not in COUNT_KEYS
+        },
+    )
+
+
+def dataset_overlap(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """IoU and Dice of ``tp``, ``fp`` and ``fn`` summed over all images."""
+    tp, fp, fn = (sum(int(image[key]) for image in scores) for key in COUNT_KEYS)
+    return {"iou": iou_of_counts(tp, fp, fn), "dice": dice_of_counts(tp, fp, fn)}
+
+
+def image_average(values: Sequence[float], diagonals: Sequence[float]) -> ImageAverage:
+    """Average one score over images.
+
+    The interval is Student's: mean ± t(0.975, n − 1) · s / √n (Student 1908).
+
+    Args:
+        values: one an image, infinite where a distance is (the object was missed).
+        diagonals: each image's diagonal, in the same unit.
+
+    Raises:
+        ValueError: for no values, a NaN, or a number of diagonals that does not match.
+    """
+    if not values:
+        raise ValueError("values must hold at least one image")
+    if len(diagonals) != len(values):
+        raise ValueError(f"diagonals must be one an image: {len(values)} images, {len(diagonals)} diagonals")
+    if any(isnan(value) for value in values):
+        raise ValueError(f"values must not be NaN, but that of image {[*map(isnan, values)].index(True)} is")
+    finite = np.array(
+        [size if isinf(value) else value for value, size in zip(values, diagonals, strict=True)]
+    )
+    mean, count = float(finite.mean()), len(values)
+    low = high = None
+    if count > 1:
+        half = float(stdtrit(count - 1, 0.975)) * float(finite.std(ddof=1)) / sqrt(count)
+        low, high = mean - half, mean + half
+    return ImageAverage(
+        images=count,
+        mean=mean,
+        low=low,
+        high=high,
+        median=float(np.median(values)),
+        missed=sum(map(isinf, values)),
+    )

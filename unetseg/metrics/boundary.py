@@ -1,0 +1,152 @@
+"""How well two masks agree at their outlines.
+
+Overlap near the outline (``boundary_iou``, ``trimap_iou``), matched edges (``boundary_f``, ``nsd``) and
+distances between borders (``hd``, ``hd95``, ``assd``). With ``valid``, the borders are those of the whole
+masks: a border pixel counts where it is valid, and is matched against the other mask's whole border.
+"""
+
+from collections.abc import Callable
+from math import ceil, hypot, inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetseg.metrics.geometry import RADIUS_SLACK, BoolArray, distance_map, edge_map, inner_band
+from unetseg.metrics.pair import MaskPair
+
+BOUNDARY_WIDTH_RATIO = 0.02
+EDGE_RADIUS_RATIO = 0.008
+
+
+def boundary_iou(pair: MaskPair, width: int | None = None) -> float:
+    """Boundary IoU: IoU of the two masks' inner bands, ``width`` erosions by a 3×3 square deep.
+
+    Outside the image is background, so an object at the image's border has a band there.
+    Source: Cheng et al. 2021, "Boundary IoU", and their ``mask_to_boundary``.
+
+    Args:
+        pair: the masks.
+        width: pixels; max(1, round(0.02 · image diagonal)) if None.
+    """
+    if pair.empty_overlap is not None:
+        return pair.empty_overlap
+    if width is None:
+        width = max(1, round(BOUNDARY_WIDTH_RATIO * hypot(*pair.shape)))
+    predicted, present = inner_band(pair.prediction, width), inner_band(pair.reference, width)
+    return pair.share(pair.count(predicted & present), pair.count(predicted | present))
+
+
+def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
+    """Boundary F: harmonic mean of the shares of each mask's edge pixels near the other's edge.
+
+    Edges are one pixel wide and absent at the image's border; near is within a disk of ``radius``. A side
+    without edge pixels has nothing wrong (share 1), as in DAVIS.
+    Source: Perazzi et al. 2016 (DAVIS), after Martin et al. 2004.
+
+    Args:
+        pair: the masks.
+        radius: pixels, whatever the spacing; ceil(0.008 · image diagonal) if None.
+    """
+    if pair.empty_overlap is not None:
+        return pair.empty_overlap
+    if radius is None:
+        radius = ceil(EDGE_RADIUS_RATIO * hypot(*pair.shape))
+    predicted, present = edge_map(pair.prediction), edge_map(pair.reference)
+    found, wanted = pair.counted(predicted), pair.counted(present)
+    if not found.any() and not wanted.any():
+        return float(pair.agree)
+    precision = _share_within(found, present, radius)
+    recall = _share_within(wanted, predicted, radius)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
+    """IoU counted only near the reference's edge.
+
+    Near are the pixels whose nearest pixel of the other kind (object or background, in the reference) is
+    within ``width``: a band equally wide on both sides. The image's border is no edge.
+    Source: Kohli et al. 2009 and Chen et al. 2018 (DeepLab), who evaluate in such a band.
+
+    Args:
+        pair: the masks.
+        width: spacing units, on each side of the edge.
+    """
+    if pair.empty_overlap is not None:
+        return pair.empty_overlap
+    # From the background, the nearest border pixel is the nearest object pixel: that transform is shared.
+    outer = pair.distance_to_reference.within(width) & ~pair.reference
+    inner = distance_map(~pair.reference, pair.spacing).within(width) & pair.reference
+    band = inner | outer
+    both = pair.count(band & pair.prediction & pair.reference)
+    return pair.share(both, pair.count(band & (pair.prediction | pair.reference)))
+
+
+def hd(pair: MaskPair) -> float:
+    """Hausdorff distance: the larger of the two directed maxima of nearest-border distances.
+
+    In spacing units. Border pixels are those in the mask that a 4-neighbour erosion removes; outside the
+    image is background. Two empty masks are 0 apart, one empty mask infinitely far.
+    Source: Huttenlocher et al. 1993.
+    """
+    return _distance(pair, lambda first, second: max(_peak(first), _peak(second)))
+
+
+def hd95(pair: MaskPair) -> float:
+    """The larger of the two directed 95th percentiles of nearest-border distances, in spacing units.
+
+    Borders and empty masks as in :func:`hd`; percentiles interpolate linearly. The directions are not
+    pooled. Source: Huttenlocher et al. 1993; Maier-Hein et al. 2024 (Metrics Reloaded).
+    """
+    return _distance(pair, lambda first, second: max(_percentile_95(first), _percentile_95(second)))
+
+
+def assd(pair: MaskPair) -> float:
+    """Average symmetric surface distance: mean of both directions' nearest-border distances, pooled.
+
+    In spacing units; borders and empty masks as in :func:`hd`. Source: Heimann et al. 2009 (SLIVER07).
+    """
+    return _distance(pair, lambda first, second: float(np.concatenate([first, second]).mean()))
+
+
+def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
+    """Normalised surface distance: share of both borders' pixels within ``tolerance`` of the other border.
+
+    Counted in border pixels, not in contour length. Two empty masks score 1, one empty mask 0.
+    Source: Nikolov et al. 2018.
+
+    Args:
+        pair: the masks.
+        tolerance: spacing units.
+    """
+    if pair.empty_overlap is not None:
+        return pair.empty_overlap
+    first, second = pair.border_distances
+    near = sum(int(np.count_nonzero(side <= tolerance + RADIUS_SLACK)) for side in (first, second))
+    return pair.share(near, first.size + second.size)
+
+
+def _distance(
+    pair: MaskPair, summarise: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+) -> float:
+    """``summarise(distances from the prediction, from the reference)``, or the rule for empty masks."""
+    if pair.empty_overlap is not None:
+        return 0.0 if pair.empty_overlap else inf
+    first, second = pair.border_distances
+    if not first.size and not second.size:  # ``valid`` left no border pixel to measure
+        return 0.0 if pair.agree else inf
+    return summarise(first, second)
+
+
+def _peak(distances: NDArray[np.float64]) -> float:
+    return float(distances.max(initial=0.0))
+
+
+def _percentile_95(distances: NDArray[np.float64]) -> float:
+    return float(np.percentile(distances, 95)) if distances.size else 0.0
+
+
+def _share_within(edge: BoolArray, other: BoolArray, radius: float) -> float:
+    total = np.count_nonzero(edge)
+    if not total:
+        return 1.0
+    return float(np.count_nonzero(edge & distance_map(other).within(radius)) / total)

@@ -1,0 +1,219 @@
+"""Two masks under comparison, and everything that more than one metric derives from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_matrix
+from skimage.morphology import skeletonize
+
+from unetseg.metrics.checks import as_instances, as_mask, check_spacing
+from unetseg.metrics.geometry import BoolArray, DistanceMap, border, bounding_box, distance_map
+
+
+@dataclass(frozen=True)
+class ObjectOverlaps:
+    """How the objects of two masks overlap, in counted pixels.
+
+    Attributes:
+        reference_areas: (R,) int64, area of each reference object.
+        prediction_areas: (P,) int64, area of each predicted object.
+        reference_index: (N,) which reference object takes part in each overlapping pair.
+        prediction_index: (N,) which predicted object does.
+        intersection: (N,) int64, pixels the two share.
+    """
+
+    reference_areas: NDArray[np.int64]
+    prediction_areas: NDArray[np.int64]
+    reference_index: NDArray[np.int64]
+    prediction_index: NDArray[np.int64]
+    intersection: NDArray[np.int64]
+
+    @property
+    def union(self) -> NDArray[np.int64]:
+        """(N,) int64, pixels that at least one object of each pair covers."""
+        areas = self.reference_areas[self.reference_index] + self.prediction_areas[self.prediction_index]
+        return areas - self.intersection
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPair:
+    """A prediction and its reference, cropped to where either is; each derived array is made once, on demand.
+
+    Build it with :func:`mask_pair`, which checks and crops. Edges, skeletons and components come from the
+    whole masks; ``valid`` then says which pixels are counted, so that it cuts no object in two and draws no
+    edge of its own.
+
+    Attributes:
+        prediction: (h, w) bool, the crop.
+        reference: (h, w) bool, the crop.
+        valid: (h, w) bool, the crop, or None where every pixel counts.
+        shape: (H, W) of the image before the crop.
+        spacing: size of a pixel, (row, column).
+        prediction_instances: (h, w) integer ids, or None for 8-connected components.
+        reference_instances: (h, w) integer ids, or None for 8-connected components.
+    """
+
+    prediction: BoolArray
+    reference: BoolArray
+    valid: BoolArray | None
+    shape: tuple[int, int]
+    spacing: tuple[float, float]
+    prediction_instances: NDArray[np.integer] | None = None
+    reference_instances: NDArray[np.integer] | None = None
+
+    def counted(self, mask: BoolArray) -> BoolArray:
+        """The pixels of ``mask`` ((h, w) bool) that count."""
+        return mask if self.valid is None else mask & self.valid
+
+    def count(self, mask: BoolArray) -> int:
+        """How many pixels of ``mask`` ((h, w) bool) count."""
+        return int(np.count_nonzero(self.counted(mask)))
+
+    def share(self, part: int, whole: int) -> float:
+        """``part / whole``; where there is nothing to count, 1 if the masks agree and 0 if not."""
+        return part / whole if whole else float(self.agree)
+
+    @cached_property
+    def counts(self) -> tuple[int, int, int]:
+        """True positives, false positives and false negatives among the counted pixels."""
+        both = self.count(self.prediction & self.reference)
+        return both, self.count(self.prediction) - both, self.count(self.reference) - both
+
+    @property
+    def agree(self) -> bool:
+        """Whether the masks are the same on every counted pixel."""
+        return self.counts[1] == self.counts[2] == 0
+
+    @property
+    def empty_overlap(self) -> float | None:
+        """1 if both masks are empty, 0 if one is, None if neither: among the counted pixels."""
+        tp, fp, fn = self.counts
+        if tp + fp and tp + fn:
+            return None
+        return float(self.agree)
+
+    @cached_property
+    def prediction_border(self) -> BoolArray:
+        """Border pixels of the prediction."""
+        return border(self.prediction)
+
+    @cached_property
+    def reference_border(self) -> BoolArray:
+        """Border pixels of the reference."""
+        return border(self.reference)
+
+    @cached_property
+    def distance_to_prediction(self) -> DistanceMap:
+        """Distance of every pixel to the prediction's nearest border pixel."""
+        return distance_map(self.prediction_border, self.spacing)
+
+    @cached_property
+    def distance_to_reference(self) -> DistanceMap:
+        """Distance of every pixel to the reference's nearest border pixel."""
+        return distance_map(self.reference_border, self.spacing)
+
+    @cached_property
+    def border_distances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Nearest-border distances of the counted border pixels: prediction's and reference's."""
+        return (
+            self.distance_to_reference.at(self.counted(self.prediction_border)),
+            self.distance_to_prediction.at(self.counted(self.reference_border)),
+        )
+
+    @cached_property
+    def prediction_skeleton(self) -> BoolArray:
+        """Skeleton of the prediction (scikit-image's default: Zhang & Suen 1984)."""
+        return skeletonize(self.prediction)
+
+    @cached_property
+    def reference_skeleton(self) -> BoolArray:
+        """Skeleton of the reference (scikit-image's default: Zhang & Suen 1984)."""
+        return skeletonize(self.reference)
+
+    @cached_property
+    def objects(self) -> ObjectOverlaps:
+        """Areas and overlaps of the objects; one without any counted pixel is left out."""
+        predicted = _object_labels(self.prediction, self.prediction_instances)
+        present = _object_labels(self.reference, self.reference_instances)
+        prediction_areas = _areas(predicted[self.counted(self.prediction)])
+        reference_areas = _areas(present[self.counted(self.reference)])
+        shared = self.counted(self.prediction & self.reference)
+        shape = reference_areas.size, prediction_areas.size
+        # A sparse matrix adds up entries at the same place: the contingency table of the two labellings.
+        places = present[shared], predicted[shared]
+        table = coo_matrix((np.ones(places[0].size, np.int64), places), shape).tocsr().tocoo()
+        reference_index, prediction_index = table.coords
+        return ObjectOverlaps(
+            reference_areas[reference_areas > 0],
+            prediction_areas[prediction_areas > 0],
+            _ranks(reference_areas)[reference_index],
+            _ranks(prediction_areas)[prediction_index],
+            table.data,
+        )
+
+
+def mask_pair(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    *,
+    valid: ArrayLike | None = None,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    reference_instances: ArrayLike | None = None,
+    prediction_instances: ArrayLike | None = None,
+) -> MaskPair:
+    """Check two masks and crop them to their union's bounding box, with one pixel of background round it.
+
+    Args:
+        prediction: (H, W) bool, or integers 0 and 1.
+        reference: (H, W) bool, or integers 0 and 1.
+        valid: (H, W) bool, the pixels to count; all of them if None.
+        spacing: size of a pixel, (row, column).
+        reference_instances: (H, W) integers, positive exactly where ``reference`` is true.
+        prediction_instances: (H, W) integers, positive exactly where ``prediction`` is true.
+
+    Raises:
+        ValueError: for a wrong shape, dtype or value; says which.
+    """
+    target = as_mask("reference", reference)
+    guess = as_mask("prediction", prediction, target.shape)
+    counted = None if valid is None else as_mask("valid", valid, target.shape)
+    spacing = check_spacing(spacing)
+    targets = guesses = None
+    if reference_instances is not None:
+        targets = as_instances("reference_instances", reference_instances, "reference", target)
+    if prediction_instances is not None:
+        guesses = as_instances("prediction_instances", prediction_instances, "prediction", guess)
+    # The margin keeps the background next to an object in sight of edges and distances to the background.
+    box = bounding_box(guess | target, margin=1)
+    return MaskPair(
+        prediction=guess[box],
+        reference=target[box],
+        valid=None if counted is None else counted[box],
+        shape=(target.shape[0], target.shape[1]),
+        spacing=spacing,
+        prediction_instances=None if guesses is None else guesses[box],
+        reference_instances=None if targets is None else targets[box],
+    )
+
+
+def _object_labels(mask: BoolArray, instances: NDArray[np.integer] | None) -> NDArray[np.integer]:
+    """(h, w) positive ids, one an object of ``mask``, small enough to count by."""
+    if instances is None:
+        source = np.ascontiguousarray(mask).view(np.uint8)
+        return np.asarray(cv2.connectedComponents(source, connectivity=8, ltype=cv2.CV_32S)[1], np.int32)
+    if instances.max() <= mask.size:
+        return instances.astype(np.int64)
+    return np.unique(instances, return_inverse=True)[1].reshape(mask.shape)
+
+
+def _areas(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    """How often each id occurs; 0 for those that do not."""
+    return np.bincount(labels, minlength=1).astype(np.int64)
+
+
+def _ranks(areas: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of each id among the ids that occur."""
+    return np.cumsum(areas > 0) - 1

@@ -1,0 +1,223 @@
+"""All scores of one image: a prediction against its reference."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from unetseg.metrics import boundary, overlap, structure
+from unetseg.metrics.checks import (
+    as_labels,
+    as_mask,
+    check_boundary_width,
+    check_class_values,
+    check_classes,
+    check_keys,
+    check_number,
+)
+from unetseg.metrics.pair import MaskPair, mask_pair
+
+
+@dataclass(frozen=True)
+class _Widths:
+    tolerance: float
+    boundary_width: int | None
+    edge_radius: float | None
+    trimap_width: float
+
+
+_METRICS: dict[str, Callable[[MaskPair, _Widths], float]] = {
+    "iou": lambda pair, _: overlap.iou(pair),
+    "dice": lambda pair, _: overlap.dice(pair),
+    "boundary_iou": lambda pair, widths: boundary.boundary_iou(pair, widths.boundary_width),
+    "boundary_f": lambda pair, widths: boundary.boundary_f(pair, widths.edge_radius),
+    "trimap_iou": lambda pair, widths: boundary.trimap_iou(pair, widths.trimap_width),
+    "hd": lambda pair, _: boundary.hd(pair),
+    "hd95": lambda pair, _: boundary.hd95(pair),
+    "assd": lambda pair, _: boundary.assd(pair),
+    "nsd": lambda pair, widths: boundary.nsd(pair, widths.tolerance),
+    "cldice": lambda pair, _: structure.cldice(pair),
+    "skeleton_recall": lambda pair, _: structure.skeleton_recall(pair),
+    "object_recall": lambda pair, _: structure.object_recall(pair),
+    "pq": lambda pair, _: structure.pq(pair),
+    "tp": lambda pair, _: float(pair.counts[0]),
+    "fp": lambda pair, _: float(pair.counts[1]),
+    "fn": lambda pair, _: float(pair.counts[2]),
+}
+
+KEYS = tuple(_METRICS)
+COUNT_KEYS = ("tp", "fp", "fn")
+DISTANCE_KEYS = ("hd", "hd95", "assd")
+# Meaningless where a data set's labels leave out a band round every outline.
+OUTLINE_KEYS = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
+SKELETON_KEYS = ("cldice", "skeleton_recall")
+
+
+class ScoreOptions(TypedDict, total=False):
+    """The options that :func:`multiclass_scores` shares with :func:`binary_scores`, which explains them."""
+
+    spacing: tuple[float, float]
+    tolerance: float
+    boundary_width: int | None
+    edge_radius: float | None
+    trimap_width: float
+    keys: Collection[str] | None
+
+
+def binary_scores(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    *,
+    valid: ArrayLike | None = None,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    tolerance: float = 2.0,
+    boundary_width: int | None = None,
+    edge_radius: float | None = None,
+    trimap_width: float = 3.0,
+    reference_instances: ArrayLike | None = None,
+    prediction_instances: ArrayLike | None = None,
+    keys: Collection[str] | None = None,
+) -> dict[str, float]:
+    """Score one mask against its reference, at the image's original resolution.
+
+    The functions of :mod:`unetseg.metrics.overlap`, :mod:`~unetseg.metrics.boundary` and
+    :mod:`~unetseg.metrics.structure` define each key and cite its source. Two empty masks have overlap 1
+    and distance 0; where one alone is empty, overlap is 0 and distance infinite.
+
+    Args:
+        prediction: (H, W) bool, or integers 0 and 1.
+        reference: (H, W) bool, or integers 0 and 1.
+        valid: (H, W) bool, the pixels to count (a field of view); all of them if None. Edges, skeletons and
+            objects are found before, on the whole masks.
+        spacing: size of a pixel, (row, column); the unit of distances, ``tolerance`` and ``trimap_width``.
+        tolerance: how far apart borders may lie for ``nsd``, in spacing units.
+        boundary_width: depth of the bands of ``boundary_iou`` in pixels; 2 % of the diagonal if None.
+        edge_radius: how far apart edges may lie for ``boundary_f``, in pixels; 0.8 % of the diagonal if None.
+        trimap_width: width of ``trimap_iou``'s band on each side of the edge, in spacing units.
+        reference_instances: (H, W) integers, positive exactly where ``reference`` is true; 8-connected
+            components if None.
+        prediction_instances: the same of the prediction.
+        keys: the scores to compute, out of :data:`KEYS`; all of them if None.
+
+    Returns:
+        A float for each key, in the order of :data:`KEYS`.
+
+    Raises:
+        ValueError: for a wrong shape, dtype or value; says which.
+    """
+    wanted = check_keys(keys, KEYS)
+    pair = mask_pair(
+        prediction,
+        reference,
+        valid=valid,
+        spacing=spacing,
+        reference_instances=reference_instances,
+        prediction_instances=prediction_instances,
+    )
+    return pair_scores(
+        pair,
+        tolerance=tolerance,
+        boundary_width=boundary_width,
+        edge_radius=edge_radius,
+        trimap_width=trimap_width,
+        keys=wanted,
+    )
+
+
+def pair_scores(
+    pair: MaskPair,
+    *,
+    tolerance: float = 2.0,
+    boundary_width: int | None = None,
+    edge_radius: float | None = None,
+    trimap_width: float = 3.0,
+    keys: Collection[str] | None = None,
+) -> dict[str, float]:
+    """:func:`binary_scores` of a :class:`MaskPair`, for callers who measure more on the same pair.
+
+    Skeletons, objects and distances made here are kept in ``pair`` and not made again.
+
+    Raises:
+        ValueError: for a wrong width or key; says which.
+    """
+    wanted = check_keys(keys, KEYS)
+    check_number("tolerance", tolerance, positive=False)
+    check_number("trimap_width", trimap_width, positive=True)
+    check_boundary_width(boundary_width)
+    if edge_radius is not None:
+        check_number("edge_radius", edge_radius, positive=False)
+    widths = _Widths(tolerance, boundary_width, edge_radius, trimap_width)
+    return {key: float(_METRICS[key](pair, widths)) for key in wanted}
+
+
+def multiclass_scores(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    *,
+    classes: Sequence[str],
+    ignore_index: int | None = None,
+    valid: ArrayLike | None = None,
+    reference_instances: ArrayLike | None = None,
+    prediction_instances: ArrayLike | None = None,
+    **options: Unpack[ScoreOptions],
+) -> dict[str, dict[str, float]]:
+    """Score a map of class indices: each foreground class against the rest, then their mean.
+
+    Args:
+        prediction: (H, W) integers, indices into ``classes``.
+        reference: (H, W) integers, indices into ``classes``, or ``ignore_index``.
+        classes: names; index 0 is the background.
+        ignore_index: the reference's value for pixels that do not count. They are of no class, so an ignored
+            band along the outlines moves the edges: leave out :data:`OUTLINE_KEYS` on such labels.
+        valid: (H, W) bool, the pixels to count; all of them if None.
+        reference_instances: (H, W) integers, positive wherever a foreground class is.
+        prediction_instances: the same of the prediction.
+        **options: as of :func:`binary_scores`.
+
+    Returns:
+        The binary scores of every foreground class under its name, and under ``"mean"`` the mean of each
+        score (not of tp, fp, fn) over the classes present in the counted pixels of either map; empty if
+        there is none.
+
+    Raises:
+        ValueError: for a wrong shape, dtype or value; says which.
+    """
+    check_classes(classes)
+    target = as_labels("reference", reference)
+    guess = as_labels("prediction", prediction, target.shape)
+    counted = None if valid is None else as_mask("valid", valid, target.shape)
+    check_class_values("prediction", guess, classes)
+    if ignore_index is None:
+        check_class_values("reference", target, classes)
+    else:
+        labelled = target != ignore_index
+        check_class_values("reference", target[labelled], classes)
+        counted = labelled if counted is None else counted & labelled
+    targets = _optional_labels("reference_instances", reference_instances, target.shape)
+    guesses = _optional_labels("prediction_instances", prediction_instances, target.shape)
+
+    scores = {}
+    present = []
+    for index, name in enumerate(classes[1:], start=1):
+        is_target, is_guess = (target == index) & (target != ignore_index), guess == index
+        scores[name] = binary_scores(
+            is_guess,
+            is_target,
+            valid=counted,
+            reference_instances=None if targets is None else np.where(is_target, targets, 0),
+            prediction_instances=None if guesses is None else np.where(is_guess, guesses, 0),
+            **options,
+        )
+        occurs = is_target | is_guess
+        if np.any(occurs if counted is None else occurs & counted):
+            present.append(name)
+    averaged = [key for key in check_keys(options.get("keys"), KEYS) if key not in COUNT_KEYS]
+    mean = {key: fmean(scores[name][key] for name in present) for key in averaged} if present else {}
+    return {**scores, "mean": mean}
+
+
+def _optional_labels(name: str, array: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    return None if array is None else as_labels(name, array, shape)
