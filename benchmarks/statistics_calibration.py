@@ -1,8 +1,8 @@
 """How often the intervals, tests and verdicts of `unetseg.studies.statistics` are right, by simulation.
 
-Run: ``python benchmarks/statistics_calibration.py [--studies 20000]``, under a minute on one core. Each cell is
-a number of seeds and the shares of the variance of the mean difference that come from seeds, from images and
-from their interaction (60 images), or a study of dataset IoU with skewed object areas. The columns:
+Run: ``python benchmarks/statistics_calibration.py [--studies 20000]``, under a minute on one core. Each cell
+is a number of seeds and the shares of the variance of the mean difference that come from seeds, images and
+their interaction (60 images), or a study of dataset IoU with skewed object areas. The columns:
 
 - covered: 95 % intervals that hold the true difference, of an arm that differs; needed 92 to 99 %
 - false +: differences found at p < 0.05 between equal arms; needed at most 8 % (3 seeds), 7 % (more)
@@ -11,10 +11,10 @@ from their interaction (60 images), or a study of dataset IoU with skewed object
 - ideal: the same for two one-sided t tests that know that seeds alone differ
 - false =: arms judged equivalent that differ by exactly the margin; nominally at most 5 %, no bound
 
-With 5 seeds two cells stay a little below the 90 % at exactly a quarter, and reach it where the margin is 4.15
-deviations instead of 4. "Seeds only" is the ideal test itself, which has 89.0 %. In "interaction only" the mean
-squares of seeds and of images estimate one variance and the larger is taken: intervals a little too wide are the
-price of intervals that hold wherever the variance comes from.
+With 5 seeds two cells stay a little below the 90 % at exactly a quarter, and reach it where the margin is
+4.15 deviations instead of 4. "Seeds only" is the ideal test itself, which has 89.0 %. In "interaction only"
+the mean squares of seeds and images estimate one variance and the larger is taken: intervals a little too wide
+are the price of intervals that hold wherever the variance comes from.
 
 Exits with 1 where a bound is broken.
 """

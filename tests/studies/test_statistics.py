@@ -75,6 +75,28 @@ def test_variance_combines_mean_squares_worked_out_by_hand():
     assert difference.degrees_of_freedom == 1.0
 
 
+@pytest.mark.parametrize(
+    ("seed", "image", "rest", "mean_square", "freedom"),
+    [
+        (10, 8, 2, 16, 256 / (100 / 2 + 64 / 3 + 4 / 6)),  # the unbiased combination
+        (1, 8, 4, 8, 64 / (1 / 2 + 64 / 3 + 16 / 6)),  # seeds differ less than the rest explains
+        (8, 1, 4, 8, 2),  # images do; 1.8 degrees of freedom are raised to seeds - 1
+        (2, 2, 4, 2, 2),  # both do
+    ],
+)
+def test_the_variance_never_falls_below_what_one_factor_alone_asks_for(
+    seed, image, rest, mean_square, freedom
+):
+    of_seed = np.array([[1.0], [-1.0], [0.0]]) / math.sqrt(2)
+    of_image = np.array([[1.0, -1.0, 1.0, -1.0]]) / 2
+    values = of_seed * math.sqrt(seed * 2 / 4) + of_image * math.sqrt(image * 3 / 3)
+    values = values + of_seed * of_image * math.sqrt(rest * 6)
+    assert mean_squares_by_regression(values) == pytest.approx((seed, image, rest))
+    crossed = crossed_mean(values)
+    assert crossed.standard_error**2 * 12 == pytest.approx(mean_square)
+    assert crossed.degrees_of_freedom == pytest.approx(freedom)
+
+
 def test_where_images_do_not_differ_the_answer_is_the_t_test_over_seeds():
     by_seed = np.array([0.1, 0.3, -0.1, 0.2])
     difference = paired_difference(np.repeat(by_seed[:, None], 20, axis=1), np.zeros((4, 20)))
