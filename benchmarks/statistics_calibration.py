@@ -13,7 +13,7 @@ their interaction (60 images), or a study of dataset IoU with skewed object area
 
 With 5 seeds two cells stay a little below the 90 % at exactly a quarter, and reach it where the margin is
 4.15 deviations instead of 4. "Seeds only" is the ideal test itself, which has 89.0 %. In "interaction only"
-the mean squares of seeds and images estimate one variance and the larger is taken: intervals a little too wide
+the mean squares of seeds and images estimate one variance and the larger is taken: intervals somewhat wide
 are the price of intervals that hold wherever the variance comes from.
 
 Exits with 1 where a bound is broken.
