@@ -11,7 +11,7 @@ from math import ceil, hypot, inf
 import numpy as np
 from numpy.typing import NDArray
 
-from unetseg.metrics.geometry import RADIUS_SLACK, BoolArray, distance_map, edge_map, inner_band
+from unetseg.metrics.geometry import RADIUS_SLACK, BoolArray, edge_map, inner_band, near
 from unetseg.metrics.pair import MaskPair
 
 BOUNDARY_WIDTH_RATIO = 0.02
@@ -75,7 +75,7 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
         return pair.empty_overlap
     # From the background, the nearest border pixel is the nearest object pixel: that transform is shared.
     outer = pair.distance_to_reference.within(width) & ~pair.reference
-    inner = distance_map(~pair.reference, pair.spacing).within(width) & pair.reference
+    inner = near(~pair.reference, width, pair.spacing) & pair.reference
     band = inner | outer
     both = pair.count(band & pair.prediction & pair.reference)
     return pair.share(both, pair.count(band & (pair.prediction | pair.reference)))
@@ -121,8 +121,8 @@ def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
     if pair.empty_overlap is not None:
         return pair.empty_overlap
     first, second = pair.border_distances
-    near = sum(int(np.count_nonzero(side <= tolerance + RADIUS_SLACK)) for side in (first, second))
-    return pair.share(near, first.size + second.size)
+    close = sum(int(np.count_nonzero(side <= tolerance + RADIUS_SLACK)) for side in (first, second))
+    return pair.share(close, first.size + second.size)
 
 
 def _distance(
@@ -149,4 +149,4 @@ def _share_within(edge: BoolArray, other: BoolArray, radius: float) -> float:
     total = np.count_nonzero(edge)
     if not total:
         return 1.0
-    return float(np.count_nonzero(edge & distance_map(other).within(radius)) / total)
+    return float(np.count_nonzero(edge & near(other, radius)) / total)

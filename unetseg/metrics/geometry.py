@@ -13,6 +13,8 @@ BoolArray = NDArray[np.bool_]
 _SQUARE = np.ones((3, 3), np.uint8)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _WINDOW = np.ones((2, 2), np.uint8)
+# A dilation costs one step a kernel pixel; above this many, a distance transform is faster.
+_LARGEST_KERNEL = 2000
 # Distances are square roots: a radius given as 2 must take in a distance computed as 2.0000000001.
 RADIUS_SLACK = 1e-6
 
@@ -60,6 +62,22 @@ def distance_map(target: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -
         values = cv2.distanceTransform(_bytes(~target), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return DistanceMap(values, float(spacing[0]), in_pixels=True)
     return DistanceMap(distance_transform_edt(~target, sampling=spacing), 1.0, in_pixels=False)
+
+
+def near(target: BoolArray, radius: float, spacing: tuple[float, float] = (1.0, 1.0)) -> BoolArray:
+    """Pixels at most ``radius`` spacing units from a true pixel of ``target``: a dilation by a disk.
+
+    Args:
+        target: (H, W) bool.
+        radius: in spacing units.
+        spacing: size of a pixel, (row, column).
+    """
+    rows, columns = (int((radius + RADIUS_SLACK) / size) for size in spacing)
+    if (2 * rows + 1) * (2 * columns + 1) > _LARGEST_KERNEL:
+        return distance_map(target, spacing).within(radius)
+    down, across = np.ogrid[-rows : rows + 1, -columns : columns + 1]
+    disk = np.hypot(down * spacing[0], across * spacing[1]) <= radius + RADIUS_SLACK
+    return cv2.dilate(_bytes(target), disk.view(np.uint8)).view(np.bool_)
 
 
 def border(mask: BoolArray) -> BoolArray:

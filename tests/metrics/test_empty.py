@@ -1,0 +1,82 @@
+"""Empty masks: one rule, and nobody gains by predicting nothing, averages included."""
+
+from math import inf
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from unetseg.metrics import COUNT_KEYS, DISTANCE_KEYS, KEYS, average_scores, binary_scores, image_diagonal
+
+EMPTY = np.zeros((12, 20), bool)
+FULL = np.ones((12, 20), bool)
+SPECK = EMPTY.copy()
+SPECK[3, 4] = True
+OVERLAP_KEYS = [key for key in KEYS if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
+
+
+def test_two_empty_masks_agree_perfectly():
+    found = binary_scores(EMPTY, EMPTY)
+    assert {found[key] for key in OVERLAP_KEYS} == {1}
+    assert {found[key] for key in DISTANCE_KEYS} == {0}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference"), [(EMPTY, SPECK), (SPECK, EMPTY), (EMPTY, FULL), (FULL, EMPTY)]
+)
+def test_one_empty_mask_has_no_overlap_and_is_infinitely_far(prediction, reference):
+    found = binary_scores(prediction, reference)
+    assert {found[key] for key in OVERLAP_KEYS} == {0}
+    assert {found[key] for key in DISTANCE_KEYS} == {inf}
+
+
+def test_two_full_masks_agree_perfectly():
+    found = binary_scores(FULL, FULL)
+    assert {found[key] for key in OVERLAP_KEYS} == {1}
+    assert {found[key] for key in DISTANCE_KEYS} == {0}
+
+
+def test_an_empty_field_of_view_leaves_nothing_to_get_wrong():
+    found = binary_scores(SPECK, FULL, valid=EMPTY)
+    assert {found[key] for key in OVERLAP_KEYS} == {1}
+
+
+def test_a_missed_image_counts_with_its_diagonal_and_is_reported():
+    scores = [binary_scores(SPECK, SPECK), binary_scores(EMPTY, SPECK), binary_scores(SPECK, SPECK)]
+    diagonal = image_diagonal(EMPTY.shape)
+    found = average_scores(scores, [diagonal] * 3).image["hd"]
+    assert found.mean == pytest.approx(diagonal / 3)
+    assert found.missed == 1
+    assert found.median == 0
+
+
+def worse_or_equal(nothing, something):
+    for key in OVERLAP_KEYS:
+        assert nothing[key] <= something[key], key
+    for key in DISTANCE_KEYS:
+        assert nothing[key] >= something[key], key
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), st.tuples(st.integers(1, 12), st.integers(1, 12)), st.booleans())
+def test_predicting_nothing_never_looks_better_than_predicting_something(data, shape, limited):
+    prediction, reference = (data.draw(arrays(np.bool_, shape)) for _ in range(2))
+    valid = data.draw(arrays(np.bool_, shape)) if limited else np.ones(shape, bool)
+    assume((reference & valid).any())
+    nothing = binary_scores(np.zeros(shape, bool), reference, valid=valid)
+    something = binary_scores(prediction, reference, valid=valid)
+    worse_or_equal(nothing, something)
+
+    perfect = binary_scores(reference, reference, valid=valid)
+    sizes = [image_diagonal(shape)] * 2
+    lazy, busy = average_scores([nothing, perfect], sizes), average_scores([something, perfect], sizes)
+    for average in ("mean", "median"):
+        worse_or_equal(
+            {key: getattr(value, average) for key, value in lazy.image.items()},
+            {key: getattr(value, average) for key, value in busy.image.items()},
+        )
+    never = average_scores([nothing, nothing], sizes)
+    assert never.dataset == {"iou": 0, "dice": 0}  # so no other model's can be lower
+    assert lazy.image["hd"].missed >= busy.image["hd"].missed

@@ -1,0 +1,258 @@
+"""Each metric against its definition by brute force, and against an independent library."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from medpy.metric import binary as medpy
+from scipy import ndimage
+from skimage import measure, metrics, morphology
+
+from unetseg.metrics import binary_scores, mask_pair
+from unetseg.metrics.geometry import near
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from monai.metrics import (
+        compute_average_surface_distance,
+        compute_dice,
+        compute_hausdorff_distance,
+        compute_iou,
+        compute_panoptic_quality,
+        compute_surface_dice,
+    )
+
+SPACINGS = st.sampled_from([(1.0, 1.0), (0.5, 0.5), (1.0, 2.0), (0.7, 0.3)])
+
+
+@st.composite
+def pairs(draw, filled=False):
+    """Two masks up to 24×24, H ≠ W included: noise, or blocks of 3×3 pixels that have an inside."""
+    height, width = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    block = draw(st.sampled_from([1, 3]))
+    coarse = (-(-height // block), -(-width // block))
+    masks = [
+        np.kron(draw(arrays(np.bool_, coarse)), np.ones((block, block), bool))[:height, :width]
+        for _ in range(2)
+    ]
+    if filled:
+        assume(masks[0].any() and masks[1].any())
+    return masks
+
+
+def score(key, prediction, reference, **options):
+    return binary_scores(prediction, reference, keys=[key], **options)[key]
+
+
+def tensor(mask):
+    return torch.from_numpy(np.ascontiguousarray(mask))[None, None].float()
+
+
+def monai_pair(prediction, reference):
+    return tensor(prediction), tensor(reference)
+
+
+def close(value):
+    return pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+def single(value):  # the library computes in float32
+    return pytest.approx(value, rel=1e-5, abs=1e-5)
+
+
+check = settings(max_examples=50, deadline=None)
+
+
+@check
+@given(pairs())
+def test_overlap_is_the_ratio_of_pixel_sets(pair):
+    first, second = ({*zip(*np.nonzero(mask), strict=True)} for mask in pair)
+    found = binary_scores(*pair, keys=["iou", "dice", "tp", "fp", "fn"])
+    assert found["tp"] == len(first & second)
+    assert found["fp"] == len(first - second)
+    assert found["fn"] == len(second - first)
+    union = len(first | second)
+    assert found["iou"] == close(len(first & second) / union if union else 1.0)
+    size = len(first) + len(second)
+    assert found["dice"] == close(2 * len(first & second) / size if size else 1.0)
+
+
+@check
+@given(pairs(filled=True))
+def test_overlap_agrees_with_medpy_and_monai(pair):
+    found = binary_scores(*pair, keys=["iou", "dice"])
+    assert found["iou"] == close(medpy.jc(*pair))
+    assert found["dice"] == close(medpy.dc(*pair))
+    assert found["iou"] == single(compute_iou(*monai_pair(*pair)).item())
+    assert found["dice"] == single(compute_dice(*monai_pair(*pair)).item())
+
+
+@check
+@given(pairs(), st.sampled_from([None, 1, 2, 4]))
+def test_boundary_iou_agrees_with_brute_force_and_scipy_erosions(brute, pair, width):
+    found = score("boundary_iou", *pair, boundary_width=width)
+    assert found == close(brute.boundary_iou(*pair, width))
+    first, second = (
+        mask & ~ndimage.binary_erosion(mask, np.ones((3, 3)), iterations=width or 1) for mask in pair
+    )
+    assert found == close(medpy.jc(first, second) if (first | second).any() else 1.0)
+
+
+@check
+@given(pairs(), st.sampled_from([None, 0, 1, 3, 2.5]))
+def test_boundary_f_agrees_with_brute_force(brute, pair, radius):
+    assert score("boundary_f", *pair, edge_radius=radius) == close(brute.boundary_f(*pair, radius))
+
+
+@check
+@given(pairs(filled=True), st.integers(1, 4))
+def test_boundary_f_agrees_with_edges_dilated_by_a_disk(pair, radius):
+    grown = [np.pad(mask, (0, 1), mode="edge") for mask in pair]
+    first, second = (
+        (m[:-1, :-1] != m[:-1, 1:]) | (m[:-1, :-1] != m[1:, :-1]) | (m[:-1, :-1] != m[1:, 1:]) for m in grown
+    )
+    assume(first.any() and second.any())
+    disk = morphology.disk(radius)
+    precision = (first & ndimage.binary_dilation(second, disk)).sum() / first.sum()
+    recall = (second & ndimage.binary_dilation(first, disk)).sum() / second.sum()
+    expected = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    assert score("boundary_f", *pair, edge_radius=radius) == close(expected)
+
+
+@check
+@given(pairs(), SPACINGS, st.sampled_from([1.0, 1.5, 3.0]))
+def test_trimap_iou_agrees_with_brute_force(brute, pair, spacing, width):
+    found = score("trimap_iou", *pair, spacing=spacing, trimap_width=width)
+    assert found == close(brute.trimap_iou(*pair, width, spacing))
+
+
+@check
+@given(pairs(filled=True), SPACINGS)
+def test_trimap_iou_agrees_with_scipys_transform_from_both_sides(pair, spacing):
+    prediction, reference = pair
+    assume(not reference.all())
+    distance = ndimage.distance_transform_edt(reference, spacing)
+    distance += ndimage.distance_transform_edt(~reference, spacing)
+    band = distance <= 2
+    union = (band & (prediction | reference)).sum()
+    assume(union)
+    expected = (band & prediction & reference).sum() / union
+    assert score("trimap_iou", *pair, spacing=spacing, trimap_width=2.0) == close(expected)
+
+
+@pytest.mark.parametrize("radius", [2.5, 9, 26])  # by dilation, and where that is slow, by distances
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.5, 0.5), (1.0, 0.6)])
+def test_near_is_a_disk_round_every_target_pixel_whatever_its_radius(radius, spacing):
+    target = np.random.default_rng(0).random((90, 120)) < 0.0005
+    expected = ndimage.distance_transform_edt(~target, spacing) <= radius
+    assert 0 < expected.sum() < expected.size
+    assert np.array_equal(near(target, radius, spacing), expected)
+
+
+@check
+@given(pairs(), SPACINGS)
+def test_distances_agree_with_brute_force(brute, pair, spacing):
+    found = binary_scores(*pair, spacing=spacing, tolerance=1.4, keys=["hd", "hd95", "assd", "nsd"])
+    assert found["hd"] == close(brute.hausdorff(*pair, spacing))
+    assert found["hd95"] == close(brute.hausdorff(*pair, spacing, percentile=95))
+    assert found["assd"] == close(brute.assd(*pair, spacing))
+    assert found["nsd"] == close(brute.nsd(*pair, 1.4, spacing))
+
+
+@check
+@given(pairs(filled=True), SPACINGS)
+def test_distances_agree_with_monai(pair, spacing):
+    found = binary_scores(*pair, spacing=spacing, tolerance=1.45, keys=["hd", "hd95", "assd", "nsd"])
+    batch = monai_pair(*pair)
+    options = {"include_background": True, "spacing": list(spacing)}
+    assert found["hd"] == single(compute_hausdorff_distance(*batch, **options).item())
+    assert found["hd95"] == single(compute_hausdorff_distance(*batch, percentile=95, **options).item())
+    assert found["assd"] == single(compute_average_surface_distance(*batch, symmetric=True, **options).item())
+    assert found["nsd"] == single(compute_surface_dice(*batch, class_thresholds=[1.45], **options).item())
+
+
+@check
+@given(pairs(filled=True), SPACINGS)
+def test_hd_and_assd_agree_with_medpy(pair, spacing):
+    found = binary_scores(*pair, spacing=spacing, keys=["hd", "assd"])
+    assert found["hd"] == close(medpy.hd(*pair, voxelspacing=spacing, connectivity=1))
+    assert found["assd"] == close(medpy.assd(*pair, voxelspacing=spacing, connectivity=1))
+
+
+@check
+@given(pairs(filled=True))
+def test_hd_agrees_with_scikit_image_between_the_borders(pair):
+    built = mask_pair(*pair)
+    expected = metrics.hausdorff_distance(built.prediction_border, built.reference_border)
+    assert score("hd", *pair) == close(expected)
+
+
+@check
+@given(pairs())
+def test_skeleton_scores_agree_with_brute_force(brute, pair):
+    found = binary_scores(*pair, keys=["cldice", "skeleton_recall"])
+    harmonic, recall = brute.cldice(*pair)
+    assert found == {"cldice": close(harmonic), "skeleton_recall": close(recall)}
+
+
+@check
+@given(pairs(filled=True))
+def test_skeleton_scores_agree_with_medpys_precision_of_the_skeletons(pair):
+    prediction, reference = pair
+    precision = medpy.precision(morphology.skeletonize(prediction), reference)
+    recall = medpy.precision(morphology.skeletonize(reference), prediction)
+    harmonic = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    found = binary_scores(*pair, keys=["cldice", "skeleton_recall"])
+    assert found == {"cldice": close(harmonic), "skeleton_recall": close(recall)}
+
+
+@check
+@given(pairs())
+def test_object_scores_agree_with_brute_force(brute, pair):
+    found = binary_scores(*pair, keys=["object_recall", "pq"])
+    recall, quality = brute.panoptic(*pair)
+    assert found == {"object_recall": close(recall), "pq": close(quality)}
+
+
+@check
+@given(pairs(filled=True), st.booleans())
+def test_object_scores_agree_with_monai_on_scikit_images_labels(pair, instances_given):
+    prediction, reference = (measure.label(mask, connectivity=2) for mask in pair)
+    options = {}
+    if instances_given:  # ids need not be consecutive, nor small
+        options = {
+            "prediction_instances": prediction * 7,
+            "reference_instances": reference.astype(np.int64) * 10**12,
+        }
+    found = binary_scores(*pair, keys=["object_recall", "pq"], **options)
+    tensors = torch.from_numpy(prediction), torch.from_numpy(reference)
+    matched = compute_panoptic_quality(*tensors, output_confusion_matrix=True)[0].item()
+    assert found["object_recall"] == single(matched / reference.max())
+    assert found["pq"] == single(compute_panoptic_quality(*tensors).item())
+
+
+@check
+@given(pairs(filled=True), st.data())
+def test_a_field_of_view_picks_border_pixels_and_leaves_their_distances(brute, pair, data):
+    valid = data.draw(arrays(np.bool_, pair[0].shape))
+    assume((pair[0] & valid).any() and (pair[1] & valid).any())
+    first, second = brute.distances(*pair, valid=valid)
+    assume(first.size and second.size)
+    found = binary_scores(*pair, valid=valid, keys=["hd", "assd", "nsd"])
+    both = np.concatenate([first, second])
+    assert found["hd"] == close(both.max())
+    assert found["assd"] == close(both.mean())
+    assert found["nsd"] == close(np.mean(both <= 2))
+
+
+@check
+@given(pairs(), st.integers(1, 5), st.integers(1, 5))
+def test_background_round_the_image_changes_no_score_of_objects_inside(pair, above, left):
+    grown = [np.pad(mask, ((above, 1), (left, 1))) for mask in pair]
+    inside = [np.pad(mask, 1) for mask in pair]
+    fixed = {"boundary_width": 2, "edge_radius": 2}
+    assert binary_scores(*grown, **fixed) == binary_scores(*inside, **fixed)
