@@ -77,8 +77,7 @@ class RunConfig:
     trainer: dict[str, Any] = option("hardware", "any other argument of Lightning's Trainer", {})
 
     def __post_init__(self) -> None:
-        for name, value in {"skips": normalise_skips(self.skips)}.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "skips", normalise_skips(self.skips))
         for spec in fields(self):
             _check_type(spec.name, getattr(self, spec.name))
             choices = spec.metadata["choices"]
@@ -221,35 +220,32 @@ def _check_type(name: str, value: Any) -> None:
 
 
 def _check_ranges(config: RunConfig) -> None:
-    at_least = {"stages": 2, "blocks": 1, "size": 16, "epochs": 1, "batch_size": 1}
-    for name, lowest in at_least.items():
-        if getattr(config, name) < lowest:
-            raise UsageError(f"{flag(name)} {getattr(config, name)}: must be at least {lowest}")
-    for name in ("workers", "seed", "split_seed"):
-        if (getattr(config, name) or 0) < 0:
-            raise UsageError(f"{flag(name)} {getattr(config, name)}: must not be negative")
-    if config.patience is not None and config.patience < 1:
-        raise UsageError(f"--patience {config.patience}: must be at least 1")
+    lowest = {"stages": 2, "blocks": 1, "size": 16, "epochs": 1, "batch_size": 1, "patience": 1}
+    lowest |= {"workers": 0, "seed": 0, "split_seed": 0, "weight_decay": 0}
+    for name, least in lowest.items():
+        value = getattr(config, name)
+        if value is not None and not value >= least:
+            raise UsageError(f"{flag(name)} {value}: must be at least {least}")
+    for name, most in {"foreground_crops": 1.0, "warmup": 0.9}.items():
+        if not 0 <= getattr(config, name) <= most:
+            raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {most:g}")
+    if not 0 < config.lr < float("inf"):
+        raise UsageError(f"--lr {config.lr}: must be above 0")
     if config.width < 16 or config.width % 16:
         raise UsageError(f"--width {config.width}: must be a multiple of 16")
-    if not 0 <= config.foreground_crops <= 1:
-        raise UsageError(f"--foreground-crops {config.foreground_crops}: must lie between 0 and 1")
-    if not 0 <= config.warmup <= 0.9:
-        raise UsageError(f"--warmup {config.warmup}: must lie between 0 and 0.9, as a share of all steps")
-    if not config.lr > 0:
-        raise UsageError(f"--lr {config.lr}: must be above 0")
-    if not config.weight_decay >= 0:
-        raise UsageError(f"--weight-decay {config.weight_decay}: must not be negative")
+    _check_forms(config)
+
+
+def _check_forms(config: RunConfig) -> None:
+    number = r"\d+(\.\d+)?"
     if not re.fullmatch(r"native|longest:[1-9]\d*", config.scale):
         raise UsageError(f"--scale '{config.scale}': give native or longest:N, such as longest:256")
-    if not re.fullmatch(r"none|balanced|\d+(\.\d+)?(,\d+(\.\d+)?)+", config.class_weights):
+    if not re.fullmatch(f"none|balanced|{number}(,{number})+", config.class_weights):
         raise UsageError(
             f"--class-weights '{config.class_weights}': give none, balanced, or one number a class: 1,5"
         )
     if config.encoder == "basic" and config.weights != "none":
-        raise UsageError(
-            "--weights imagenet: the basic encoder has no pretrained weights; try --encoder resnet34"
-        )
+        raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
 
 
 def _is_number(text: str) -> bool:

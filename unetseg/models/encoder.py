@@ -113,8 +113,8 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
 
 def _download_failed(name: str, error: Exception) -> str:
     return (
-        f"--weights imagenet: the weights of {name} could not be loaded ({_one_line(error)}); go online once, or copy "
-        "the Hugging Face cache (~/.cache/huggingface) from a machine that has them, or use --weights none"
+        f"--weights imagenet: the weights of {name} could not be loaded ({_one_line(error)}); go online "
+        "once, or copy ~/.cache/huggingface from a machine that has them, or use --weights none"
     )
 
 

@@ -147,7 +147,7 @@ def widened_channels(
 def _refined(channels: list[int], lost: Sequence[int], excess: Callable[[Sequence[int]], float]) -> list[int]:
     """Add or take single channels of the widened blocks while that brings the excess closer to zero."""
     while True:
-        steps = [channels[:i] + [channels[i] + step] + channels[i + 1 :] for i in lost for step in (1, -1)]
+        steps = [[*channels[:i], channels[i] + step, *channels[i + 1 :]] for i in lost for step in (1, -1)]
         best = min(steps, key=lambda candidate: abs(excess(candidate)))
         if abs(excess(best)) >= abs(excess(channels)):
             return channels

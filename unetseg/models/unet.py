@@ -48,7 +48,7 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     encoder = build_encoder(config)
     skips = skip_channels(encoder)
     on = select_levels(config.skips, [level for level, count in enumerate(skips) if count], config.encoder)
-    bottleneck = encoder.out_channels[-1]  # type: ignore[index]
+    bottleneck = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
     channels = _decoder_channels(encoder, skips)
     if config.control == "widen":
         count = sum(parameter.numel() for parameter in encoder.parameters())

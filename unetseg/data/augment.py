@@ -1,0 +1,63 @@
+"""The one augmentation pipeline. albumentations is used nowhere else."""
+
+import os
+
+os.environ.setdefault(
+    "NO_ALBUMENTATIONS_UPDATE", "1"
+)  # else importing it asks the network for a newer version
+
+import albumentations as A
+import cv2
+import numpy as np
+
+IGNORED = 255
+
+
+class Augmentation:
+    """Random crop and distortion of one image and its mask, a pure function of a seed.
+
+    Args:
+        strength: ``none``, ``light`` or ``full``.
+        size: side of the square that comes out, pixels.
+        foreground_crops: share of the crops that must hold a foreground pixel.
+    """
+
+    def __init__(self, strength: str, size: int, foreground_crops: float) -> None:
+        self.pipeline = A.Compose(
+            [*_crop(size, foreground_crops), *_DISTORTIONS[strength]()], mask_interpolation=cv2.INTER_NEAREST
+        )
+
+    def __call__(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Map image H×W×3 uint8 and mask H×W uint8 to squares of the given size."""
+        self.pipeline.set_random_seed(seed)
+        out = self.pipeline(image=image, mask=mask)
+        return out["image"], out["mask"]
+
+
+def _crop(size: int, foreground_crops: float) -> list[A.BasicTransform | A.BaseCompose]:
+    pad = A.PadIfNeeded(size, size, border_mode=cv2.BORDER_REFLECT_101, position="random")
+    anywhere = A.RandomCrop(size, size, p=1 - foreground_crops)
+    if foreground_crops == 0:
+        return [pad, anywhere]
+    on_foreground = A.CropNonEmptyMaskIfExists(size, size, ignore_values=[IGNORED], p=foreground_crops)
+    return [pad, A.OneOf([on_foreground, anywhere], p=1)]
+
+
+def _light() -> list[A.BasicTransform]:
+    return [A.HorizontalFlip(), A.RandomBrightnessContrast(0.1, 0.1)]
+
+
+def _full() -> list[A.BasicTransform]:
+    return [
+        A.HorizontalFlip(),
+        A.VerticalFlip(),
+        A.RandomRotate90(),
+        A.Affine(scale=(0.8, 1.25), rotate=(-20, 20), border_mode=cv2.BORDER_REFLECT_101, p=0.5),
+        A.RandomBrightnessContrast(0.2, 0.2),
+        A.HueSaturationValue(10, 20, 10, p=0.3),
+        A.GaussianBlur(blur_limit=(3, 3), p=0.1),
+        A.GaussNoise(std_range=(0.02, 0.06), p=0.2),
+    ]
+
+
+_DISTORTIONS = {"none": list, "light": _light, "full": _full}

@@ -1,0 +1,123 @@
+"""What happens to every image before the network and to every logit after it: one rule, used everywhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The scale rule and the normalisation of a run.
+
+    Training crops, validation, evaluation, prediction and exported models all go through this object,
+    so a network never meets images at another scale than the one it was trained at.
+
+    Attributes:
+        scale: ``native``, or ``longest:N`` to bring the longer side of each image to N pixels.
+        mean: of each channel, of values in 0..1.
+        deviation: standard deviation of each channel, of values in 0..1.
+    """
+
+    scale: str
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+    @property
+    def longest(self) -> int | None:
+        """The longer side after scaling, or None at native scale."""
+        return None if self.scale == "native" else int(self.scale.split(":")[1])
+
+    def scaled_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the (height, width) that an image of this size has for the network."""
+        if self.longest is None:
+            return height, width
+        factor = self.longest / max(height, width)
+        return max(1, round(height * factor)), max(1, round(width * factor))
+
+    def scale_image(self, image: np.ndarray) -> np.ndarray:
+        """Resize an image, H×W×3 uint8, by the scale rule; area averaging where it shrinks."""
+        height, width = self.scaled_size(*image.shape[:2])
+        if (height, width) == image.shape[:2]:
+            return image
+        shrinks = height < image.shape[0]
+        return cv2.resize(
+            image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        )
+
+    def scale_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Resize a mask, H×W uint8, by the scale rule; nearest neighbour only."""
+        height, width = self.scaled_size(*mask.shape)
+        if (height, width) == mask.shape:
+            return mask
+        return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+    def normalise(self, image: np.ndarray) -> np.ndarray:
+        """Map H×W×3 uint8 to H×W×3 float32 of zero mean and unit deviation over the training set."""
+        mean = np.asarray(self.mean, dtype=np.float32) * 255
+        factor = 1 / (np.asarray(self.deviation, dtype=np.float32) * 255)
+        return (image - mean) * factor
+
+    def prepare(self, image: np.ndarray, stride: int) -> np.ndarray:
+        """Scale, normalise and pad an image for the network.
+
+        Args:
+            image: H×W×3 uint8.
+            stride: both sides are padded at the end, by repeating the edge, to a multiple of this.
+
+        Returns:
+            H'×W'×3 float32.
+        """
+        scaled = self.normalise(self.scale_image(image))
+        pads = [(0, -side % stride) for side in scaled.shape[:2]]
+        return np.pad(scaled, [*pads, (0, 0)], mode="edge") if any(end for _, end in pads) else scaled
+
+    def restore(self, logits: np.ndarray, height: int, width: int) -> np.ndarray:
+        """Cut the padding off and bring logits back to the image's own size, bilinearly.
+
+        Args:
+            logits: C×H'×W' float32, of an image that ``prepare`` made.
+            height: of the original image.
+            width: of the original image.
+
+        Returns:
+            C×height×width float32.
+        """
+        scaled_height, scaled_width = self.scaled_size(height, width)
+        cut = logits[:, :scaled_height, :scaled_width]
+        if (scaled_height, scaled_width) == (height, width):
+            return cut
+        return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in cut])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"scale": self.scale, "mean": list(self.mean), "deviation": list(self.deviation)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
+        """Build from the plain values of ``to_dict``."""
+        return cls(values["scale"], _three(values["mean"]), _three(values["deviation"]))
+
+
+def channel_statistics(images: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel over all pixels of H×W×3 uint8 images, in 0..1."""
+    pixels, total, squares = 0, np.zeros(3), np.zeros(3)
+    for image in images:
+        mean, deviation = cv2.meanStdDev(image)
+        count = image.shape[0] * image.shape[1]
+        pixels += count
+        total += mean[:, 0] * count
+        squares += (deviation[:, 0] ** 2 + mean[:, 0] ** 2) * count
+    mean = total / pixels
+    deviation = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-6))
+    return tuple(round(float(v) / 255, 6) for v in mean), tuple(round(float(v) / 255, 6) for v in deviation)
+
+
+def _three(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = (float(value) for value in values)
+    return first, second, third

@@ -1,0 +1,72 @@
+"""Train, evaluate, draw: the chain that fit and studies both call."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from unetseg.config import RunConfig
+from unetseg.data.check import require_sound
+from unetseg.data.datasets import open_dataset
+from unetseg.data.samples import SegmentationSet
+from unetseg.evaluation.evaluate import evaluate_run, write_rows
+from unetseg.evaluation.table import score_table
+from unetseg.files import write_json
+from unetseg.inference.predictor import load_predictor
+from unetseg.plots import training_curves
+from unetseg.progress import show_progress
+from unetseg.runs import Run, new_run
+from unetseg.training.fit import train
+from unetseg.training.recorder import Report
+
+
+def open_data(config: RunConfig) -> SegmentationSet:
+    """Open the dataset that ``config`` names."""
+    folder = Path(config.data_dir) if config.data_dir else None
+    return open_dataset(config.data, data_dir=folder, split_seed=config.split_seed)
+
+
+def run_experiment(config: RunConfig, output: str | Path | None = None, report: Report = print) -> Run:
+    """Train a configuration, evaluate it on the test split and leave all in a new run folder.
+
+    Args:
+        config: the complete configuration.
+        output: the run's folder; a new one under ``checkpoints/`` if not given.
+        report: is given the log, line by line.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    dataset = open_data(config)
+    require_sound(dataset)
+    return finish(config, dataset, new_run(config, output), report)
+
+
+def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> Run:
+    """Train what is left to train in ``run``, then test it."""
+    train(config, dataset, run, report)
+    training_curves(run.epochs(), run.curves)
+    started = time.perf_counter()
+    evaluation = evaluate_run(load_predictor(run, config.device), dataset, progress=show_progress("testing"))
+    write_rows(run.test_images, evaluation.rows)
+    summary = evaluation.summary()
+    write_json(run.test, summary)
+    report(f"\n{score_table(summary)}\n")
+    report(f"tested in {time.perf_counter() - started:.1f} s; the run is {run.path}")
+    return run
+
+
+def evaluate_existing(
+    run: Run, data: str | None = None, data_dir: str | None = None, split: str = "test", device: str = "auto"
+) -> dict[str, Any]:
+    """Score a run on a split of its own dataset, or of ``data``, and return the summary.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    config = run.config()
+    if data is not None:
+        config = config.changed(data=data, data_dir=data_dir)
+    elif data_dir is not None:
+        config = config.changed(data_dir=data_dir)
+    predictor = load_predictor(run, device)
+    return evaluate_run(predictor, open_data(config), split, show_progress("evaluating")).summary()

@@ -1,0 +1,32 @@
+"""Progress: a bar on a terminal, one line per hundred elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable
+
+
+def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:
+    """Return a function that is told (done, total) and shows it on standard error.
+
+    Nothing is shown in the first two seconds.
+
+    Args:
+        what: is being done, such as ``"predicting"``.
+        every: on anything but a terminal, one line per this many.
+    """
+    started = time.perf_counter()
+    terminal = sys.stderr.isatty()
+
+    def show(done: int, total: int) -> None:
+        seconds = time.perf_counter() - started
+        if terminal:
+            if seconds > 2:
+                filled = 30 * done // max(1, total)
+                left = seconds / max(1, done) * (total - done)
+                line = f"\r{what} [{'#' * filled}{' ' * (30 - filled)}] {done}/{total}, {left:.0f} s left  "
+                sys.stderr.write(line if done < total else "\r" + " " * len(line) + "\r")
+                sys.stderr.flush()
+        elif done % every == 0 and done < total:
+            print(f"{what}: {done}/{total}, {seconds:.0f} s", file=sys.stderr, flush=True)
+
+    return show

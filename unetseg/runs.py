@@ -1,0 +1,153 @@
+"""The run folder: what lies where, how a run is named, found and read."""
+
+import csv
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unetseg.config import RunConfig, from_mapping, load_yaml
+from unetseg.errors import UnetsegError, UsageError
+
+CHECKPOINTS = Path("checkpoints")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model's folder."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The complete configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def best(self) -> Path:
+        """Weights of the epoch with the best validation IoU, and all that inference needs."""
+        return self.path / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """Full state after the last whole epoch, to resume from."""
+        return self.path / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """One row an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def curves(self) -> Path:
+        """Picture of ``metrics``."""
+        return self.path / "curves.png"
+
+    @property
+    def split(self) -> Path:
+        """The names of the images in each split."""
+        return self.path / "split.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, device, threads and seconds."""
+        return self.path / "environment.json"
+
+    @property
+    def test(self) -> Path:
+        """Scores on the test split; its presence marks a finished run."""
+        return self.path / "test.json"
+
+    @property
+    def test_images(self) -> Path:
+        """Scores on the test split, one row an image."""
+        return self.path / "test_images.csv"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run was trained to its end and tested."""
+        return self.test.is_file() and self.best.is_file()
+
+    def config(self) -> RunConfig:
+        """Read the configuration."""
+        return from_mapping(load_yaml(self.config_file), str(self.config_file))
+
+    def test_scores(self) -> dict[str, Any]:
+        """Read the scores on the test split."""
+        try:
+            return json.loads(self.test.read_text())
+        except (OSError, ValueError) as error:
+            raise UnetsegError(
+                f"{self.test}: cannot be read ({error}); run 'unetseg evaluate {self.path}'"
+            ) from None
+
+    def epochs(self) -> list[dict[str, float]]:
+        """Read the rows of ``metrics``, one an epoch."""
+        if not self.metrics.is_file():
+            return []
+        with self.metrics.open(newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
+    """Make the folder of a new run: ``path``, or a name under ``checkpoints/`` that says what it is.
+
+    Raises:
+        UsageError: if ``path`` already holds a run.
+    """
+    if path is not None:
+        run = Run(Path(path))
+        if run.config_file.exists():
+            raise UsageError(
+                f"{path}: already holds a run; give another -o, or continue it with --resume {path}"
+            )
+        run.path.mkdir(parents=True, exist_ok=True)
+        return run
+    label = "".join(
+        c if c.isalnum() or c in ".^," else "-" for c in f"{Path(config.data).name}-{config.skips}"
+    )
+    control = "" if config.skips == "on" else f"-{config.control}"
+    stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}{control}-seed{config.seed}"
+    for attempt in range(1000):
+        path = CHECKPOINTS / (stem if attempt == 0 else f"{stem}-{attempt}")
+        try:
+            path.mkdir(parents=True)
+            return Run(path)
+        except FileExistsError:
+            continue
+    raise UnetsegError(f"{CHECKPOINTS}: no free name for a run")
+
+
+def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:
+    """Return the run at ``path``, or the newest finished one directly under ``root``.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    root = root or CHECKPOINTS
+    if path is None:
+        finished = [run for run in list_runs(root) if run.finished]
+        if not finished:
+            raise UsageError(
+                f"{root}/: no finished run here; train one with 'unetseg fit', or name one with --run"
+            )
+        return finished[-1]
+    if os.fspath(path).startswith(("http://", "https://")):
+        raise UsageError(f"{path}: runs are read from local folders only; download it first")
+    run = Run(Path(path))
+    if not run.path.exists() and (root / path).exists():
+        run = Run(root / path)
+    if not run.config_file.is_file():
+        raise UsageError(f"{path}: no run here (no config.yaml); 'unetseg runs' lists them")
+    return run
+
+
+def list_runs(root: Path | None = None) -> list[Run]:
+    """Return the runs directly under ``root``, oldest first."""
+    root = root or CHECKPOINTS
+    if not root.is_dir():
+        return []
+    runs = [Run(path.parent) for path in root.glob("*/config.yaml")]
+    return sorted(runs, key=lambda run: (run.config_file.stat().st_mtime_ns, run.path.name))

@@ -1,0 +1,65 @@
+"""Checkpoints: plain values and tensors, written whole or not at all, never read as code."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
+
+from unetseg.errors import UnetsegError
+from unetseg.files import atomic_path
+
+
+def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Write ``content`` to ``path``, atomically on the target's own file system.
+
+    Raises:
+        UnetsegError: if it cannot be written; what stood there before is still there.
+    """
+    try:
+        with atomic_path(path) as part:
+            torch.save(content, part)
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "write" not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or "the disk is full or not writable"
+        raise UnetsegError(
+            f"{path}: cannot be saved ({reason}); the checkpoint before it is whole: free some space, "
+            f"then continue with --resume {Path(path).parent}"
+        ) from error
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a checkpoint from a local path; only tensors and plain values are accepted.
+
+    Raises:
+        UnetsegError: if it is missing, damaged, or would run code on loading.
+    """
+    if not Path(path).is_file():
+        raise UnetsegError(f"{path}: no such checkpoint")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UnetsegError(
+            f"{path}: is damaged or holds more than tensors and plain values, so it is not loaded ({reason})"
+        ) from error
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Lightning's way to disk, by ``save`` and ``load``.
+
+    Lightning's own writer goes through TMPDIR: where that is another file system, a kill or a full disk
+    destroys the checkpoint that was there.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint atomically."""
+        save(path, checkpoint)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read the checkpoint, never as code."""
+        return load(path)

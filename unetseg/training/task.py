@@ -1,0 +1,138 @@
+"""The LightningModule: loss, optimiser and validation of a U-Net."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import lightning.pytorch as pl
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+
+from unetseg.config import RunConfig
+from unetseg.data.augment import IGNORED
+from unetseg.errors import UnetsegError
+from unetseg.models.initialise import seed_for
+
+
+class SegmentationTask(pl.LightningModule):
+    """Trains a network that maps images to logits.
+
+    Args:
+        model: the network; 1 output for foreground against background, else one a class.
+        config: the run's configuration.
+        classes: class names, index 0 the background.
+        class_weights: one a class, or None.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: RunConfig,
+        classes: Sequence[str],
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        self.classes = list(classes)
+        self.binary = len(classes) == 2
+        weights = None if class_weights is None else torch.tensor(class_weights)
+        self.pixel_loss: nn.Module
+        if self.binary:
+            positive = None if weights is None else weights[1] / weights[0]
+            self.pixel_loss = smp.losses.SoftBCEWithLogitsLoss(ignore_index=IGNORED, pos_weight=positive)
+        else:
+            self.pixel_loss = nn.CrossEntropyLoss(weights, ignore_index=IGNORED)
+        self.dice_loss = smp.losses.DiceLoss("binary" if self.binary else "multiclass", ignore_index=IGNORED)
+        self.losses: list[float] = []
+        self.counts = torch.zeros(len(classes), 3, dtype=torch.int64)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
+        return self.model(images)
+
+    def loss(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Return cross-entropy plus Dice loss of logits (N, outputs, H, W) against masks (N, H, W) int64."""
+        logits = logits.float()  # the losses sum over many pixels: too many for half precision
+        target = masks.unsqueeze(1).float() if self.binary else masks
+        return self.pixel_loss(logits, target) + self.dice_loss(
+            logits, masks.unsqueeze(1) if self.binary else masks
+        )
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make chance inside the network (dropout, stochastic depth) a function of the seed and the step."""
+        torch.manual_seed(seed_for(self.config.seed, self.global_step, self.global_rank))
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of one batch of crops.
+
+        Raises:
+            UnetsegError: if it is not finite.
+        """
+        loss = self.loss(self(batch["image"]), batch["mask"])
+        value = loss.item()
+        if not math.isfinite(value):
+            raise UnetsegError(
+                f"training diverged: the loss became {value} in epoch {self.current_epoch + 1}, step "
+                f"{self.global_step}; try a lower --lr, a longer --warmup or --precision float32 "
+                "(best.ckpt, where there is one, is from before)"
+            )
+        self.losses.append(value)
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Count true positives, false positives and false negatives of one batch of whole images."""
+        logits, masks = self(batch["image"]), batch["mask"]
+        predicted = (logits[:, 0] > 0).long() if self.binary else logits.argmax(1)
+        counted = masks != IGNORED
+        size = len(self.classes)
+        pairs = masks[counted] * size + predicted[counted]
+        confusion = torch.bincount(pairs, minlength=size * size).reshape(size, size).cpu()
+        hits = confusion.diagonal()
+        self.counts += torch.stack([hits, confusion.sum(0) - hits, confusion.sum(1) - hits], dim=1)
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's mean loss."""
+        self.losses = []
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the epoch's counts."""
+        self.counts = torch.zeros_like(self.counts)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the dataset IoU: counts summed over all images, mean over the foreground classes."""
+        counts = self.trainer.strategy.reduce(self.counts.to(self.device), reduce_op="sum").cpu()
+        union = counts.sum(1)
+        iou = torch.where(union > 0, counts[:, 0] / union.clamp(min=1), torch.nan)[1:]
+        mean = iou.nanmean() if (union[1:] > 0).any() else torch.tensor(1.0)  # nothing there, nothing found
+        self.log("val_iou", mean, rank_zero_only=True)
+        self.log_dict(
+            {f"val_iou_{name}": value for name, value in zip(self.classes[1:], iou, strict=True)},
+            rank_zero_only=True,
+        )
+
+    def mean_loss(self) -> float:
+        """Return the mean training loss of this epoch, over all processes."""
+        mean = torch.tensor(sum(self.losses) / max(1, len(self.losses)), device=self.device)
+        return float(self.trainer.strategy.reduce(mean, reduce_op="mean"))
+
+    def configure_optimizers(self) -> Any:
+        """Return AdamW under a one-cycle schedule: up in the ``warmup`` share of the steps, then down."""
+        optimiser = torch.optim.AdamW(
+            self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay
+        )
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule: Any
+        if self.config.warmup > 0 and steps > 1:
+            schedule = OneCycleLR(
+                optimiser,
+                self.config.lr,
+                total_steps=steps,
+                pct_start=self.config.warmup,
+                cycle_momentum=False,
+            )
+        else:
+            schedule = CosineAnnealingLR(optimiser, T_max=steps)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
