@@ -234,3 +234,12 @@ def test_names_that_are_not_utf8_survive(make):
         with open(os.fsencode(folder / part) + b"/bad\xff.png", "wb") as stream:
             Image.new(mode, (2, 2)).save(stream, "PNG")
     assert "bad\udcff" in every(open_folder(folder))
+
+
+def test_an_unpaired_name_that_is_not_utf8_is_named_printably(make):
+    folder = make(*three())
+    with open(os.fsencode(folder / "images") + b"/bad\xff.png", "wb") as stream:
+        Image.new("RGB", (2, 2)).save(stream, "PNG")
+    with pytest.raises(UnetsegError, match=r"images/bad\\xff.png") as raised:
+        open_folder(folder)
+    assert str(raised.value).isascii()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetseg.data.find import printable
 from unetseg.data.folder import first_few
 from unetseg.data.masks import IGNORED
 from unetseg.data.samples import Sample, SegmentationSet
@@ -92,9 +93,7 @@ def inspect_dataset(
             result.problems += found.problems
             result.pixels[split] += found.counts
             if found.counts[-1] and not found.counts[:-1].any():
-                result.problems.append(
-                    Problem(sample.name, sample.mask, f"{sample.mask}: every pixel is ignored")
-                )
+                result.problems.append(_problem(sample, sample.mask, "every pixel is ignored"))
             if found.digest is not None:
                 first_split, first = owners.setdefault(found.digest, (split, sample))
                 if first is not sample:
@@ -146,7 +145,7 @@ def _check_sample(dataset: SegmentationSet, sample: Sample, digest: bool) -> _Fi
     if image is not None:
         for path, array in ((sample.mask, mask), (sample.valid, valid), (sample.instances, instances)):
             if array is not None and array.shape != image.shape[:2]:
-                problems.append(Problem(sample.name, path, f"{path}: {_size_differs(array, image)}"))
+                problems.append(_problem(sample, path, _size_differs(array, image)))
     counts = np.zeros(len(dataset.classes) + 1, np.int64)
     if mask is not None:
         every = np.bincount(mask.ravel(), minlength=IGNORED + 1)
@@ -167,9 +166,7 @@ def _read(
     except UnetsegError as error:
         problems.append(Problem(sample.name, path, str(error)))
     except Exception as error:  # decoders raise every type there is; one bad file must not hide the others
-        problems.append(
-            Problem(sample.name, path, f"{path}: cannot be read: {error or type(error).__name__}")
-        )
+        problems.append(_problem(sample, path, f"cannot be read: {error or type(error).__name__}"))
     return None
 
 
@@ -186,7 +183,11 @@ def _empty(split: str) -> Problem:
 
 def _duplicate(split: str, sample: Sample, first_split: str, first: Sample) -> Problem:
     where = f"both in {split}" if split == first_split else f"one in {first_split}, one in {split}"
-    return Problem(sample.name, sample.image, f"{sample.image}: the same picture as {first.image} ({where})")
+    return _problem(sample, sample.image, f"the same picture as {printable(first.image)} ({where})")
+
+
+def _problem(sample: Sample, path: Path | None, text: str) -> Problem:
+    return Problem(sample.name, path, f"{printable(path)}: {text}" if path else text)
 
 
 def _absent_classes(dataset: SegmentationSet, result: Inspection) -> list[Problem]:

@@ -8,13 +8,12 @@ from typing import Any
 
 import yaml
 
+from unetseg.data.find import SUFFIXES, printable
 from unetseg.data.images import ImageError, read_labels
 from unetseg.data.masks import Classes, LabelError, ignored_values, parse_classes, raw_values, require_keys
 from unetseg.data.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
-_COMMON = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".gif"})
-SUFFIXES = _COMMON | {".webp", ".avif", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
 KEYS = ("name", "classes", "ignore", "mask_suffix", "generator")
 SHARES = {"val": 0.15, "test": 0.15}
 
@@ -80,7 +79,7 @@ def first_few(names: Iterable[str], at_most: int = 5) -> str:
     """Return the first names, comma-separated, and how many more there are."""
     ordered = sorted(names)
     more = f" and {len(ordered) - at_most} more" if len(ordered) > at_most else ""
-    return ", ".join(ordered[:at_most]) + more
+    return ", ".join(printable(name) for name in ordered[:at_most]) + more
 
 
 def read_yaml(path: Path) -> Any:
@@ -232,4 +231,4 @@ def _values(path: Path) -> list[int]:
     except ImageError:
         return []
     except LabelError as error:
-        raise LabelError(f"{path}: {error}") from error
+        raise LabelError(f"{printable(path)}: {error}") from error

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from unetseg.data.find import printable
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
 IGNORED = 255
@@ -53,7 +54,7 @@ class LabelMap:
         Raises:
             LabelError: A value belongs to no class; the message names the values and how often they occur.
         """
-        where = f"{path}: " if path else ""
+        where = f"{printable(path)}: " if path else ""
         if raw.ndim == 3 and not self.colours:
             raw = _single_channel(raw, where)
         indices = self._from_colours(raw) if raw.ndim == 3 else self._table[raw]
