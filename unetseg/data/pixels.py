@@ -1,0 +1,88 @@
+"""What every decoder shares: 8-bit RGB from any sample type, upright images, the limit on pixels."""
+
+import numpy as np
+from PIL import Image
+
+ORIENTATION_TAG = 0x0112  # the same number in EXIF and in TIFF
+# orientation → (transpose, then flip rows, then flip columns), TIFF 6.0 p. 36
+_TURNS = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+class Refused(Exception):
+    """A file that is understood and not taken: the text says why and what to do, without the name."""
+
+
+def turns(orientation: object) -> tuple[bool, bool, bool]:
+    """Return what makes a stored image upright: transpose, then flip rows, then flip columns.
+
+    An orientation that is none of the eight counts as upright, as in image viewers.
+    """
+    return _TURNS.get(orientation, _TURNS[1]) if isinstance(orientation, int) else _TURNS[1]
+
+
+def upright(stored: np.ndarray, orientation: object) -> np.ndarray:
+    """Turn a stored H×W or H×W×C array upright; the result is contiguous."""
+    transpose, flip_rows, flip_columns = turns(orientation)
+    turned = stored.swapaxes(0, 1) if transpose else stored
+    turned = turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+    return np.ascontiguousarray(turned)
+
+
+def upright_size(height: int, width: int, orientation: object) -> tuple[int, int]:
+    """Return (height, width) after :func:`upright`."""
+    return (width, height) if turns(orientation)[0] else (height, width)
+
+
+def to_uint8(samples: np.ndarray, maximum: int) -> np.ndarray:
+    """Scale unsigned samples of any shape, or floats in 0..1, to uint8.
+
+    Args:
+        samples: bool, uint8, uint16 or floating point.
+        maximum: the value that becomes 255, for integers (255, 65535, 4095 for 12-bit samples, …).
+
+    Raises:
+        Refused: floats outside 0..1, or a type that holds no picture.
+    """
+    if samples.dtype.kind == "f":
+        if not (samples.min() >= 0 and samples.max() <= 1):  # also false for NaN
+            raise Refused("holds floating-point values outside 0 to 1; scale them and save as 8 or 16 bits")
+        return (samples * 255 + 0.5).astype(np.uint8)
+    if samples.dtype == np.uint8 and maximum == 255:
+        return samples
+    if samples.dtype not in (np.bool_, np.uint8, np.uint16):
+        raise Refused(f"holds {samples.dtype} values; save it with 8 or 16 bits a channel, unsigned")
+    values = np.arange(np.iinfo(np.uint16).max + 1, dtype=np.float64)
+    table = np.minimum(values * 255 / maximum + 0.5, 255).astype(np.uint8)
+    return table[samples.astype(np.uint8) if samples.dtype == np.bool_ else samples]
+
+
+def three_channels(grey_or_colour: np.ndarray) -> np.ndarray:
+    """Return H×W×3 from H×W×C: grey (C 1 or 2) repeated, alpha (the last of 2 or 4) dropped."""
+    if grey_or_colour.shape[2] <= 2:
+        return np.repeat(grey_or_colour[:, :, :1], 3, axis=2)
+    return grey_or_colour[:, :, :3]
+
+
+def check_pixels(height: int, width: int, max_pixels: int | None) -> None:
+    """Refuse an image of more than ``max_pixels`` pixels, or of more than Pillow's limit if that is None.
+
+    Raises:
+        Refused: It has more.
+    """
+    allowed = 2 * Image.MAX_IMAGE_PIXELS if max_pixels is None and Image.MAX_IMAGE_PIXELS else max_pixels
+    if allowed is not None and height * width > allowed:
+        raise Refused(
+            f"{width}×{height} pixels are more than the limit of {allowed:,}; "
+            "raise it with --max-pixels if the file is to be trusted"
+        )
+    if height < 1 or width < 1:
+        raise Refused("has no pixels; leave it out")
