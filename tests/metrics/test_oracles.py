@@ -13,7 +13,7 @@ from scipy import ndimage
 from skimage import measure, metrics, morphology
 
 from unetseg.metrics import binary_scores, mask_pair
-from unetseg.metrics.geometry import near
+from unetseg.metrics.geometry import distance_map, mutual_distances, near
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -142,6 +142,16 @@ def test_trimap_iou_agrees_with_scipys_transform_from_both_sides(pair, spacing):
     assume(union)
     expected = (band & prediction & reference).sum() / union
     assert score("trimap_iou", *pair, spacing=spacing, trimap_width=2.0) == close(expected)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.01, 0.05, 0.5])  # sparse sets by trees, dense ones by transforms
+@pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.7, 0.7), (1.0, 0.6)])
+def test_mutual_distances_are_the_same_however_dense_the_sets(share, spacing):
+    first, second = np.random.default_rng(1).random((2, 90, 120)) < share
+    forth, back = mutual_distances(first, second, spacing)
+    assert forth == close(distance_map(second, spacing).at(first))
+    assert forth == close(ndimage.distance_transform_edt(~second, spacing)[first])
+    assert back == close(ndimage.distance_transform_edt(~first, spacing)[second])
 
 
 @pytest.mark.parametrize("radius", [2.5, 9, 26])  # by dilation, and where that is slow, by distances

@@ -73,8 +73,7 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     """
     if pair.empty_overlap is not None:
         return pair.empty_overlap
-    # From the background, the nearest border pixel is the nearest object pixel: that transform is shared.
-    outer = pair.distance_to_reference.within(width) & ~pair.reference
+    outer = near(pair.reference, width, pair.spacing) & ~pair.reference
     inner = near(~pair.reference, width, pair.spacing) & pair.reference
     band = inner | outer
     both = pair.count(band & pair.prediction & pair.reference)

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
 
 BoolArray = NDArray[np.bool_]
 
@@ -15,6 +16,8 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _WINDOW = np.ones((2, 2), np.uint8)
 # A dilation costs one step a kernel pixel; above this many, a distance transform is faster.
 _LARGEST_KERNEL = 2000
+# A k-d tree costs about 0.9 µs a point where both transforms cost 0.03 µs a pixel.
+_PIXELS_PER_TREE_POINT = 30
 # Distances are square roots: a radius given as 2 must take in a distance computed as 2.0000000001.
 RADIUS_SLACK = 1e-6
 
@@ -62,6 +65,30 @@ def distance_map(target: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)) -
         values = cv2.distanceTransform(_bytes(~target), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         return DistanceMap(values, float(spacing[0]), in_pixels=True)
     return DistanceMap(distance_transform_edt(~target, sampling=spacing), 1.0, in_pixels=False)
+
+
+def mutual_distances(
+    first: BoolArray, second: BoolArray, spacing: tuple[float, float] = (1.0, 1.0)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance from each pixel of either set to the nearest pixel of the other, in spacing units.
+
+    One distance transform a set where the sets are dense, and one k-d tree a set (Bentley 1975) where they
+    are so sparse that transforming every pixel between them is slower. Both are exact.
+
+    Args:
+        first: (H, W) bool.
+        second: (H, W) bool.
+        spacing: size of a pixel, (row, column).
+
+    Returns:
+        Distances of ``first``'s pixels and of ``second``'s, row by row; infinite where the other is empty.
+    """
+    if (np.count_nonzero(first) + np.count_nonzero(second)) * _PIXELS_PER_TREE_POINT > first.size:
+        return distance_map(second, spacing).at(first), distance_map(first, spacing).at(second)
+    scale = spacing[0]  # whole pixels where the spacing is isotropic, so that both ways agree to the last bit
+    points = [np.argwhere(pixels) * (1.0, spacing[1] / scale) for pixels in (first, second)]
+    trees = [cKDTree(places) for places in points]
+    return trees[1].query(points[0])[0] * scale, trees[0].query(points[1])[0] * scale
 
 
 def near(target: BoolArray, radius: float, spacing: tuple[float, float] = (1.0, 1.0)) -> BoolArray:

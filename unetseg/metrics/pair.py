@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 from skimage.morphology import skeletonize
 
 from unetseg.metrics.checks import as_instances, as_mask, check_spacing
-from unetseg.metrics.geometry import BoolArray, DistanceMap, border, bounding_box, distance_map
+from unetseg.metrics.geometry import BoolArray, border, bounding_box, mutual_distances
 
 
 @dataclass(frozen=True)
@@ -106,22 +106,13 @@ class MaskPair:
         return border(self.reference)
 
     @cached_property
-    def distance_to_prediction(self) -> DistanceMap:
-        """Distance of every pixel to the prediction's nearest border pixel."""
-        return distance_map(self.prediction_border, self.spacing)
-
-    @cached_property
-    def distance_to_reference(self) -> DistanceMap:
-        """Distance of every pixel to the reference's nearest border pixel."""
-        return distance_map(self.reference_border, self.spacing)
-
-    @cached_property
     def border_distances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Nearest-border distances of the counted border pixels: prediction's and reference's."""
-        return (
-            self.distance_to_reference.at(self.counted(self.prediction_border)),
-            self.distance_to_prediction.at(self.counted(self.reference_border)),
-        )
+        borders = self.prediction_border, self.reference_border
+        first, second = mutual_distances(*borders, self.spacing)
+        if self.valid is None:
+            return first, second
+        return first[self.valid[borders[0]]], second[self.valid[borders[1]]]
 
     @cached_property
     def prediction_skeleton(self) -> BoolArray:
