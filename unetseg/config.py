@@ -58,7 +58,7 @@ class RunConfig:
         "data", "loader processes (default: none on a CPU, up to 8 beside a GPU)", None
     )
 
-    epochs: int = option("training", "passes over the training split", 24)
+    epochs: int = option("training", "passes over the training split", 20)
     batch_size: int = option("training", "images a step", 8)
     lr: float = option("training", "highest learning rate of the one-cycle schedule", 3e-3)
     weight_decay: float = option("training", "AdamW's weight decay", 1e-2)
