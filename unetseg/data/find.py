@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from unetseg.errors import UsageError
@@ -114,21 +115,30 @@ def _files_of(text: str) -> list[tuple[Path, Path]]:
 
 
 def _in_glob(pattern: str) -> list[tuple[Path, Path]]:
-    before = list(Path(pattern).parts)
-    while any(glob.has_magic(part) for part in before):
-        before.pop()
-    root = _absolute(Path(*before))
-    files: list[Path] = []
-    for match in map(Path, sorted(glob.glob(pattern, recursive=True))):
-        if match.is_dir():
-            files += _in_folder(match) if _has_image_suffix(match.name) else []
-        elif _has_image_suffix(match.name):
-            files.append(match)
+    parts = Path(pattern).parts
+    fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    top = Path(*parts[:fixed])
+    if "**" in parts:  # glob.glob would go round links between folders, more often than can be waited for
+        files = [file for file in _in_folder(top) if _matches(file.relative_to(top).parts, parts[fixed:])]
+    else:
+        files = []
+        for match in map(Path, glob.glob(pattern)):
+            if _has_image_suffix(match.name):
+                files += _in_folder(match) if match.is_dir() else [match]
     if not files:
         raise UsageError(
             f"{printable(pattern)}: no image matches; check the pattern, or quote it for the shell"
         )
-    return [(root, file) for file in files]
+    return [(_absolute(top), file) for file in sorted(files)]
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Tell whether a relative path matches; ``**`` stands for any number of parts."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or (bool(parts) and _matches(parts[1:], pattern))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _in_folder(top: Path) -> list[Path]:
