@@ -1,5 +1,7 @@
 """What every decoder shares: 8-bit RGB from any sample type, upright images, the limit on pixels."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
@@ -60,9 +62,13 @@ def to_uint8(samples: np.ndarray, maximum: int) -> np.ndarray:
         return samples
     if samples.dtype not in (np.bool_, np.uint8, np.uint16):
         raise Refused(f"holds {samples.dtype} values; save it with 8 or 16 bits a channel, unsigned")
+    return _table(maximum)[samples.astype(np.uint8) if samples.dtype == np.bool_ else samples]
+
+
+@lru_cache(maxsize=4)
+def _table(maximum: int) -> np.ndarray:
     values = np.arange(np.iinfo(np.uint16).max + 1, dtype=np.float64)
-    table = np.minimum(values * 255 / maximum + 0.5, 255).astype(np.uint8)
-    return table[samples.astype(np.uint8) if samples.dtype == np.bool_ else samples]
+    return np.minimum(values * 255 / maximum + 0.5, 255).astype(np.uint8)
 
 
 def three_channels(grey_or_colour: np.ndarray) -> np.ndarray:
@@ -84,5 +90,3 @@ def check_pixels(height: int, width: int, max_pixels: int | None) -> None:
             f"{width}×{height} pixels are more than the limit of {allowed:,}; "
             "raise it with --max-pixels if the file is to be trusted"
         )
-    if height < 1 or width < 1:
-        raise Refused("has no pixels; leave it out")

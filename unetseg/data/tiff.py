@@ -33,6 +33,8 @@ class TiffPicture:
         self.page = _first_full_page(self._tiff)
         self.height, self.width = self.page.imagelength, self.page.imagewidth
         self.orientation = self.page.tags.valueof(ORIENTATION_TAG, 1)
+        if self.height < 1 or self.width < 1:
+            raise Refused("has no pixels; leave it out")
         _check_kind(self.page)
         if self.page.dtype is None:
             raise Refused("has a sample type of its own; save it with 8 or 16 bits a channel")
