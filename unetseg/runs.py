@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,11 @@ class Run:
         """Whether the run was trained to its end and tested."""
         return self.test.is_file() and self.best.is_file()
 
+    def remove_parts(self) -> None:
+        """Remove the half-written files that a killed process left behind."""
+        for part in self.path.glob(".part-*"):
+            part.unlink(missing_ok=True)
+
     def config(self) -> RunConfig:
         """Read the configuration."""
         return from_mapping(load_yaml(self.config_file), str(self.config_file))
@@ -118,6 +124,12 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
         except FileExistsError:
             continue
     raise UnetsegError(f"{CHECKPOINTS}: no free name for a run")
+
+
+def discard_empty(run: Run) -> None:
+    """Remove a run's folder if nothing was written there; one that holds anything stays."""
+    with suppress(OSError):
+        run.path.rmdir()
 
 
 def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:

@@ -1,6 +1,7 @@
 """The LightningDataModule over any segmentation set, and the cache of its decoded images."""
 
 import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -203,7 +204,11 @@ class SegmentationData(pl.LightningDataModule):
         if workers is None:
             on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
             workers = min(8, os.cpu_count() or 1) if on_gpu else 0
-        return {"num_workers": workers, "persistent_workers": workers > 0}
+        return {
+            "num_workers": workers,
+            "persistent_workers": workers > 0,
+            "worker_init_fn": _leave_signals_to_parent,
+        }
 
 
 def collate(items: Sequence[Batch]) -> Batch:
@@ -211,6 +216,12 @@ def collate(items: Sequence[Batch]) -> Batch:
     images = torch.from_numpy(np.stack([item["image"] for item in items])).permute(0, 3, 1, 2)
     masks = torch.from_numpy(np.stack([item["mask"] for item in items])).long()
     return {"image": images, "mask": masks}
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    """Keep loader processes, which Ctrl-C reaches too, from reporting it a second time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _physical_memory() -> int:

@@ -1,6 +1,10 @@
 """Train, evaluate, draw: the chain that fit and studies both call."""
 
+import errno
+import shlex
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +12,15 @@ from unetseg.config import RunConfig
 from unetseg.data.check import require_sound
 from unetseg.data.datasets import open_dataset
 from unetseg.data.samples import SegmentationSet
+from unetseg.errors import UnetsegError
 from unetseg.evaluation.evaluate import evaluate_run, write_rows
 from unetseg.evaluation.table import score_table
 from unetseg.files import write_json
 from unetseg.inference.predictor import load_predictor
 from unetseg.plots import training_curves
 from unetseg.progress import show_progress
-from unetseg.runs import Run, new_run
+from unetseg.runs import Run, discard_empty, new_run
+from unetseg.signals import Stopped
 from unetseg.training.fit import train
 from unetseg.training.recorder import Report
 
@@ -38,21 +44,67 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
     """
     dataset = open_data(config)
     require_sound(dataset)
-    return finish(config, dataset, new_run(config, output), report)
+    run = new_run(config, output)
+    try:
+        return finish(config, dataset, run, report)
+    finally:
+        discard_empty(run)
+
+
+def resume_experiment(run: Run, config: RunConfig | None = None, report: Report = print) -> Run:
+    """Go on with an interrupted run from its last whole epoch; a finished one is left as it is.
+
+    Args:
+        run: its folder.
+        config: the run's own configuration, where device, workers or Trainer arguments are to change.
+        report: is given the log, line by line.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    if run.finished:
+        report(f"{run.path} is finished: trained to its end and tested")
+        return run
+    config = config or run.config()
+    run.remove_parts()
+    dataset = open_data(config)
+    require_sound(dataset)
+    return finish(config, dataset, run, report)
 
 
 def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> Run:
     """Train what is left to train in ``run``, then test it."""
-    train(config, dataset, run, report)
-    training_curves(run.epochs(), run.curves)
-    started = time.perf_counter()
-    evaluation = evaluate_run(load_predictor(run, config.device), dataset, progress=show_progress("testing"))
-    write_rows(run.test_images, evaluation.rows)
-    summary = evaluation.summary()
-    write_json(run.test, summary)
+    with _naming(run):
+        train(config, dataset, run, report)
+        training_curves(run.epochs(), run.curves)
+        started = time.perf_counter()
+        predictor = load_predictor(run, config.device)
+        evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))
+        write_rows(run.test_images, evaluation.rows)
+        summary = evaluation.summary()
+        write_json(run.test, summary)
     report(f"\n{score_table(summary)}\n")
     report(f"tested in {time.perf_counter() - started:.1f} s; the run is {run.path}")
     return run
+
+
+@contextmanager
+def _naming(run: Run) -> Iterator[None]:
+    """Say in the one line of an interruption or a failed write which run it was and how to go on."""
+    hint = f"continue with: unetseg fit --resume {shlex.quote(str(run.path))}"
+    try:
+        yield
+    except Stopped as stopped:
+        if run.config_file.is_file():
+            stopped.args = (f"{stopped}; {run.path} keeps every whole epoch; {hint}",)
+        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO):
+            raise
+        raise UnetsegError(
+            f"{error.filename or run.path}: cannot be written ({error.strerror}); the last good checkpoint "
+            f"is whole; {hint}"
+        ) from error
 
 
 def evaluate_existing(

@@ -1,37 +1,33 @@
-"""From a configuration to a trained run: the Trainer and what it is given."""
+"""From a configuration to a trained run."""
 
-import inspect
-import logging
-import signal
-import sys
-import threading
+import json
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
-
-import lightning.pytorch as pl
 
 from unetseg.config import RunConfig
 from unetseg.data.module import SegmentationData
 from unetseg.data.samples import SegmentationSet
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError
 from unetseg.files import write_json, write_text
 from unetseg.models.cost import measure_cost
-from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware, choose_hardware
+from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import Unet, build_model
 from unetseg.runs import Run
-from unetseg.signals import SIGNALS
-from unetseg.training.checkpoints import AtomicCheckpointIO
 from unetseg.training.environment import describe_environment
+from unetseg.training.failures import explain
+from unetseg.training.initial import preprocessing_of, start_from_run
+from unetseg.training.processes import partners
 from unetseg.training.recorder import Recorder, Report
 from unetseg.training.task import SegmentationTask
+from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet
 
 
 def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print) -> None:
     """Train ``config`` on ``dataset`` and leave weights, metrics and settings in the run's folder.
+
+    Where the folder holds a ``last.ckpt``, training goes on from there and ends in the same bits as if it
+    had never been interrupted.
 
     Args:
         config: the complete configuration.
@@ -41,45 +37,51 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
 
     Raises:
         UnetsegError: if training diverges or something cannot be written.
-        UsageError: if the configuration does not fit the dataset or the machine.
+        UsageError: if the configuration does not fit the dataset or the machine; nothing is written then.
     """
     started = time.perf_counter()
     hardware = choose_hardware(config)
-    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
-    model = build_model(config, outputs)
+    model = build_model(config, 1 if len(dataset.classes) == 2 else len(dataset.classes))
     _check_size(config, model)
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
-    data = SegmentationData(dataset, config, model.stride)
-    report(
-        f"data      {dataset.name}: " + ", ".join(f"{len(s)} {name}" for name, s in dataset.splits.items())
-    )
+    data = _load_data(config, dataset, run, model, report)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
     task.to(memory_format=hardware.memory_format)  # type: ignore[call-overload]
-    _write_settings(config, dataset, run)
     recorder = Recorder(run, inference_settings(config, dataset, data), config.patience, report)
-    trainer = build_trainer(config, hardware, recorder, KeepSignalHandlers())
-    resume = run.last if run.last.is_file() else None
-    with _quiet():
-        trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+    trainer = build_trainer(config, hardware, run.path, recorder, KeepSignalHandlers())
+    if trainer.is_global_zero:
+        _write_settings(config, dataset, run)
+    if trainer.world_size > 1:
+        report(f"processes {trainer.world_size}, each with batches of {config.batch_size}")
+    last = run.last if run.last.is_file() else None
+    with quiet(), partners(trainer, _train_silently, config, dataset, run):
+        try:
+            trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+        except Exception as error:
+            raise explain(error) from error
     if trainer.is_global_zero:
         write_json(run.environment, describe_environment(hardware, time.perf_counter() - started))
 
 
-class KeepSignalHandlers(pl.Callback):
-    """Puts the caller's signal handlers back after Lightning has installed its own.
+def _train_silently(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:
+    """Train in a further process: the first one prints, for all."""
+    train(config, dataset, run, lambda line: None)
 
-    Lightning's handler for SIGTERM lets the process exit with 0, as if training had come to its end.
-    """
 
-    def __init__(self) -> None:
-        self.handlers = {each: signal.getsignal(each) for each in SIGNALS}
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Put them back."""
-        if threading.current_thread() is threading.main_thread():
-            for each, handler in self.handlers.items():
-                signal.signal(each, handler)
+def _load_data(
+    config: RunConfig, dataset: SegmentationSet, run: Run, model: Unet, report: Report
+) -> SegmentationData:
+    """Load the dataset under the normalisation that the weights want."""
+    preprocessing = None
+    if run.last.is_file():
+        preprocessing = preprocessing_of(run)
+    elif config.init is not None:
+        preprocessing = start_from_run(model, config, dataset.classes, report)
+    data = SegmentationData(dataset, config, model.stride, preprocessing)
+    counts = ", ".join(f"{len(samples)} {name}" for name, samples in dataset.splits.items())
+    report(f"data      {dataset.name}: {counts}")
+    return data
 
 
 def describe_model(config: RunConfig, model: Unet) -> str:
@@ -102,46 +104,6 @@ def inference_settings(config: RunConfig, dataset: SegmentationSet, data: Segmen
     }
 
 
-def build_trainer(config: RunConfig, hardware: Hardware, *callbacks: pl.Callback) -> pl.Trainer:
-    """Build Lightning's Trainer; ``--trainer.NAME`` overrides any of its arguments.
-
-    Raises:
-        UsageError: if there is no argument of that name, or its value does not fit.
-    """
-    arguments: dict[str, Any] = {
-        "max_epochs": config.epochs,
-        "accelerator": "gpu" if hardware.device == "cuda" else hardware.device,
-        "devices": 1,
-        "precision": LIGHTNING_PRECISION[hardware.precision],
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-        "enable_progress_bar": sys.stderr.isatty(),
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        "deterministic": "warn" if hardware.device == "cuda" else False,
-        "callbacks": list(callbacks),
-        "plugins": [AtomicCheckpointIO()],
-    }
-    known = set(inspect.signature(pl.Trainer.__init__).parameters) - {"self"}
-    for name, value in config.trainer.items():
-        if name not in known:
-            raise UsageError(
-                f"--trainer.{name}: Lightning's Trainer has no such argument{did_you_mean(name, known)}"
-            )
-        if name in ("callbacks", "plugins"):
-            raise UsageError(f"--trainer.{name}: cannot be given as text; use unetseg from Python instead")
-        arguments[name] = value
-    try:
-        with _quiet():
-            return pl.Trainer(**arguments)
-    except Exception as error:
-        given = ", ".join(f"--trainer.{name} {value}" for name, value in config.trainer.items())
-        if not given:
-            raise
-        raise UsageError(f"{given}: refused by Lightning: {' '.join(str(error).split())}") from error
-
-
 def _check_size(config: RunConfig, model: Unet) -> None:
     if config.size % model.stride:
         below, above = (
@@ -155,20 +117,12 @@ def _check_size(config: RunConfig, model: Unet) -> None:
 
 
 def _write_settings(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:
+    """Write the configuration and the split; a run that goes on must find the split it began with."""
+    split = {name: [sample.name for sample in samples] for name, samples in dataset.splits.items()}
+    if run.last.is_file() and run.split.is_file() and json.loads(run.split.read_text()) != split:
+        raise UsageError(
+            f"{run.path}: the images of {dataset.name} are no longer those that this run began with "
+            f"({run.split.name}); start a new run, with --init {run.path} if its weights are to be kept"
+        )
     write_text(run.config_file, config.to_yaml())
-    write_json(run.split, {split: [s.name for s in samples] for split, samples in dataset.splits.items()})
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Lightning's advice out of the log."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    write_json(run.split, split)

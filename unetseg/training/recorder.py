@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -37,6 +38,7 @@ class Recorder(pl.Callback):
         self.rows: list[dict[str, float]] = []
         self.best_iou = -1.0
         self.best_epoch = 0
+        self.validated = False
         self.started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -49,43 +51,72 @@ class Recorder(pl.Callback):
         self.best_iou = state_dict["best_iou"]
         self.best_epoch = state_dict["best_epoch"]
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Say where a resumed run goes on; one that had come to its end is not trained further."""
+        if self.rows:
+            self.report(f"resume    after epoch {self.rows[-1]['epoch']}")
+        if self._patience_is_spent():
+            trainer.should_stop = True
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the epoch's clock."""
         self.started = time.perf_counter()
+        self.validated = False
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Remember that the scores at hand are this epoch's."""
+        self.validated = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Record the epoch that has just been trained and validated."""
+        """Record the epoch that has just been trained and, as a rule, validated."""
         assert isinstance(pl_module, SegmentationTask)
-        loss = pl_module.mean_loss()
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        epoch = trainer.current_epoch + 1
-        iou = scores.get("val_iou", float("nan"))
+        pl_module.check_weights()
+        row = self._row(trainer, pl_module)
+        self.rows.append(row)
+        iou, epoch = row["val_iou"], int(row["epoch"])
         better = iou > self.best_iou
         if better:
             self.best_iou, self.best_epoch = iou, epoch
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        self.rows.append(
-            {"epoch": epoch, "step": trainer.global_step, "lr": rate, "train_loss": loss, **scores}
-        )
         if trainer.is_global_zero:
-            if better:
+            if better or self.best_epoch == 0:  # without any validation the last weights are all there is
                 weights = {name: value.cpu() for name, value in pl_module.model.state_dict().items()}
                 checkpoints.save(self.run.best, {"state_dict": weights, "inference": self.inference})
             write_text(self.run.metrics, _table(self.rows))
         trainer.save_checkpoint(self.run.last)
         seconds = time.perf_counter() - self.started
         self.report(
-            f"epoch {epoch}/{trainer.max_epochs}  loss {loss:.4f}  validation IoU {iou:.4f}"
+            f"epoch {epoch}/{trainer.max_epochs}  loss {row['train_loss']:.4f}  validation IoU {iou:.4f}"
             f"{' (best)' if better else ''}  {seconds:.1f} s"
         )
-        if self.patience is not None and epoch - self.best_epoch >= self.patience:
+        if self._patience_is_spent():
             trainer.should_stop = True
             self.report(f"no better validation IoU for {self.patience} epochs: stopping")
+
+    def _row(self, trainer: pl.Trainer, task: SegmentationTask) -> dict[str, float]:
+        loss = task.mean_loss()
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        task.log_dict({"train_loss": loss, "lr": rate}, rank_zero_only=True)  # for loggers
+        scores = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val_")}
+        if not self.validated:
+            scores = {"val_iou": math.nan}
+        return {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "lr": rate,
+            "train_loss": loss,
+            **scores,
+        }
+
+    def _patience_is_spent(self) -> bool:
+        if self.patience is None or self.best_epoch == 0:
+            return False
+        return self.rows[-1]["epoch"] - self.best_epoch >= self.patience
 
 
 def _table(rows: list[dict[str, float]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[-1]), lineterminator="\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, fieldnames=list(names), restval="nan", lineterminator="\n")
     writer.writeheader()
     writer.writerows(
         {key: repr(value) if isinstance(value, float) else value for key, value in row.items()}

@@ -62,8 +62,8 @@ class SegmentationTask(pl.LightningModule):
         )
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Make chance inside the network (dropout, stochastic depth) a function of the seed and the step."""
-        torch.manual_seed(seed_for(self.config.seed, self.global_step, self.global_rank))
+        """Make chance inside the network (dropout, stochastic depth) a function of the seed and the batch."""
+        torch.manual_seed(seed_for(self.config.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch of crops.
@@ -74,13 +74,21 @@ class SegmentationTask(pl.LightningModule):
         loss = self.loss(self(batch["image"]), batch["mask"])
         value = loss.item()
         if not math.isfinite(value):
-            raise UnetsegError(
-                f"training diverged: the loss became {value} in epoch {self.current_epoch + 1}, step "
-                f"{self.global_step}; try a lower --lr, a longer --warmup or --precision float32 "
-                "(best.ckpt, where there is one, is from before)"
-            )
+            raise self._diverged(f"the loss became {value}")
         self.losses.append(value)
         return loss
+
+    def check_weights(self) -> None:
+        """Raise a UnetsegError if a weight is not finite: the loss would tell only a step later."""
+        if not all(bool(torch.isfinite(value).all()) for value in self.model.state_dict().values()):
+            raise self._diverged("a weight is no longer finite")
+
+    def _diverged(self, what: str) -> UnetsegError:
+        return UnetsegError(
+            f"training diverged: {what} in epoch {self.current_epoch + 1}, step {self.global_step}; "
+            "try a lower --lr, a longer --warmup or --precision float32 "
+            "(best.ckpt, where there is one, is from before)"
+        )
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count true positives, false positives and false negatives of one batch of whole images."""
@@ -107,11 +115,8 @@ class SegmentationTask(pl.LightningModule):
         union = counts.sum(1)
         iou = torch.where(union > 0, counts[:, 0] / union.clamp(min=1), torch.nan)[1:]
         mean = iou.nanmean() if (union[1:] > 0).any() else torch.tensor(1.0)  # nothing there, nothing found
-        self.log("val_iou", mean, rank_zero_only=True)
-        self.log_dict(
-            {f"val_iou_{name}": value for name, value in zip(self.classes[1:], iou, strict=True)},
-            rank_zero_only=True,
-        )
+        by_class = {f"val_iou_{name}": value for name, value in zip(self.classes[1:], iou, strict=True)}
+        self.log_dict({"val_iou": mean, **by_class})  # in every process: all decide alike when to stop
 
     def mean_loss(self) -> float:
         """Return the mean training loss of this epoch, over all processes."""

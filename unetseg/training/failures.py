@@ -1,0 +1,19 @@
+"""What broke a training, in one plain line."""
+
+from unetseg.errors import UnetsegError
+
+
+def explain(error: Exception) -> Exception:
+    """Return a UnetsegError for what libraries say in their own words or many lines, else ``error``."""
+    text = str(error)
+    if "DataLoader worker" in text:
+        if "Original Traceback" in text:  # torch sends a loader's traceback as the message
+            last = text.strip().splitlines()[-1]
+            return UnetsegError(last.partition(": ")[2] or last)
+        return UnetsegError(
+            "a loader process died, as they do when memory is short: try fewer --workers or a smaller "
+            f"--batch-size ({' '.join(text.split())})"
+        )
+    if isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text):
+        return UnetsegError("out of memory; try a smaller --batch-size or --size")
+    return error
