@@ -22,14 +22,29 @@ SHOWN = {
 }
 
 
-def score_table(summary: dict[str, Any]) -> str:
-    """Return a table of the summary of an ``Evaluation``: one block a class, one line a score."""
-    blocks = dict(summary["classes"])
-    if len(blocks) > 1:
-        blocks["mean of classes"] = summary["mean"]
-    parts = [_block(name, scores) for name, scores in blocks.items()]
-    title = f"{summary['split']} split, {summary['images']} images, whole masks at original resolution"
-    return "\n\n".join([title, *parts, *summary["notes"]])
+# The columns of a table with one line a class.
+SHORT = ("dice", "boundary_iou", "nsd", "hd95", "cldice", "skeleton_recall", "pq")
+
+
+def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
+    """Return a table of the summary of an ``Evaluation``.
+
+    Args:
+        summary: of one class or several.
+        every_class: give every class a block of its own; else several classes get a line each.
+    """
+    split = f"{summary['split']} split, " if summary["split"] else ""
+    images = "1 image" if summary["images"] == 1 else f"{summary['images']} images"
+    parts = [f"{split}{images}, whole masks at original resolution"]
+    classes = summary["classes"]
+    if every_class or len(classes) == 1:
+        for name, scores in classes.items():
+            parts += [_block(name, scores), _strata(scores)]
+    if len(classes) > 1:
+        parts.append(_block("mean of classes", summary["mean"]))
+        if not every_class:
+            parts.append(_line_a_class(classes))
+    return "\n\n".join([*filter(None, parts), *summary["notes"]])
 
 
 def _block(name: str, scores: dict[str, Any]) -> str:
@@ -38,21 +53,78 @@ def _block(name: str, scores: dict[str, Any]) -> str:
         image = scores["image"].get(key)
         if image is None:
             continue
-        dataset = scores["dataset"].get(key)
-        interval = "" if image["low"] is None else f"{image['low']:.3f} to {image['high']:.3f}"
-        median = "inf" if image["median"] == "inf" else f"{image['median']:.3f}"
-        missed = str(image["missed"]) if key in ("hd95", "assd") else ""
         rows.append(
             [
                 label,
-                "" if dataset is None else f"{dataset:.3f}",
-                f"{image['mean']:.3f}",
-                interval,
-                median,
-                missed,
+                _number(scores["dataset"].get(key)),
+                _number(image["mean"]),
+                "" if image["low"] is None else f"{image['low']:.3f} to {image['high']:.3f}",
+                _number(image["median"]),
+                str(image["missed"]) if key in ("hd95", "assd") else "",
             ]
         )
-    return align(rows)
+    return align(_without_empty_columns(rows))
+
+
+def _strata(scores: dict[str, Any]) -> str:
+    """Return where the detail was won or lost: by width and by size, of the whole set."""
+    tables = []
+    if thickness := scores["thickness"]:
+        tables.append(
+            [
+                ["structures' width", *(f"{name} px" for name in thickness)],
+                ["skeleton recall", *(_number(each["recall"]) for each in thickness.values())],
+                ["skeleton pixels", *(str(each["pixels"]) for each in thickness.values())],
+            ]
+        )
+    if sizes := scores["size"]:
+        tables.append(
+            [
+                ["objects' area", *(f"{each['smallest']}-{each['largest']} px" for each in sizes.values())],
+                [
+                    "found (IoU > 0.5)",
+                    *(f"{each['found']:.3f} of {each['objects']}" for each in sizes.values()),
+                ],
+                ["mean of best IoU", *(_number(each["mean_iou"]) for each in sizes.values())],
+            ]
+        )
+    return "\n".join(align(rows) for rows in tables)
+
+
+def _line_a_class(classes: dict[str, Any]) -> str:
+    from unetseg.evaluation.strata import SIZE_STRATA, THICKNESS_BINS  # slow to import, rarely needed
+
+    rows = [
+        [
+            "class (image means)",
+            "dataset IoU",
+            *(SHOWN[key] for key in SHORT),
+            *(f"recall {name} px" for name in THICKNESS_BINS),
+            *(f"found {name}" for name in SIZE_STRATA),
+        ]
+    ]
+    for name, scores in classes.items():
+        thickness, sizes = scores["thickness"], scores["size"]
+        rows.append(
+            [
+                name,
+                _number(scores["dataset"]["iou"]),
+                *(_number(scores["image"].get(key, {}).get("mean")) for key in SHORT),
+                *(_number(thickness.get(each, {}).get("recall")) for each in THICKNESS_BINS),
+                *(_number(sizes.get(each, {}).get("found")) for each in SIZE_STRATA),
+            ]
+        )
+    return align(_without_empty_columns(rows))
+
+
+def _number(value: float | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:.3f}"
+
+
+def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Leave out columns that hold nothing below their heading."""
+    kept = [column for column in range(len(rows[0])) if any(row[column] for row in rows[1:])]
+    return [[row[column] for column in kept] for row in rows]
 
 
 def run_table(runs: Sequence[Run]) -> str:
