@@ -1,0 +1,131 @@
+"""Networks by the library that runs them: PyTorch or ONNX Runtime, both from array to array."""
+
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.models.hardware import Hardware
+
+ONNX_BYTES_PER_PIXEL = 3000  # of a U-Net on a ResNet-34 in float32; ONNX Runtime does not tell
+
+
+class Network(Protocol):
+    """Maps normalised images to logits.
+
+    Attributes:
+        stride: both sides of the images must be multiples of it.
+        batch_pixels: how many pixels may go through together before more of them bring no speed.
+    """
+
+    stride: int
+    batch_pixels: int
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        ...
+
+    def bytes_per_pixel(self) -> int:
+        """Return an upper estimate of the memory that one pixel of an image takes on its way through."""
+        ...
+
+    def free_bytes(self) -> int:
+        """Return how much memory is free where the network computes."""
+        ...
+
+
+class TorchNetwork:
+    """A PyTorch module on the hardware that was chosen for it."""
+
+    def __init__(self, model: torch.nn.Module, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self.stride: int = model.stride  # type: ignore[assignment]
+        self.batch_pixels = 1 << 19 if hardware.device == "cpu" else 1 << 23
+        self.model = model.to(hardware.device, memory_format=hardware.memory_format).eval()  # type: ignore[call-overload]
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        images = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).to(self.hardware.device)
+        images = images.contiguous(memory_format=self.hardware.memory_format)
+        with torch.inference_mode(), self.hardware.autocast():
+            return self.model(images).float().cpu().contiguous().numpy()
+
+    def bytes_per_pixel(self) -> int:
+        """Return the bytes of all layers' outputs, of which at most all are alive at once."""
+        side = 2 * self.stride
+        total = 0
+
+        def count(module: torch.nn.Module, inputs: object, output: object) -> None:
+            nonlocal total
+            if isinstance(output, torch.Tensor):
+                total += output.numel() * output.element_size()
+
+        leaves = [m for m in self.model.modules() if not any(m.children())]
+        hooks = [module.register_forward_hook(count) for module in leaves]
+        try:
+            self(np.zeros((1, side, side, 3), np.float32))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return max(64, total // side**2)
+
+    def free_bytes(self) -> int:
+        """Return free memory of the GPU, or of the machine."""
+        if self.hardware.device == "cuda":
+            return torch.cuda.mem_get_info()[0]
+        return _free_memory()
+
+
+class OnnxNetwork:
+    """An exported model in ONNX Runtime, on the CPU."""
+
+    def __init__(self, session: Any, stride: int) -> None:
+        self.stride = stride
+        self.batch_pixels = 1 << 19
+        self._session = session
+        self._input = session.get_inputs()[0].name
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        images = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
+        return self._session.run(None, {self._input: images})[0]
+
+    def bytes_per_pixel(self) -> int:
+        """Return a bound for ordinary U-Nets."""
+        return ONNX_BYTES_PER_PIXEL
+
+    def free_bytes(self) -> int:
+        """Return free memory of the machine."""
+        return _free_memory()
+
+
+def onnx_session(path: Path) -> Any:
+    """Open an ONNX model for inference on the CPU.
+
+    Raises:
+        UsageError: if ONNX Runtime is not installed.
+        UnetsegError: if the file is no ONNX model.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UsageError(f"{path}: needs ONNX Runtime; install it with: pip install 'unetseg[onnx]'") from None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except OSError as error:
+        raise UnetsegError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UnetsegError(f"{path}: is no ONNX model that can be run ({reason}); export it again") from error
+
+
+def _free_memory() -> int:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not on this system
+        return 2 << 30
