@@ -3,8 +3,8 @@
 from unetseg.errors import UnetsegError
 
 
-def explain(error: Exception) -> Exception:
-    """Return a UnetsegError for what libraries say in their own words or many lines, else ``error``."""
+def explain(error: Exception) -> UnetsegError | None:
+    """Return a UnetsegError for what libraries say in their own words or many lines, else None."""
     text = str(error)
     if "DataLoader worker" in text:
         if "Original Traceback" in text:  # torch sends a loader's traceback as the message
@@ -16,4 +16,4 @@ def explain(error: Exception) -> Exception:
         )
     if isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text):
         return UnetsegError("out of memory; try a smaller --batch-size or --size")
-    return error
+    return None

@@ -5,6 +5,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
 from unetseg.config import RunConfig
 from unetseg.data.module import SegmentationData
 from unetseg.data.samples import SegmentationSet
@@ -20,7 +22,7 @@ from unetseg.training.initial import preprocessing_of, start_from_run
 from unetseg.training.processes import partners
 from unetseg.training.recorder import Recorder, Report
 from unetseg.training.task import SegmentationTask
-from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet
+from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet, refused
 
 
 def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print) -> None:
@@ -58,8 +60,15 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     with quiet(), partners(trainer, _train_silently, config, dataset, run):
         try:
             trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+        except (TypeError, ValueError, MisconfigurationException) as error:
+            if trainer.global_step or not config.trainer:
+                raise
+            raise refused(config, error) from error  # some arguments are looked at only now
         except Exception as error:
-            raise explain(error) from error
+            explained = explain(error)
+            if explained is None:
+                raise
+            raise explained from error
     if trainer.is_global_zero:
         write_json(run.environment, describe_environment(hardware, time.perf_counter() - started))
 

@@ -83,7 +83,9 @@ def partners(trainer: pl.Trainer, target: Callable[..., None], *arguments: Any) 
     except Exception as error:  # the library's own words for a partner that is gone
         wait([partner.process.sentinel for partner in started], timeout=GRACE / 3)
         lost = _describe_failure(started)
-        raise UnetsegError(lost) if lost else error from error
+        if lost is None:
+            raise
+        raise UnetsegError(lost) from error
     finally:
         done.set()
         for partner in started:

@@ -66,7 +66,6 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
         if name in NOT_TEXT:
             raise UsageError(f"--trainer.{name}: is not offered: {NOT_TEXT[name]}")
         arguments[name] = build_logger(value, folder) if name == "logger" else value
-    given = ", ".join(f"--trainer.{name} {value}" for name, value in config.trainer.items())
     try:
         with quiet():
             return pl.Trainer(
@@ -76,9 +75,15 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
                 use_distributed_sampler=False,
             )
     except Exception as error:
-        if not given:
+        if not config.trainer:
             raise
-        raise UsageError(f"{given}: refused by Lightning: {' '.join(str(error).split())}") from error
+        raise refused(config, error) from error
+
+
+def refused(config: RunConfig, error: Exception) -> UsageError:
+    """Return a UsageError that names the Trainer's arguments which a user gave."""
+    given = ", ".join(f"--trainer.{name} {value}" for name, value in config.trainer.items())
+    return UsageError(f"{given}: refused by Lightning: {' '.join(str(error).split())}")
 
 
 def build_logger(value: Any, folder: Path) -> Any:

@@ -1,0 +1,113 @@
+"""A dataset of a few discs, and trainings on it through the command line that take a fraction of a second."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from unetseg.cli import main
+from unetseg.runs import Run
+
+
+def draw_discs(folder: Path, names: list[str], seed: int, classes: int = 2) -> None:
+    generator = np.random.default_rng(seed)
+    for name in names:
+        mask = np.zeros((40, 40), np.uint8)
+        for value in range(1, classes):
+            x, y, radius = (int(v) for v in generator.integers((10, 10, 5), (30, 30, 9)))
+            cv2.circle(mask, (x, y), radius, value, -1)
+        image = generator.normal(80, 20, (40, 40, 3)) + 60 * mask[..., None]
+        for kind, pixels in (("images", image.clip(0, 255).astype(np.uint8)), ("masks", mask)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            (folder / kind / f"{name}.png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+
+
+def draw_set(folder: Path, classes: int = 2, seed: int = 0) -> Path:
+    for split, count in (("train", 6), ("val", 5), ("test", 3)):
+        names = [f"{split}{number}" for number in range(count)]
+        draw_discs(folder, names, seed + count, classes)
+        (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
+    if classes > 2:
+        (folder / "dataset.yaml").write_text(f"classes: [background, {', '.join('abcdef'[: classes - 1])}]\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_set(tmp_path_factory.mktemp("discs"))
+
+
+@pytest.fixture(scope="session")
+def three_classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw_set(tmp_path_factory.mktemp("three"), classes=3)
+
+
+@pytest.fixture
+def drawn(tmp_path: Path) -> Callable[..., Path]:
+    return lambda **settings: draw_set(tmp_path / "own", **settings)
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+    run: Run
+
+    @property
+    def line(self) -> str:
+        """The one plain line on standard error."""
+        lines = self.err.strip().splitlines()
+        assert len(lines) == 1, self.err
+        return lines[0]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Any:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def fit(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Train in a fresh folder, or resume: ``fit("--epochs", "3", out="a")``, ``fit(resume="a")``."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*flags: str, out: str = "run", resume: str | None = None, data: Path = discs) -> Outcome:
+        words = ["--resume", resume] if resume else ["-o", out, "--data", os.fspath(data)]
+        tiny = [] if resume else ["--stages", "2", "--size", "16", "--epochs", "2", "--batch-size", "3"]
+        code = main(["fit", *words, *tiny, *flags])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err, Run(Path(resume or out)))
+
+    return run
+
+
+def equal(left: Any, right: Any) -> bool:
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(equal(left[key], right[key]) for key in left)
+    return repr(left) == repr(right)
+
+
+@pytest.fixture
+def assert_same_bits() -> Callable[[Run, Run], None]:
+    def check(left: Run, right: Run) -> None:
+        for name in ("metrics.csv", "test.json", "test_images.csv"):
+            assert (left.path / name).read_bytes() == (right.path / name).read_bytes(), name
+        for name, key in (("best.ckpt", "state_dict"), ("last.ckpt", "state_dict")):
+            states = [torch.load(run.path / name, weights_only=True)[key] for run in (left, right)]
+            assert equal(*states), name
+
+    return check

@@ -1,0 +1,177 @@
+"""An interrupted training goes on and ends in the same bits."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from unetseg.evaluation import experiment
+from unetseg.training.recorder import Recorder
+from unetseg.training.task import SegmentationTask
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Send this process a signal at a step of the training, once."""
+
+    def arm(signum: int, epoch: int, batch: int = 1) -> None:
+        step = SegmentationTask.training_step
+
+        def training_step(task, batch_, batch_idx):
+            if (task.current_epoch, batch_idx) == (epoch, batch):
+                monkeypatch.setattr(SegmentationTask, "training_step", step)
+                os.kill(os.getpid(), signum)
+            return step(task, batch_, batch_idx)
+
+        monkeypatch.setattr(SegmentationTask, "training_step", training_step)
+
+    return arm
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--epochs", "3"), ("--encoder", "mit_b0", "--size", "32"), ("--workers", "1", "--epochs", "3")],
+    ids=["basic", "stochastic depth", "loader process"],
+)
+def test_a_resumed_training_ends_in_the_bits_of_the_unbroken_one(fit, interrupt, assert_same_bits, flags):
+    unbroken = fit(*flags, out="unbroken")
+    interrupt(signal.SIGTERM, epoch=1)
+    assert fit(*flags, out="broken").code == 143
+    resumed = fit(resume="broken")
+    assert resumed.code == 0 and "after epoch 1" in resumed.out
+    assert_same_bits(unbroken.run, resumed.run)
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_training_with_the_line_that_resumes_it(fit, interrupt, signum, code):
+    interrupt(signum, epoch=1)
+    stopped = fit()
+    assert stopped.code == code
+    assert "unetseg fit --resume run" in stopped.line
+    assert len(stopped.run.epochs()) == 1 and stopped.run.last.is_file()
+
+
+def test_a_signal_in_the_first_epoch_is_resumed_from_the_start(fit, interrupt, assert_same_bits):
+    unbroken = fit(out="unbroken")
+    interrupt(signal.SIGTERM, epoch=0)
+    assert not fit(out="broken").run.last.exists()
+    assert_same_bits(unbroken.run, fit(resume="broken").run)
+
+
+def test_a_signal_while_testing_leaves_only_the_test_to_do(fit, monkeypatch, assert_same_bits):
+    unbroken = fit(out="unbroken")
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "evaluate_run", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM))
+        stopped = fit(out="broken")
+    assert stopped.code == 143 and "--resume broken" in stopped.line and not stopped.run.test.exists()
+    resumed = fit(resume="broken")
+    assert "epoch 1/2" not in resumed.out
+    assert_same_bits(unbroken.run, resumed.run)
+
+
+def test_a_signal_before_anything_is_written_leaves_no_folder(fit, monkeypatch):
+    monkeypatch.setattr(experiment, "train", lambda *a: os.kill(os.getpid(), signal.SIGINT))
+    stopped = fit()
+    assert stopped.code == 130 and "--resume" not in stopped.line and not stopped.run.path.exists()
+
+
+def test_a_kill_between_best_and_last_checkpoint_costs_that_epoch_only(fit, monkeypatch, assert_same_bits):
+    unbroken = fit(out="unbroken")
+
+    def killed(trainer, path):
+        raise KeyboardInterrupt  # stands for the end of the process: nothing is saved after it
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lightning.pytorch.Trainer.save_checkpoint", killed)
+        with pytest.raises(BaseException):  # noqa: B017
+            assert fit(out="broken").code == 0
+    broken = Path("broken")
+    assert (broken / "best.ckpt").exists() and not (broken / "last.ckpt").exists()
+    assert_same_bits(unbroken.run, fit(resume="broken").run)
+
+
+def test_patience_stops_and_a_resumed_test_does_not_train_further(fit, assert_same_bits):
+    flags = ("--patience", "1", "--epochs", "30", "--lr", "1e-12", "--precision", "float32")
+    stopped = fit(*flags)
+    rows = stopped.run.epochs()
+    assert stopped.code == 0 and 2 <= len(rows) < 30 and "stopping" in stopped.out
+    assert rows[-1]["val_iou"] <= max(row["val_iou"] for row in rows[:-1])
+    shutil.copytree("run", "copy")
+    Path("copy/test.json").unlink()
+    assert_same_bits(stopped.run, fit(resume="copy").run)
+
+
+def test_patience_counts_from_the_best_epoch():
+    recorder = Recorder(run=None, inference={}, patience=2, report=print)
+    recorder.load_state_dict({"rows": [{"epoch": 3}], "best_iou": 0.5, "best_epoch": 2})
+    assert not recorder._patience_is_spent()
+    recorder.rows.append({"epoch": 4})
+    assert recorder._patience_is_spent()
+
+
+def test_a_finished_run_is_left_as_it_is(fit):
+    fit()
+    before = {path: path.stat().st_mtime_ns for path in Path("run").iterdir()}
+    again = fit(resume="run")
+    assert again.code == 0 and "run is finished" in again.out
+    assert before == {path: path.stat().st_mtime_ns for path in Path("run").iterdir()}
+
+
+def test_leftovers_of_a_killed_process_are_removed(fit):
+    fit()
+    Path("run/test.json").unlink()
+    Path("run/.part-x.ckpt").write_bytes(b"half")
+    assert fit(resume="run").code == 0
+    assert not list(Path("run").glob(".part-*"))
+
+
+def test_other_settings_are_refused_with_the_way_to_change_them(fit):
+    fit()
+    refused = fit("--lr", "0.1", "--config", "x.yaml", resume="run")
+    assert refused.code == 2
+    assert "--lr" in refused.line and "--config" in refused.line and "--init run" in refused.line
+
+
+def test_where_it_is_computed_may_change(fit):
+    fit()
+    Path("run/test.json").unlink()
+    again = fit("--device", "cpu", "--workers", "0", "--trainer.limit_val_batches", "1", resume="run")
+    assert again.code == 0
+    assert again.run.config().trainer == {"limit_val_batches": 1}
+
+
+def test_a_dataset_that_changed_meanwhile_is_named(fit, drawn):
+    data = drawn()
+    fit(data=data)
+    Path("run/test.json").unlink()
+    (data / "test.txt").write_text("test0\n")
+    refused = fit(resume="run")
+    assert refused.code == 2 and "no longer those that this run began with" in refused.line
+
+
+def test_resuming_what_is_no_run_is_wrong_usage(fit):
+    refused = fit(resume="nowhere")
+    assert refused.code == 2 and "nowhere" in refused.line
+
+
+def test_kill_9_in_a_real_process_and_resume(fit, discs, assert_same_bits):
+    flags = ["--stages", "2", "--size", "16", "--epochs", "40", "--batch-size", "3"]
+    unbroken = fit("--epochs", "40", out="unbroken")
+    command = [sys.executable, "-c", "from unetseg.cli import entry; entry()", "fit", *flags]
+    process = subprocess.Popen(
+        [*command, "-o", "broken", "--data", str(discs)],
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while not Path("broken/last.ckpt").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert len(list(Path("broken").glob("test.json"))) == 0
+    assert_same_bits(unbroken.run, fit(resume="broken").run)
