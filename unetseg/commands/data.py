@@ -42,7 +42,7 @@ def get_command(argv: Sequence[str]) -> int:
     parser = Parser("data get", "data get NAME", "Download a dataset of the catalogue into data/.")
     parser.add_argument("name", metavar="NAME")
     name = parser.parse(argv).name
-    if is_drawn(name):
+    if is_synthetic(name):
         print(f"{name}: drawn into data/, {_sizes(open_dataset(name))}")
         return 0
     print(f"{name}: in {get_dataset(name, progress=_transfer)}")
@@ -101,9 +101,17 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
 }
 
 
-def is_drawn(name: str) -> bool:
-    """Return whether ``name`` is an embedded dataset."""
-    return is_synthetic(name)
+def run(argv: Sequence[str]) -> int:
+    """Show, fetch, check and export datasets."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: unetseg data ACTION ...\n")
+        print("\n".join(f"  unetseg data {usage}" for _, usage in COMMANDS.values()))
+        return 0
+    if argv[0] not in COMMANDS:
+        raise UsageError(
+            f"unetseg data: no action '{argv[0]}'{did_you_mean(argv[0], COMMANDS)} ({', '.join(COMMANDS)})"
+        )
+    return COMMANDS[argv[0]][0](argv[1:])
 
 
 def _dataset_parser(action: str, description: str) -> Parser:

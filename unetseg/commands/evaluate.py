@@ -1,0 +1,102 @@
+"""``unetseg evaluate``: a run, or masks made by any tool."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from unetseg.arguments import Parser
+from unetseg.commands import PARTLY_DONE
+from unetseg.data.find import printable
+from unetseg.errors import UsageError
+from unetseg.evaluation.table import score_table
+from unetseg.files import write_json
+from unetseg.runs import find_run
+
+OF_A_RUN = ("data", "data_dir", "split", "device")
+OF_MASKS = ("valid", "instances", "names", "key")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Score a run, or masks."""
+    options = _parser().parse(argv)
+    of_masks = options.predictions is not None or options.reference is not None
+    _refuse_mixture(options, of_masks)
+    if options.run is None and not of_masks:
+        raise UsageError("unetseg evaluate: name a run, or --predictions DIR and --reference DIR")
+    summary, left_out = _score_masks(options) if of_masks else (_score_run(options), [])
+    print(score_table(summary, every_class=True))
+    if options.json:
+        write_json(options.json, summary)
+    for line in left_out:
+        print(line, file=sys.stderr)
+    return PARTLY_DONE if left_out else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "evaluate",
+        "evaluate RUN [flags]\n       unetseg evaluate --predictions DIR --reference DIR [flags]",
+        "Score a run on a split of its dataset, or of another; or score masks made by any tool.",
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder")
+    parser.add_argument("--json", metavar="FILE", help="also write all numbers here")
+    run = parser.add_argument_group("of a run")
+    run.add_argument("--data", metavar="DATA", help="another dataset of the same classes")
+    run.add_argument("--data-dir", metavar="DIR", help="where the named dataset already lies on disk")
+    run.add_argument("--split", metavar="train|val|test", help="the split [test]")
+    run.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute [auto]")
+    masks = parser.add_argument_group("of masks")
+    masks.add_argument("--predictions", metavar="DIR", help="masks to score")
+    masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")
+    masks.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
+    masks.add_argument("--instances", action="store_true", help="labels are instances, 0 the background")
+    masks.add_argument(
+        "--names",
+        metavar="FILE",
+        help="class names, one a line, the background first [0 and 1, or 0 and 255]",
+    )
+    masks.add_argument(
+        "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
+    )
+    return parser
+
+
+def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
+    """Refuse flags of the other way to evaluate."""
+    if of_masks and options.run is not None:
+        raise UsageError("unetseg evaluate: name a run, or --predictions and --reference, not both")
+    if of_masks and (options.predictions is None or options.reference is None):
+        missing = "--predictions" if options.predictions is None else "--reference"
+        raise UsageError(f"unetseg evaluate: {missing} DIR is missing")
+    for name in OF_A_RUN if of_masks else OF_MASKS:
+        if getattr(options, name):
+            other = "a run" if of_masks else "--predictions and --reference"
+            raise UsageError(f"unetseg evaluate: --{name.replace('_', '-')} goes with {other} only")
+
+
+def _score_run(options: argparse.Namespace) -> dict[str, Any]:
+    run = find_run(options.run)
+    from unetseg.evaluation.experiment import evaluate_existing
+
+    return evaluate_existing(
+        run, options.data, options.data_dir, options.split or "test", options.device or "auto"
+    )
+
+
+def _score_masks(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    from unetseg.evaluation.masks import evaluate_masks, read_names
+    from unetseg.evaluation.summary import plain_row
+    from unetseg.progress import show_progress
+
+    evaluation, left_out = evaluate_masks(
+        options.predictions,
+        options.reference,
+        options.valid,
+        classes=None if options.names is None else read_names(options.names),
+        instances=options.instances,
+        key=options.key,
+        progress=show_progress("scoring"),
+    )
+    rows = [plain_row(row) | {"image": printable(row["image"])} for row in evaluation.rows]
+    return evaluation.summary() | {"left_out": left_out.as_dict(), "rows": rows}, left_out.lines()
