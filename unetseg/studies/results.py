@@ -1,0 +1,281 @@
+"""What a study found, as plain data: the one source of the terminal's table, ``report.md``, ``summary.json``
+and the HTML page.
+
+``StudyResults`` holds arms (what was trained), metrics (what was measured of each arm, and how it differs from
+the reference) and contrasts (whether one metric moved more than another). Everything but the values of single
+images is in ``summary.json``; those are in ``results.csv``, and here in ``MetricResult.values``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from unetseg.studies.statistics import Difference, Estimate, Floats
+from unetseg.studies.verdicts import Judgement, Verdict
+
+Group = Literal["overlap", "boundary", "structure", "thickness", "size", "training"]
+GROUPS: tuple[Group, ...] = ("overlap", "boundary", "structure", "thickness", "size", "training")
+
+METHOD = (
+    "Each arm is compared with the reference image by image and seed by seed; seeds and images are both taken as "
+    "samples of what other trainings and other images would have given.",
+    "Intervals and p-values come from one t test of the crossed two-way random-effects model (variance of the mean "
+    "(MS_seed + MS_image - MS_rest) / (seeds x images), never less than either factor alone asks for; "
+    "Satterthwaite's degrees of freedom). Dataset IoU and Dice, recall by width and objects found by size are "
+    "ratios of sums and enter by their influence values.",
+    "Per metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that two "
+    "one-sided tests place the difference within the margin.",
+    "Limits: one dataset, one split, one schedule; metrics other than the primary one are not adjusted for each "
+    "other; with few seeds the intervals are wide, and with one seed they speak of these nets only.",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """One trained net of an arm, or one folder of masks.
+
+    Attributes:
+        seed: of the run; 0 for a folder of masks.
+        path: the run's folder as the command would name it, or the folder of masks.
+        epochs: rows of ``metrics.csv``, for the training curves; empty for masks.
+        seconds: of training; None where unknown.
+        device: what it was trained on; None where unknown.
+    """
+
+    seed: int
+    path: str
+    epochs: tuple[dict[str, float], ...] = ()
+    seconds: float | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One setting that an arm tried, and its best validation IoU averaged over seeds (None: it failed)."""
+
+    values: dict[str, Any]
+    validation_iou: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmResult:
+    """One configuration under test.
+
+    Attributes:
+        name: short and unique: ``drop``.
+        label: how a sentence about it begins: "Without long skips (drop)".
+        overrides: the keys of the configuration that make it this arm.
+        config: the complete configuration but for the seed; None for a folder of masks.
+        runs: one a seed, in the order of ``StudyResults.seeds``.
+        same_as: the earlier arm of the same identity, whose runs these are; they were trained once.
+        parameters: of the net; None for masks.
+        gmacs: billions of multiply-adds for one image of ``gmacs_size``²; None for masks.
+        gmacs_size: the side in pixels that ``gmacs`` are counted at; None for masks.
+        chosen: the values that the validation split chose out of lists, such as ``{"lr": 0.003}``.
+        candidates: everything that was tried to choose them.
+        sentence: the finding in the primary metric; for the reference what it reaches.
+    """
+
+    name: str
+    label: str
+    overrides: dict[str, Any]
+    config: dict[str, Any] | None
+    runs: tuple[RunResult, ...]
+    same_as: str | None = None
+    parameters: int | None = None
+    gmacs: float | None = None
+    gmacs_size: int | None = None
+    chosen: dict[str, Any] = field(default_factory=dict)
+    candidates: tuple[Candidate, ...] = ()
+    sentence: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean training time of a run, in seconds, where it is known of every run."""
+        known = [run.seconds for run in self.runs if run.seconds is not None]
+        return sum(known) / len(known) if known and len(known) == len(self.runs) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmScore:
+    """One arm in one metric.
+
+    Attributes:
+        estimate: the arm's own mean with its interval.
+        difference: the arm minus the reference; None for the reference itself. Exactly 0 for an arm that shares
+            the reference's runs.
+        judgement: on the difference; None for the reference. Its verdict is never ``equivalent`` in a metric
+            without a margin, unless every value is the same.
+    """
+
+    estimate: Estimate
+    difference: Difference | None = None
+    judgement: Judgement | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """``better``, ``worse``, ``equivalent``, ``undecided``; None for the reference."""
+        return self.judgement.verdict if self.judgement else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricResult:
+    """One metric, or one stratum, of one class, in every arm.
+
+    Attributes:
+        key: ``iou``, ``dataset_iou``, ``recall_1_2`` (width), ``found_small`` (size), ``train_loss``, …
+        label: as a reader names it in a sentence: "image IoU".
+        group: for headings; ``thickness`` and ``size`` are the strata.
+        class_name: the foreground class, or ``mean`` over several.
+        unit: ``px`` or nothing.
+        higher_is_better: False for distances and losses.
+        margin: within which arms count as equivalent; None where the study's margin has another unit.
+        images: names of the images, in the order of ``values``' columns.
+        pooled: whether the number is a ratio of sums over the images, so that ``values`` are influence values
+            and not what one image scored.
+        arms: by name, in the study's order.
+        values: by arm: float64 [seed, image]; NaN where the metric is not defined. Not in ``summary.json``.
+        note: what a reader must know, such as how many pixels a stratum has.
+    """
+
+    key: str
+    label: str
+    group: Group
+    class_name: str
+    unit: str
+    higher_is_better: bool
+    margin: float | None
+    images: tuple[str, ...]
+    pooled: bool
+    arms: Mapping[str, ArmScore]
+    values: Mapping[str, Floats] = field(repr=False)
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastScore:
+    """Whether an arm moved the first metric more than the second: their difference of differences."""
+
+    difference: Difference
+    judgement: Judgement
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastResult:
+    """``Δ first − Δ second`` of every arm but the reference, say Δ Boundary IoU − Δ IoU."""
+
+    first: str
+    second: str
+    class_name: str
+    label: str
+    arms: Mapping[str, ContrastScore]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A run that could not be trained or tested, and why, in one line."""
+
+    arm: str
+    seed: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResults:
+    """All that a study found.
+
+    Attributes:
+        name: of the study.
+        claim: what it tests, in plain English; may be empty.
+        data: the dataset, or the folder of references.
+        split: which split was scored; None for masks.
+        classes: foreground classes.
+        fingerprint: of the test images' names and references.
+        reference: name of the arm that the others are compared with.
+        primary: key of the primary metric.
+        primary_class: the class that sentences speak of; ``mean`` where there are several.
+        margin: largest difference that counts as none, in scores between 0 and 1.
+        seeds: of every arm.
+        arms: in order; an arm of which a seed failed is left out and named in ``failures``.
+        metrics: every metric and stratum of every class.
+        contrasts: the question at the boundary.
+        failures: runs that are missing.
+        notes: what a reader must know, such as "one seed: …".
+        command: what was typed.
+        versions: of the packages that computed it.
+    """
+
+    name: str
+    claim: str
+    data: str
+    split: str | None
+    classes: tuple[str, ...]
+    fingerprint: str
+    reference: str
+    primary: str
+    primary_class: str
+    margin: float
+    seeds: tuple[int, ...]
+    arms: tuple[ArmResult, ...]
+    metrics: tuple[MetricResult, ...]
+    contrasts: tuple[ContrastResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    command: str = ""
+    versions: dict[str, str | None] = field(default_factory=dict)
+
+    def arm(self, name: str) -> ArmResult:
+        """Return the arm of that name."""
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def metric(self, key: str, class_name: str | None = None) -> MetricResult:
+        """Return a metric of a class, or of the class that sentences speak of."""
+        wanted = class_name or self.primary_class
+        return next(each for each in self.metrics if (each.key, each.class_name) == (key, wanted))
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The findings in plain English: the primary metric of each arm, then the contrasts."""
+        contrasts = [score.sentence for contrast in self.contrasts for score in contrast.arms.values()]
+        return tuple(arm.sentence for arm in self.arms if arm.sentence) + tuple(contrasts)
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain values for JSON: all but the values of single images."""
+        plain = {
+            key: value for key, value in vars(self).items() if key not in ("arms", "metrics", "contrasts")
+        }
+        return plain | {
+            "failures": [asdict(failure) for failure in self.failures],
+            "sentences": list(self.sentences),
+            "method": list(METHOD),
+            "arms": [asdict(arm) | {"seconds": arm.seconds} for arm in self.arms],
+            "metrics": [_plain_metric(metric) for metric in self.metrics],
+            "contrasts": [_plain_contrast(contrast) for contrast in self.contrasts],
+        }
+
+
+def _plain_metric(metric: MetricResult) -> dict[str, Any]:
+    left_out = ("arms", "values", "images")
+    plain = {key: value for key, value in vars(metric).items() if key not in left_out}
+    arms = {
+        name: {
+            "estimate": score.estimate.as_dict(),
+            "difference": score.difference.as_dict() if score.difference else None,
+            "judgement": asdict(score.judgement) if score.judgement else None,
+        }
+        for name, score in metric.arms.items()
+    }
+    return plain | {"images": len(metric.images), "arms": arms}
+
+
+def _plain_contrast(contrast: ContrastResult) -> dict[str, Any]:
+    arms = {
+        name: {
+            "difference": score.difference.as_dict(),
+            "judgement": asdict(score.judgement),
+            "sentence": score.sentence,
+        }
+        for name, score in contrast.arms.items()
+    }
+    return vars(contrast) | {"arms": arms}
