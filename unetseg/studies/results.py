@@ -1,9 +1,8 @@
-"""What a study found, as plain data: the one source of the terminal's table, ``report.md``, ``summary.json``
-and the HTML page.
+"""What a study found, as plain data, from which every report is made.
 
-``StudyResults`` holds arms (what was trained), metrics (what was measured of each arm, and how it differs from
-the reference) and contrasts (whether one metric moved more than another). Everything but the values of single
-images is in ``summary.json``; those are in ``results.csv``, and here in ``MetricResult.values``.
+``StudyResults`` holds arms (what was trained), metrics (what was measured of each arm, and how it differs
+from the reference) and contrasts (whether one metric moved more than another). Everything but the values of
+single images is in ``summary.json``; those are in ``results.csv``, and here in ``MetricResult.values``.
 """
 
 from collections.abc import Mapping
@@ -17,16 +16,16 @@ Group = Literal["overlap", "boundary", "structure", "thickness", "size", "traini
 GROUPS: tuple[Group, ...] = ("overlap", "boundary", "structure", "thickness", "size", "training")
 
 METHOD = (
-    "Each arm is compared with the reference image by image and seed by seed; seeds and images are both taken as "
-    "samples of what other trainings and other images would have given.",
-    "Intervals and p-values come from one t test of the crossed two-way random-effects model (variance of the mean "
-    "(MS_seed + MS_image - MS_rest) / (seeds x images), never less than either factor alone asks for; "
-    "Satterthwaite's degrees of freedom). Dataset IoU and Dice, recall by width and objects found by size are "
-    "ratios of sums and enter by their influence values.",
-    "Per metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that two "
+    "Each arm is compared with the reference image by image and seed by seed; both are samples of what other "
+    "trainings and other images would have given.",
+    "Intervals and p-values come from one t test of the crossed two-way random-effects model, with the variance "
+    "of the mean (MS_seed + MS_image - MS_rest) / (seeds × images), never less than either factor alone asks "
+    "for, and Satterthwaite's degrees of freedom. Dataset IoU and Dice, recall by width and objects found by "
+    "size are ratios of sums and enter by their influence values.",
+    "In each metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that two "
     "one-sided tests place the difference within the margin.",
-    "Limits: one dataset, one split, one schedule; metrics other than the primary one are not adjusted for each "
-    "other; with few seeds the intervals are wide, and with one seed they speak of these nets only.",
+    "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary one "
+    "decides. With few seeds intervals are wide; with one seed they speak of these nets only.",
 )
 
 
@@ -102,8 +101,8 @@ class ArmScore:
 
     Attributes:
         estimate: the arm's own mean with its interval.
-        difference: the arm minus the reference; None for the reference itself. Exactly 0 for an arm that shares
-            the reference's runs.
+        difference: the arm minus the reference; None for the reference itself. Exactly 0 for an arm that
+            shares the reference's runs.
         judgement: on the difference; None for the reference. Its verdict is never ``equivalent`` in a metric
             without a margin, unless every value is the same.
     """
