@@ -186,7 +186,7 @@ def test_a_label_without_a_class_is_refused_and_the_file_before_it_stays(tmp_pat
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_folder_that_cannot_be_made_is_one_plain_line(tmp_path, mask, format):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UnetsegError, match="cannot be written: .*; free space, or choose a folder"):
+    with pytest.raises(UnetsegError, match=r"cannot be written: .*; free space, or choose a folder"):
         write(tmp_path / "file", mask, format)
 
 
