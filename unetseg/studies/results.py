@@ -16,16 +16,16 @@ Group = Literal["overlap", "boundary", "structure", "thickness", "size", "traini
 GROUPS: tuple[Group, ...] = ("overlap", "boundary", "structure", "thickness", "size", "training")
 
 METHOD = (
-    "Each arm is compared with the reference image by image and seed by seed; both are samples of what other "
-    "trainings and other images would have given.",
-    "Intervals and p-values come from one t test of the crossed two-way random-effects model, with the variance "
-    "of the mean (MS_seed + MS_image - MS_rest) / (seeds × images), never less than either factor alone asks "
-    "for, and Satterthwaite's degrees of freedom. Dataset IoU and Dice, recall by width and objects found by "
-    "size are ratios of sums and enter by their influence values.",
-    "In each metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that two "
-    "one-sided tests place the difference within the margin.",
-    "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary one "
-    "decides. With few seeds intervals are wide; with one seed they speak of these nets only.",
+    "Each arm is compared with the reference image by image and seed by seed; both are samples of what "
+    "other trainings and other images would have given.",
+    "Intervals and p-values come from one t test of the crossed two-way random-effects model, with the "
+    "variance of the mean (MS_seed + MS_image - MS_rest) / (seeds × images), never less than either factor "
+    "alone asks for, and Satterthwaite's degrees of freedom. Dataset IoU and Dice, recall by width and "
+    "objects found by size are ratios of sums and enter by their influence values.",
+    "In each metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that "
+    "two one-sided tests place the difference within the margin.",
+    "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary "
+    "one decides. With few seeds intervals are wide; with one seed they speak of these nets only.",
 )
 
 
