@@ -129,6 +129,7 @@ class SegmentationData(pl.LightningDataModule):
         self.dataset = dataset
         self.config = config
         self.stride = stride
+        self.first_epoch = 0
         budget = _physical_memory() // 4
         plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         self.train_pairs = ScaledPairs(dataset, dataset.splits["train"], plain, budget)
@@ -137,6 +138,15 @@ class SegmentationData(pl.LightningDataModule):
         self.val_pairs.fill()
         self.preprocessing = preprocessing or self._measure()
         self.train_pairs.preprocessing = self.val_pairs.preprocessing = self.preprocessing
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training must know: the epoch that comes after the one just ended."""
+        assert self.trainer is not None
+        return {"next_epoch": self.trainer.current_epoch + 1}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over from the training that was interrupted."""
+        self.first_epoch = state_dict["next_epoch"]
 
     def _measure(self) -> Preprocessing:
         """Take ImageNet's statistics for pretrained weights, else those of (up to 500) training images."""
@@ -173,6 +183,7 @@ class SegmentationData(pl.LightningDataModule):
         """Return the loader of augmented crops."""
         rank, world_size = self._place()
         sampler = TrainingSampler(len(self.train_pairs), self.config.seed, rank, world_size)
+        sampler.set_epoch(self.first_epoch)  # loader processes begin before Lightning sets it
         return DataLoader(
             TrainingCrops(self.train_pairs, self.config),
             batch_size=self.config.batch_size,
