@@ -67,6 +67,11 @@ class Run:
         return self.path / "test_images.csv"
 
     @property
+    def train_images(self) -> Path:
+        """Loss on the training split after training, one row an image; only runs of a study have it."""
+        return self.path / "train_images.csv"
+
+    @property
     def finished(self) -> bool:
         """Whether the run was trained to its end and tested."""
         return self.test.is_file() and self.best.is_file()
@@ -111,9 +116,7 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
             )
         run.path.mkdir(parents=True, exist_ok=True)
         return run
-    label = "".join(
-        c if c.isalnum() or c in ".^," else "-" for c in f"{Path(config.data).name}-{config.skips}"
-    )
+    label = slug(f"{Path(config.data).name}-{config.skips}")
     control = "" if config.skips == "on" else f"-{config.control}"
     stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{label}{control}-seed{config.seed}"
     for attempt in range(1000):
@@ -124,6 +127,11 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
         except FileExistsError:
             continue
     raise UnetsegError(f"{CHECKPOINTS}: no free name for a run")
+
+
+def slug(text: str) -> str:
+    """Return ``text`` as a part of a folder's name."""
+    return "".join(c if c.isalnum() or c in ".^," else "-" for c in text)
 
 
 def discard_empty(run: Run) -> None:

@@ -195,17 +195,20 @@ class SegmentationData(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Return the loader of whole validation images, like sizes together."""
-        rank, world_size = self._place()
-        sizes = [
-            tuple(-(-side // self.stride) for side in self.val_pairs[i][1].shape)
-            for i in range(len(self.val_pairs))
-        ]
         return DataLoader(
             WholeImages(self.val_pairs, self.stride),
-            batch_sampler=EvaluationBatches(sizes, self.config.batch_size, rank, world_size),
+            batch_sampler=self.whole_batches(self.val_pairs),
             collate_fn=collate,
             **self._processes(),
         )
+
+    def whole_batches(self, pairs: ScaledPairs) -> EvaluationBatches:
+        """Return batches of whole images of one padded size, each image in exactly one."""
+        rank, world_size = self._place()
+        sizes = [
+            tuple(-(-side // self.stride) for side in pairs[index][1].shape) for index in range(len(pairs))
+        ]
+        return EvaluationBatches(sizes, self.config.batch_size, rank, world_size)
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

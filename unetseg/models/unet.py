@@ -63,6 +63,16 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     return model
 
 
+def skip_levels(config: RunConfig) -> list[int]:
+    """Return the skip levels of the encoder that ``config`` names, finest first; its weights do not matter.
+
+    Raises:
+        UsageError: if the encoder is unknown.
+    """
+    channels = skip_channels(build_encoder(config.changed(weights="none")))
+    return [level for level, count in enumerate(channels) if count]
+
+
 def _decoder_channels(encoder: nn.Module, skips: list[int]) -> list[int]:
     """Return the blocks' output channels, deepest first: smp's own, or the basic encoder's mirrored."""
     return skips[::-1] if isinstance(encoder, BasicEncoder) else list(SMP_DECODER_CHANNELS)
