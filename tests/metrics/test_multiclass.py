@@ -5,7 +5,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from unetseg.metrics import binary_scores, multiclass_scores
+from unetseg.metrics import DISTANCE_KEYS, OUTLINE_KEYS, binary_scores, multiclass_scores
 
 CLASSES = ["background", "cat", "dog", "owl"]
 
@@ -40,11 +40,12 @@ def test_a_class_that_only_one_map_has_counts_as_missed(maps):
     assert found["hd"] == inf
 
 
-def test_a_map_of_background_has_no_mean():
+def test_two_maps_of_background_agree_perfectly():
+    # Left out of the mean over images, such an image would count for one model and not for another.
     nothing = np.zeros((5, 5), int)
-    found = multiclass_scores(nothing, nothing, classes=CLASSES)
-    assert found["mean"] == {}
-    assert found["cat"]["iou"] == 1
+    found = multiclass_scores(nothing, nothing, classes=CLASSES)["mean"]
+    assert {found.pop(key) for key in DISTANCE_KEYS} == {0}
+    assert set(found.values()) == {1}
 
 
 def test_ignored_pixels_count_neither_way(maps):
@@ -55,9 +56,16 @@ def test_ignored_pixels_count_neither_way(maps):
     )
     assert found["cat"] == {"iou": 1, "fp": 0, "fn": 0}
     prediction[2:10, 8:10] = 3
-    assert "owl" in found
     again = multiclass_scores(prediction, reference, classes=CLASSES, ignore_index=255, keys=["iou"])
     assert again["mean"] == {"iou": 1}  # owls occur in ignored pixels only
+
+
+def test_scores_of_the_outline_are_refused_where_labels_ignore_pixels(maps):
+    # With the pixels round every outline ignored, a mask drawn 2 pixels too wide would be perfect.
+    allowed = multiclass_scores(*maps, classes=CLASSES, ignore_index=255)["cat"]
+    assert not allowed.keys() & set(OUTLINE_KEYS)
+    with pytest.raises(ValueError, match="keys holds 'nsd', but a score of the outline"):
+        multiclass_scores(*maps, classes=CLASSES, ignore_index=255, keys=["iou", "nsd"])
 
 
 def test_an_ignored_class_index_is_no_class(maps):

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from unetseg.arguments import Parser
@@ -24,12 +25,14 @@ def run(argv: Sequence[str]) -> int:
     _refuse_mixture(options, of_masks)
     if options.run is None and not of_masks:
         raise UsageError("unetseg evaluate: name a run, or --predictions DIR and --reference DIR")
-    summary, left_out = _score_masks(options) if of_masks else (_score_run(options), [])
-    print(score_table(summary, every_class=True))
-    if options.json:
-        write_json(options.json, summary)
+    if options.json and Path(options.json).is_dir():
+        raise UsageError(f"--json {printable(options.json)}: is a folder; name a file")
+    result, left_out = _score_masks(options) if of_masks else (_score_run(options), [])
+    print(score_table(result, every_class=True))
     for line in left_out:
         print(line, file=sys.stderr)
+    if options.json:
+        _write(options.json, result)
     return PARTLY_DONE if left_out else 0
 
 
@@ -81,12 +84,11 @@ def _score_run(options: argparse.Namespace) -> dict[str, Any]:
 
     return evaluate_existing(
         run, options.data, options.data_dir, options.split or "test", options.device or "auto"
-    )
+    ).as_dict()
 
 
 def _score_masks(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     from unetseg.evaluation.masks import evaluate_masks, read_names
-    from unetseg.evaluation.summary import plain_row
     from unetseg.progress import show_progress
 
     evaluation, left_out = evaluate_masks(
@@ -98,5 +100,11 @@ def _score_masks(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]
         key=options.key,
         progress=show_progress("scoring"),
     )
-    rows = [plain_row(row) | {"image": printable(row["image"])} for row in evaluation.rows]
-    return evaluation.summary() | {"left_out": left_out.as_dict(), "rows": rows}, left_out.lines()
+    return evaluation.as_dict() | {"left_out": left_out.as_dict()}, left_out.lines()
+
+
+def _write(path: str, result: dict[str, Any]) -> None:
+    from unetseg.data.label_files import plain_write_errors
+
+    with plain_write_errors(path):
+        write_json(path, result)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.data.check import require_sound
@@ -14,6 +13,7 @@ from unetseg.data.datasets import open_dataset
 from unetseg.data.samples import SegmentationSet
 from unetseg.errors import UnetsegError
 from unetseg.evaluation.evaluate import evaluate_run, write_rows
+from unetseg.evaluation.summary import Evaluation
 from unetseg.evaluation.table import score_table
 from unetseg.files import write_json
 from unetseg.inference.predictor import load_predictor
@@ -109,8 +109,8 @@ def _naming(run: Run) -> Iterator[None]:
 
 def evaluate_existing(
     run: Run, data: str | None = None, data_dir: str | None = None, split: str = "test", device: str = "auto"
-) -> dict[str, Any]:
-    """Score a run on a split of its own dataset, or of ``data``, and return the summary.
+) -> Evaluation:
+    """Score a run on a split of its own dataset, or of ``data``.
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
@@ -121,4 +121,4 @@ def evaluate_existing(
     elif data_dir is not None:
         config = config.changed(data_dir=data_dir)
     predictor = load_predictor(run, device)
-    return evaluate_run(predictor, open_data(config), split, show_progress("evaluating")).summary()
+    return evaluate_run(predictor, open_data(config), split, show_progress("evaluating"))

@@ -1,8 +1,7 @@
 """One prediction against one reference: rows of scores. Free of torch, so that processes start fast."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,14 @@ import numpy as np
 from unetseg.data.masks import IGNORED
 from unetseg.evaluation.strata import ObjectScore, pair_objects, pair_thickness_recall
 from unetseg.metrics import (
-    COUNT_KEYS,
     KEYS,
     OUTLINE_KEYS,
     MaskPair,
+    class_pairs,
     image_diagonal,
-    mask_pair,
+    mean_over_classes,
     pair_scores,
 )
-from unetseg.metrics.checks import check_classes
 
 Row = dict[str, Any]
 
@@ -71,8 +69,6 @@ def score_keys(ignores_pixels: bool) -> tuple[str, ...]:
 def score_pair(pair: Pair, classes: Sequence[str], keys: Collection[str]) -> ImageScores:
     """Score each foreground class against the rest, and their mean.
 
-    The mean leaves out classes of which no counted pixel of either mask is.
-
     Args:
         pair: the masks.
         classes: names; index 0 is the background.
@@ -81,39 +77,26 @@ def score_pair(pair: Pair, classes: Sequence[str], keys: Collection[str]) -> Ima
     Raises:
         ValueError: if the masks do not fit each other; says which.
     """
-    check_classes(classes)
-    diagonal = image_diagonal(pair.reference.shape)
-    rows, objects, present = [], {}, []
-    for name, masks in class_pairs(pair, classes).items():
-        scores = pair_scores(masks, keys=keys)
-        rows.append(
-            {"image": pair.name, "class": name, "diagonal": diagonal, **scores, **thickness_columns(masks)}
-        )
+    base = {"image": pair.name, "diagonal": image_diagonal(pair.reference.shape)}
+    rows: list[Row] = []
+    scores, objects, present = {}, {}, []
+    for name, masks in class_pairs(
+        pair.prediction,
+        pair.reference,
+        classes=classes,
+        ignore_index=IGNORED,
+        valid=pair.valid,
+        prediction_instances=pair.prediction_instances,
+        reference_instances=pair.reference_instances,
+    ):
+        scores[name] = pair_scores(masks, keys=keys)
+        rows.append({**base, "class": name, **scores[name], **thickness_columns(masks)})
         objects[name] = pair_objects(masks)
-        if sum(masks.counts):
-            present.append(scores)
+        if any(masks.counts):
+            present.append(name)
     if len(rows) > 1:
-        rows.append({"image": pair.name, "class": "mean", "diagonal": diagonal, **_mean(present)})
+        rows.append({**base, "class": "mean", **mean_over_classes(scores, present)})
     return ImageScores(rows, objects, bool((pair.reference == IGNORED).any()))
-
-
-def class_pairs(pair: Pair, classes: Sequence[str]) -> dict[str, MaskPair]:
-    """Return the masks of each foreground class against the rest, under its name."""
-    counted = pair.valid
-    ignored = pair.reference == IGNORED
-    if ignored.any():
-        counted = ~ignored if counted is None else counted & ~ignored
-    found = {}
-    for index, name in enumerate(classes[1:], start=1):
-        prediction, reference = pair.prediction == index, pair.reference == index
-        found[name] = mask_pair(
-            prediction,
-            reference,
-            valid=counted,
-            prediction_instances=_within(prediction, pair.prediction_instances),
-            reference_instances=_within(reference, pair.reference_instances),
-        )
-    return found
 
 
 def thickness_columns(masks: MaskPair) -> dict[str, int]:
@@ -128,13 +111,3 @@ def thickness_columns(masks: MaskPair) -> dict[str, int]:
 def thickness_column(name: str, what: str) -> str:
     """Return the column of a bin of thickness: ``"1-2"`` and ``"hits"`` give ``thickness_1_2_hits``."""
     return f"thickness_{name.replace('-', '_').replace('>', 'over_')}_{what}"
-
-
-def _within(mask: np.ndarray, instances: np.ndarray | None) -> np.ndarray | None:
-    return None if instances is None else np.where(mask, instances, 0)
-
-
-def _mean(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    if not scores:
-        return {}
-    return {key: fmean(each[key] for each in scores) for key in scores[0] if key not in COUNT_KEYS}

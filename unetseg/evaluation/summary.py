@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
+from unetseg.data.find import printable
 from unetseg.evaluation.scoring import ImageScores, Row, thickness_column
 from unetseg.evaluation.strata import SIZE_STRATA, THICKNESS_BINS, ObjectScore, SizeStratum, size_strata
-from unetseg.metrics import COUNT_KEYS, KEYS, OUTLINE_KEYS, average_scores
+from unetseg.metrics import COUNT_KEYS, KEYS, OUTLINE_KEYS, ImageAverage, average_scores, image_average
 
 NO_OUTLINE = "scores of the outline are left out: the labels ignore pixels"
 
@@ -45,23 +47,42 @@ class Evaluation:
             "notes": list(self.notes),
         }
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary and all rows, as plain values for JSON."""
+        rows = [plain_row(row) | {"image": printable(row["image"])} for row in self.rows]
+        return self.summary() | {"rows": rows}
+
     def _class(self, name: str) -> dict[str, Any]:
+        """Average one class over all images; it is in both masks, or one, of ``occurs_in`` images."""
         rows = [row for row in self.rows if row["class"] == name]
-        averages = _averages(rows)
-        averages["dataset"] |= {key: sum(int(row[key]) for row in rows) for key in COUNT_KEYS}
-        sizes = {stratum: asdict(values) for stratum, values in self.sizes[name].items()}
-        return {**averages, "thickness": _thickness(rows), "size": sizes}
+        averages = average_scores([_scores(row) for row in rows], [row["diagonal"] for row in rows])
+        counts = {key: sum(int(row[key]) for row in rows) for key in COUNT_KEYS}
+        return {
+            "occurs_in": sum(map(_occurs, rows)),
+            "dataset": averages.dataset | counts,
+            "image": {key: _plain_average(average) for key, average in averages.image.items()},
+            "thickness": _thickness(rows),
+            "size": {stratum: asdict(values) for stratum, values in self.sizes[name].items()},
+        }
 
     def _mean(self, by_class: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """Average over the foreground classes; an image's mean leaves out classes absent from both masks."""
-        datasets = [each["dataset"] for each in by_class.values()]
-        present = [counts for counts in datasets if sum(counts[key] for key in COUNT_KEYS) > 0]
-        dataset = {
-            key: math.fsum(counts[key] for counts in present) / max(1, len(present))
-            for key in ("iou", "dice")
+        """Average over the classes that occur: of the whole set, and of each image before its average."""
+        occurring = [each for each in by_class.values() if each["occurs_in"]] or [*by_class.values()]
+        dataset = {key: fmean(each["dataset"][key] for each in occurring) for key in ("iou", "dice")}
+        rows = [row for row in self.rows if row["class"] == "mean"]
+        members: dict[str, list[Row]] = {row["image"]: [] for row in rows}
+        for row in self.rows:
+            if row["class"] != "mean" and _occurs(row):
+                members[row["image"]].append(row)
+        image = {
+            key: _plain_average(
+                image_average(
+                    [row[key] for row in rows], [_stand_in(row, members[row["image"]], key) for row in rows]
+                )
+            )
+            for key in _scores(rows[0])
         }
-        rows = [row for row in self.rows if row["class"] == "mean" and "iou" in row]
-        return {"dataset": dataset, "image": _averages(rows)["image"] if rows else {}}
+        return {"dataset": dataset, "image": image}
 
 
 def summarise(
@@ -106,11 +127,27 @@ def plain_row(row: Row) -> Row:
     }
 
 
-def _averages(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
-    scores = [{key: row[key] for key in KEYS if key in row} for row in rows]
-    averages = average_scores(scores, [row["diagonal"] for row in rows])
-    image = {key: plain_row(asdict(value)) for key, value in averages.image.items()}
-    return {"dataset": averages.dataset, "image": image}
+def _scores(row: Row) -> dict[str, float]:
+    return {key: row[key] for key in KEYS if key in row}
+
+
+def _occurs(row: Row) -> bool:
+    """Tell whether any counted pixel of either mask is of the row's class."""
+    return any(row[key] for key in COUNT_KEYS)
+
+
+def _stand_in(mean: Row, classes: Sequence[Row], key: str) -> float:
+    """Return what an image's mean over its classes counts as where one of them is infinite.
+
+    Each infinite class counts as the diagonal, so that what was found of the others still shows.
+    """
+    if not math.isinf(mean[key]):
+        return mean["diagonal"]
+    return fmean(min(each[key], each["diagonal"]) for each in classes)
+
+
+def _plain_average(average: ImageAverage) -> dict[str, Any]:
+    return plain_row(asdict(average))
 
 
 def _thickness(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

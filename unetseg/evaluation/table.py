@@ -13,6 +13,7 @@ SHOWN = {
     "boundary_iou": "Boundary IoU",
     "boundary_f": "boundary F",
     "nsd": "NSD",
+    "hd": "HD (px)",
     "hd95": "HD95 (px)",
     "assd": "ASSD (px)",
     "cldice": "clDice",
@@ -39,16 +40,22 @@ def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
     classes = summary["classes"]
     if every_class or len(classes) == 1:
         for name, scores in classes.items():
-            parts += [_block(name, scores), _strata(scores)]
+            parts += [_block(_title(name, scores, summary["images"]), scores), _strata(scores)]
     if len(classes) > 1:
         parts.append(_block("mean of classes", summary["mean"]))
         if not every_class:
-            parts.append(_line_a_class(classes))
+            parts.append(_line_a_class(classes, summary["images"]))
     return "\n\n".join([*filter(None, parts), *summary["notes"]])
 
 
-def _block(name: str, scores: dict[str, Any]) -> str:
-    rows = [[name, "dataset", "image mean", "95 % interval", "median", "missed"]]
+def _title(name: str, scores: dict[str, Any], images: int) -> str:
+    """Return the class's name, and in how many images it occurs: where neither mask has it, it scores 1."""
+    occurs_in = scores["occurs_in"]
+    return name if occurs_in == images else f"{name} (in {occurs_in} of {images} images)"
+
+
+def _block(title: str, scores: dict[str, Any]) -> str:
+    rows = [[title, "dataset", "image mean", "95 % interval", "median", "missed"]]
     for key, label in SHOWN.items():
         image = scores["image"].get(key)
         if image is None:
@@ -60,7 +67,7 @@ def _block(name: str, scores: dict[str, Any]) -> str:
                 _number(image["mean"]),
                 "" if image["low"] is None else f"{image['low']:.3f} to {image['high']:.3f}",
                 _number(image["median"]),
-                str(image["missed"]) if key in ("hd95", "assd") else "",
+                str(image["missed"]) if key in ("hd", "hd95", "assd") else "",
             ]
         )
     return align(_without_empty_columns(rows))
@@ -91,7 +98,7 @@ def _strata(scores: dict[str, Any]) -> str:
     return "\n".join(align(rows) for rows in tables)
 
 
-def _line_a_class(classes: dict[str, Any]) -> str:
+def _line_a_class(classes: dict[str, Any], images: int) -> str:
     from unetseg.evaluation.strata import SIZE_STRATA, THICKNESS_BINS  # slow to import, rarely needed
 
     rows = [
@@ -107,7 +114,7 @@ def _line_a_class(classes: dict[str, Any]) -> str:
         thickness, sizes = scores["thickness"], scores["size"]
         rows.append(
             [
-                name,
+                _title(name, scores, images),
                 _number(scores["dataset"]["iou"]),
                 *(_number(scores["image"].get(key, {}).get("mean")) for key in SHORT),
                 *(_number(thickness.get(each, {}).get("recall")) for each in THICKNESS_BINS),

@@ -1,16 +1,19 @@
-"""One function over many jobs: here while that is quick, else in one process a core. Results keep their order."""
+"""One function over many jobs: here while that is quick, else in one process a core."""
 
 import os
-import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
+from types import ModuleType
 from typing import TypeVar
 
 from unetseg.errors import UnetsegError
+from unetseg.signals import follow_parent
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -68,24 +71,41 @@ def _in_processes(function: Callable[[Job], Result], jobs: Iterator[Job], worker
         return
     # Forking a process that runs threads (torch's, OpenCV's) can hang; so each starts afresh.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
-    waiting: deque[Future[Result]] = deque([pool.submit(function, first)])
     try:
+        with _no_main_module():
+            waiting: deque[Future[Result]] = deque([pool.submit(function, first)])
         for job in jobs:
-            waiting.append(pool.submit(function, job))
+            with _no_main_module():
+                waiting.append(pool.submit(function, job))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise UnetsegError(
-            "a scoring process was killed, perhaps for want of memory; free some, or score fewer images at once"
+            "a scoring process was killed, perhaps for want of memory; free some, or score fewer images"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hide the main module from processes that start within the block.
+
+    They would import it, and a script that calls unetseg without ``if __name__ == "__main__"`` would run once
+    more in each of them. The functions that they are given lie elsewhere.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _start_worker() -> None:
     import cv2
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells them to stop
+    follow_parent()
     cv2.setNumThreads(1)  # one process a core already

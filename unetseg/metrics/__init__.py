@@ -1,6 +1,7 @@
 """Masks into numbers: plain numpy in, floats out."""
 
 from unetseg.metrics.averages import Averages, ImageAverage, average_scores, image_average, image_diagonal
+from unetseg.metrics.multiclass import class_pairs, mean_over_classes, multiclass_scores
 from unetseg.metrics.pair import MaskPair, mask_pair
 from unetseg.metrics.score import (
     COUNT_KEYS,
@@ -9,7 +10,6 @@ from unetseg.metrics.score import (
     OUTLINE_KEYS,
     SKELETON_KEYS,
     binary_scores,
-    multiclass_scores,
     pair_scores,
 )
 
@@ -24,9 +24,11 @@ __all__ = [
     "MaskPair",
     "average_scores",
     "binary_scores",
+    "class_pairs",
     "image_average",
     "image_diagonal",
     "mask_pair",
+    "mean_over_classes",
     "multiclass_scores",
     "pair_scores",
 ]

@@ -17,7 +17,8 @@ class ImageAverage:
 
     Attributes:
         images: how many.
-        mean: with each infinite distance replaced by its image's diagonal, which no finite one exceeds.
+        mean: with each infinite distance replaced by what stands in for it: the image's diagonal, which no
+            finite one exceeds.
         low: lower end of the 95 % t-interval of ``mean`` over images; None for a single image.
         high: its upper end; None for a single image.
         median: of the values as they are: infinite where half the images were missed.
@@ -82,26 +83,26 @@ def dataset_overlap(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {"iou": iou_of_counts(tp, fp, fn), "dice": dice_of_counts(tp, fp, fn)}
 
 
-def image_average(values: Sequence[float], diagonals: Sequence[float]) -> ImageAverage:
+def image_average(values: Sequence[float], stand_ins: Sequence[float]) -> ImageAverage:
     """Average one score over images.
 
     The interval is Student's: mean ± t(0.975, n − 1) · s / √n (Student 1908).
 
     Args:
         values: one an image, infinite where a distance is (the object was missed).
-        diagonals: each image's diagonal, in the same unit.
+        stand_ins: what an infinite one counts as, one an image: its diagonal, in the same unit.
 
     Raises:
-        ValueError: for no values, a NaN, or a number of diagonals that does not match.
+        ValueError: for no values, a NaN, or a number of stand-ins that does not match.
     """
     if not values:
         raise ValueError("values must hold at least one image")
-    if len(diagonals) != len(values):
-        raise ValueError(f"diagonals must be one an image: {len(values)} images, {len(diagonals)} diagonals")
+    if len(stand_ins) != len(values):
+        raise ValueError(f"diagonals must be one an image: {len(values)} images, {len(stand_ins)} diagonals")
     if any(isnan(value) for value in values):
         raise ValueError(f"values must not be NaN, but that of image {[*map(isnan, values)].index(True)} is")
     finite = np.array(
-        [size if isinf(value) else value for value, size in zip(values, diagonals, strict=True)]
+        [stand_in if isinf(value) else value for value, stand_in in zip(values, stand_ins, strict=True)]
     )
     mean, count = float(finite.mean()), len(values)
     low = high = None

@@ -64,7 +64,9 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     """IoU counted only near the reference's edge.
 
     Near are the pixels whose nearest pixel of the other kind (object or background, in the reference) is
-    within ``width``: a band equally wide on both sides. The image's border is no edge.
+    within ``width``: a band equally wide on both sides. The image's border is no edge. Where the band holds
+    no pixel of either mask, as where the reference fills the image, the score is 1 if the masks agree and 0
+    if not.
     Source: Kohli et al. 2009 and Chen et al. 2018 (DeepLab), who evaluate in such a band.
 
     Args:

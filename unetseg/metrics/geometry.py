@@ -39,7 +39,9 @@ class DistanceMap:
     def at(self, where: BoolArray) -> NDArray[np.float64]:
         """Distances in spacing units at the pixels of ``where`` ((H, W) bool), as float64."""
         found = self.values[where].astype(np.float64)
-        if self.in_pixels:  # OpenCV answers in float32; the squares are integers, which restores the digits
+        if self.in_pixels:
+            # OpenCV answers in float32. The squares are integers, which restores the digits below 2048
+            # pixels; larger distances keep their seven.
             found = np.sqrt(np.rint(np.square(found)))
         return found * self.scale
 

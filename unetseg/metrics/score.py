@@ -1,23 +1,12 @@
 """All scores of one image: a prediction against its reference."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from statistics import fmean
-from typing import TypedDict, Unpack
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from unetseg.metrics import boundary, overlap, structure
-from unetseg.metrics.checks import (
-    as_labels,
-    as_mask,
-    check_boundary_width,
-    check_class_values,
-    check_classes,
-    check_keys,
-    check_number,
-)
+from unetseg.metrics.checks import check_boundary_width, check_keys, check_number
 from unetseg.metrics.pair import MaskPair, mask_pair
 
 
@@ -54,17 +43,6 @@ DISTANCE_KEYS = ("hd", "hd95", "assd")
 # Meaningless where a data set's labels leave out a band round every outline.
 OUTLINE_KEYS = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
 SKELETON_KEYS = ("cldice", "skeleton_recall")
-
-
-class ScoreOptions(TypedDict, total=False):
-    """The options that :func:`multiclass_scores` shares with :func:`binary_scores`, which explains them."""
-
-    spacing: tuple[float, float]
-    tolerance: float
-    boundary_width: int | None
-    edge_radius: float | None
-    trimap_width: float
-    keys: Collection[str] | None
 
 
 def binary_scores(
@@ -151,73 +129,3 @@ def pair_scores(
         check_number("edge_radius", edge_radius, positive=False)
     widths = _Widths(tolerance, boundary_width, edge_radius, trimap_width)
     return {key: float(_METRICS[key](pair, widths)) for key in wanted}
-
-
-def multiclass_scores(
-    prediction: ArrayLike,
-    reference: ArrayLike,
-    *,
-    classes: Sequence[str],
-    ignore_index: int | None = None,
-    valid: ArrayLike | None = None,
-    reference_instances: ArrayLike | None = None,
-    prediction_instances: ArrayLike | None = None,
-    **options: Unpack[ScoreOptions],
-) -> dict[str, dict[str, float]]:
-    """Score a map of class indices: each foreground class against the rest, then their mean.
-
-    Args:
-        prediction: (H, W) integers, indices into ``classes``.
-        reference: (H, W) integers, indices into ``classes``, or ``ignore_index``.
-        classes: names; index 0 is the background.
-        ignore_index: the reference's value for pixels that do not count. They are of no class, so an ignored
-            band along the outlines moves the edges: leave out :data:`OUTLINE_KEYS` on such labels.
-        valid: (H, W) bool, the pixels to count; all of them if None.
-        reference_instances: (H, W) integers, positive wherever a foreground class is.
-        prediction_instances: the same of the prediction.
-        **options: as of :func:`binary_scores`.
-
-    Returns:
-        The binary scores of every foreground class under its name, and under ``"mean"`` the mean of each
-        score (not of tp, fp, fn) over the classes present in the counted pixels of either map; empty if
-        there is none.
-
-    Raises:
-        ValueError: for a wrong shape, dtype or value; says which.
-    """
-    check_classes(classes)
-    target = as_labels("reference", reference)
-    guess = as_labels("prediction", prediction, target.shape)
-    counted = None if valid is None else as_mask("valid", valid, target.shape)
-    check_class_values("prediction", guess, classes)
-    if ignore_index is None:
-        check_class_values("reference", target, classes)
-    else:
-        labelled = target != ignore_index
-        check_class_values("reference", target[labelled], classes)
-        counted = labelled if counted is None else counted & labelled
-    targets = _optional_labels("reference_instances", reference_instances, target.shape)
-    guesses = _optional_labels("prediction_instances", prediction_instances, target.shape)
-
-    scores = {}
-    present = []
-    for index, name in enumerate(classes[1:], start=1):
-        is_target, is_guess = (target == index) & (target != ignore_index), guess == index
-        scores[name] = binary_scores(
-            is_guess,
-            is_target,
-            valid=counted,
-            reference_instances=None if targets is None else np.where(is_target, targets, 0),
-            prediction_instances=None if guesses is None else np.where(is_guess, guesses, 0),
-            **options,
-        )
-        occurs = is_target | is_guess
-        if np.any(occurs if counted is None else occurs & counted):
-            present.append(name)
-    averaged = [key for key in check_keys(options.get("keys"), KEYS) if key not in COUNT_KEYS]
-    mean = {key: fmean(scores[name][key] for name in present) for key in averaged} if present else {}
-    return {**scores, "mean": mean}
-
-
-def _optional_labels(name: str, array: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
-    return None if array is None else as_labels(name, array, shape)

@@ -6,7 +6,6 @@ dies. Here each is a fresh interpreter that calls the same function with the sam
 
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ import torch.distributed
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
 from unetseg.errors import UnetsegError
+from unetseg.signals import follow_parent
 
 GRACE = 15.0  # seconds in which a process that lost its partner finds out by itself
 
@@ -108,8 +108,7 @@ def _start(
 
 def _take_part(target: Callable[..., None], arguments: tuple[Any, ...], messages: Connection) -> None:
     """Run in a further process: train, and send one line if that fails."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the first process ends the others
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    follow_parent()
     try:
         target(*arguments)
     except Exception as error:
@@ -117,13 +116,6 @@ def _take_part(target: Callable[..., None], arguments: tuple[Any, ...], messages
         with suppress(OSError):  # nobody may be listening any more
             messages.send(reason)
         sys.exit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 def _watch(started: list[Partner], done: threading.Event) -> None:

@@ -1,0 +1,172 @@
+"""Which prediction belongs to which reference, and what was left out."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unetseg.data.find import FoundImage, find_images, printable
+from unetseg.errors import UsageError
+
+SHOWN_NAMES = 5
+
+# What ``unetseg predict`` may have written beside the masks.
+_BESIDE_MASKS = re.compile(r"\.overlay\.jpg$|\.probability(-\d+)?\.(png|tif)$")
+
+
+@dataclass(frozen=True)
+class MaskFiles:
+    """The files of one image: its name, the prediction, the reference and perhaps the field of view."""
+
+    name: str
+    prediction: Path
+    reference: Path
+    valid: Path | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be scored, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass
+class LeftOut:
+    """What was not scored.
+
+    Attributes:
+        predictions: predictions without a reference.
+        references: references without a prediction.
+        valid: pairs without a field of view, where a folder of them was given.
+        failed: pairs that could not be read, or do not fit each other.
+    """
+
+    predictions: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
+    valid: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return plain lines that name the first few of each kind and count all; none if all was scored."""
+        kinds = {
+            "predictions without a reference": self.predictions,
+            "references without a prediction": self.references,
+            "pairs without a mask in --valid": self.valid,
+        }
+        lines = [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]
+        lines += [f"failed: {failure.reason}" for failure in self.failed[:SHOWN_NAMES]]
+        if len(self.failed) > SHOWN_NAMES:
+            lines.append(f"failed: {len(self.failed) - SHOWN_NAMES} more pairs")
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all names, as plain values for JSON."""
+        return {
+            "predictions": [printable(name) for name in self.predictions],
+            "references": [printable(name) for name in self.references],
+            "valid": [printable(name) for name in self.valid],
+            "failed": {printable(failure.name): failure.reason for failure in self.failed},
+        }
+
+
+def pair_files(
+    predictions: str | Path, references: str | Path, valid: str | Path | None = None, key: str | None = None
+) -> tuple[list[MaskFiles], LeftOut]:
+    """Pair the mask files of two or three folders.
+
+    Args:
+        predictions: folder of masks.
+        references: folder of masks.
+        valid: folder of fields of view.
+        key: regular expression for the part of each file's name that pairs, within its sub-folder: the first
+            group, or all that matches. If None, files pair by their paths below the folders without suffix.
+
+    Returns:
+        The pairs, sorted by name, and what is left over.
+
+    Raises:
+        UsageError: if a folder is missing or empty, two files have one name, or nothing pairs.
+    """
+    pattern = _compiled(key)
+    guesses, stray_guesses = _by_name(predictions, "--predictions", pattern)
+    targets, stray_targets = _by_name(references, "--reference", pattern)
+    counted = None if valid is None else _by_name(valid, "--valid", pattern)[0]
+    pairs = sorted(guesses.keys() & targets.keys())
+    if not pairs:
+        raise _nothing_pairs(guesses, targets, stray_guesses + stray_targets, key)
+    left_out = LeftOut(
+        predictions=stray_guesses + _without_partner(guesses, targets),
+        references=stray_targets + _without_partner(targets, guesses),
+    )
+    if counted is None:
+        return [MaskFiles(name, guesses[name].path, targets[name].path) for name in pairs], left_out
+    left_out.valid = [name for name in pairs if name not in counted]
+    if len(left_out.valid) == len(pairs):
+        raise UsageError(f"--valid: no mask here belongs to any of the {len(pairs)} pairs, as '{pairs[0]}'")
+    return [
+        MaskFiles(name, guesses[name].path, targets[name].path, counted[name].path)
+        for name in pairs
+        if name in counted
+    ], left_out
+
+
+def _compiled(key: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if key is None else re.compile(key)
+    except re.error as error:
+        raise UsageError(f"--key '{key}': is no regular expression ({error})") from error
+
+
+def _by_name(
+    folder: str | Path, flag: str, pattern: re.Pattern[str] | None
+) -> tuple[dict[str, FoundImage], list[str]]:
+    """Return the mask files below ``folder`` by the name they pair by, and those that have none."""
+    if not Path(folder).is_dir():
+        raise UsageError(f"{flag} {printable(folder)}: no such folder; check the path")
+    found: dict[str, FoundImage] = {}
+    strays = []
+    for each in find_images([Path(folder)]):
+        file = each.relative
+        if _BESIDE_MASKS.search(file.name):
+            continue
+        name = file.with_suffix("").as_posix() if pattern is None else _matched(pattern, file)
+        if name is None:
+            strays.append(file.as_posix())
+            continue
+        if name in found:
+            raise UsageError(
+                f"{flag} {printable(folder)}: {printable(found[name].relative)} and {printable(file)} "
+                f"are both '{printable(name)}'; rename one, or choose another --key"
+            )
+        found[name] = each
+    return found, strays
+
+
+def _matched(pattern: re.Pattern[str], file: Path) -> str | None:
+    match = pattern.search(file.name)
+    part = match and (match.group(1) if pattern.groups else match.group())
+    return (file.parent / part).as_posix() if part else None
+
+
+def _without_partner(found: dict[str, FoundImage], others: dict[str, FoundImage]) -> list[str]:
+    return [found[name].relative.as_posix() for name in sorted(found.keys() - others.keys())]
+
+
+def _nothing_pairs(
+    guesses: dict[str, FoundImage], targets: dict[str, FoundImage], strays: list[str], key: str | None
+) -> UsageError:
+    if not (guesses and targets):
+        return UsageError(f"--key '{key}': does not match names such as {printable(strays[0])}")
+    guess, target = (printable(next(iter(found.values())).relative) for found in (guesses, targets))
+    return UsageError(
+        f"no prediction has the name of a reference ({guess}, {target}); "
+        "say with --key REGEX which part of the names they share"
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(printable(name) for name in names[:SHOWN_NAMES]) + more

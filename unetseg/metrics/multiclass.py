@@ -1,0 +1,147 @@
+"""Maps of class indices: each foreground class against the rest, and the mean over classes."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from unetseg.metrics.checks import as_labels, as_mask, check_class_values, check_classes, check_keys
+from unetseg.metrics.pair import MaskPair, mask_pair
+from unetseg.metrics.score import COUNT_KEYS, KEYS, OUTLINE_KEYS, pair_scores
+
+
+class ScoreOptions(TypedDict, total=False):
+    """The options that :func:`multiclass_scores` shares with ``binary_scores``, which explains them."""
+
+    tolerance: float
+    boundary_width: int | None
+    edge_radius: float | None
+    trimap_width: float
+
+
+def multiclass_scores(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    *,
+    classes: Sequence[str],
+    ignore_index: int | None = None,
+    valid: ArrayLike | None = None,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    reference_instances: ArrayLike | None = None,
+    prediction_instances: ArrayLike | None = None,
+    keys: Collection[str] | None = None,
+    **options: Unpack[ScoreOptions],
+) -> dict[str, dict[str, float]]:
+    """Score a map of class indices: each foreground class against the rest, then their mean.
+
+    Args:
+        prediction: (H, W) integers, indices into ``classes``.
+        reference: (H, W) integers, indices into ``classes``, or ``ignore_index``.
+        classes: names; index 0 is the background.
+        ignore_index: the reference's value for pixels that do not count. They are of no class, so an ignored
+            band along the outlines would move the edges: :data:`~unetseg.metrics.score.OUTLINE_KEYS` are left
+            out. Where the ignored pixels touch no outline, write them as background and use ``valid``.
+        valid: (H, W) bool, the pixels to count; all of them if None.
+        spacing: size of a pixel, (row, column).
+        reference_instances: (H, W) integers, positive wherever a foreground class is.
+        prediction_instances: the same of the prediction.
+        keys: the scores to compute, out of :data:`~unetseg.metrics.score.KEYS`; all that the labels allow if
+            None.
+        **options: as of :func:`~unetseg.metrics.score.binary_scores`.
+
+    Returns:
+        The binary scores of every foreground class under its name, and under ``"mean"`` the
+        :func:`mean_over_classes`.
+
+    Raises:
+        ValueError: for a wrong shape, dtype or value, or a score of the outline with ``ignore_index``; says
+            which.
+    """
+    wanted = _allowed_keys(keys, ignore_index)
+    scores, present = {}, []
+    for name, pair in class_pairs(
+        prediction,
+        reference,
+        classes=classes,
+        ignore_index=ignore_index,
+        valid=valid,
+        spacing=spacing,
+        reference_instances=reference_instances,
+        prediction_instances=prediction_instances,
+    ):
+        scores[name] = pair_scores(pair, keys=wanted, **options)
+        if any(pair.counts):
+            present.append(name)
+    return {**scores, "mean": mean_over_classes(scores, present)}
+
+
+def class_pairs(
+    prediction: ArrayLike,
+    reference: ArrayLike,
+    *,
+    classes: Sequence[str],
+    ignore_index: int | None = None,
+    valid: ArrayLike | None = None,
+    spacing: tuple[float, float] = (1.0, 1.0),
+    reference_instances: ArrayLike | None = None,
+    prediction_instances: ArrayLike | None = None,
+) -> Iterator[tuple[str, MaskPair]]:
+    """Yield each foreground class's name, and its masks against the rest.
+
+    Arguments and errors are those of :func:`multiclass_scores`.
+    """
+    check_classes(classes)
+    target = as_labels("reference", reference)
+    guess = as_labels("prediction", prediction, target.shape)
+    check_class_values("prediction", guess, classes)
+    counted = None if valid is None else as_mask("valid", valid, target.shape)
+    labelled = np.ones(target.shape, np.bool_) if ignore_index is None else target != ignore_index
+    check_class_values("reference", target[labelled], classes)
+    if not labelled.all():
+        counted = labelled if counted is None else counted & labelled
+    targets = _optional_labels("reference_instances", reference_instances, target.shape)
+    guesses = _optional_labels("prediction_instances", prediction_instances, target.shape)
+
+    for index, name in enumerate(classes[1:], start=1):
+        is_guess, is_target = guess == index, (target == index) & labelled
+        pair = mask_pair(
+            is_guess,
+            is_target,
+            valid=counted,
+            spacing=spacing,
+            prediction_instances=None if guesses is None else np.where(is_guess, guesses, 0),
+            reference_instances=None if targets is None else np.where(is_target, targets, 0),
+        )
+        yield name, pair
+
+
+def mean_over_classes(
+    scores: Mapping[str, Mapping[str, float]], present: Collection[str]
+) -> dict[str, float]:
+    """Average each score (not tp, fp, fn) over the classes that occur in either mask's counted pixels.
+
+    Where no class occurs, both masks are empty of all of them, and so is their mean: overlap 1, distance 0.
+    One class that was missed makes the mean distance infinite.
+
+    Args:
+        scores: of each class, with the same keys.
+        present: the classes that occur.
+    """
+    averaged = [scores[name] for name in present or scores]
+    return {key: fmean(each[key] for each in averaged) for key in averaged[0] if key not in COUNT_KEYS}
+
+
+def _allowed_keys(keys: Collection[str] | None, ignore_index: int | None) -> tuple[str, ...]:
+    wanted = check_keys(keys, KEYS)
+    refused = [key for key in wanted if key in OUTLINE_KEYS] if ignore_index is not None else []
+    if keys is not None and refused:
+        raise ValueError(
+            f"keys holds '{refused[0]}', but a score of the outline means nothing where labels ignore pixels"
+        )
+    return tuple(key for key in wanted if key not in refused)
+
+
+def _optional_labels(name: str, array: ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray | None:
+    return None if array is None else as_labels(name, array, shape)
