@@ -9,17 +9,20 @@ _OFFERED = {
     "Run": "unetseg.runs",
     "fit": "unetseg.api",
     "load": "unetseg.api",
+    "evaluate": "unetseg.api",
     "build_model": "unetseg.models.unet",
 }
 
-__all__ = ["Run", "RunConfig", "build_model", "fit", "load"]
+__all__ = ["Run", "RunConfig", "build_model", "evaluate", "fit", "load", "metrics"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "metrics":
+        return import_module("unetseg.metrics")
     if name in _OFFERED:
         return getattr(import_module(_OFFERED[name]), name)
     raise AttributeError(f"module 'unetseg' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_OFFERED]
+    return [*globals(), *_OFFERED, "metrics"]

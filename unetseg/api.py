@@ -41,3 +41,34 @@ def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predicto
     from unetseg.inference.predictor import load_predictor
 
     return load_predictor(run if isinstance(run, Run) else find_run(run), device)
+
+
+def evaluate(
+    run: str | Path | Run | None = None,
+    *,
+    data: str | None = None,
+    data_dir: str | Path | None = None,
+    split: str = "test",
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Score a run on a split, whole masks at their original resolution.
+
+    Args:
+        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        data: another dataset of the same classes; the run's own if not given.
+        data_dir: where the named dataset already lies on disk.
+        split: train, val or test.
+        device: auto, cpu, cuda or mps.
+
+    Returns:
+        Plain values, as in the run's ``test.json``: dataset and image averages by class and over classes, and
+        the scores by width of structure and by size of object.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    from unetseg.evaluation.experiment import evaluate_existing
+
+    found = run if isinstance(run, Run) else find_run(run)
+    folder = None if data_dir is None else str(data_dir)
+    return evaluate_existing(found, data, folder, split, device).summary()
