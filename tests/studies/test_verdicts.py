@@ -103,6 +103,15 @@ def test_an_identical_arm_is_equivalent_at_any_margin():
     assert verdict(difference(0.0, spread=0.0), margin=1e-9) == "equivalent"
 
 
+@pytest.mark.parametrize(
+    ("mean", "spread", "expected"),
+    [(0.1, 0.1, "better"), (0.001, 0.2, "undecided"), (0.0, 0.0, "equivalent")],
+)
+def test_without_a_margin_only_an_identical_arm_is_equivalent(mean, spread, expected):
+    assert verdict(difference(mean, spread), margin=None) == expected
+    assert verdict(difference(0.0, 0.001), margin=None) == "undecided"
+
+
 def test_one_seed_and_one_image_leave_everything_undecided():
     assert verdict(paired_difference([[0.9]], [[0.1]])) == "undecided"
 
@@ -153,6 +162,10 @@ def test_equivalence_is_told_with_its_margin_and_its_own_p():
 def test_a_difference_too_small_to_matter_is_told_as_measured():
     told = say(difference(0.004, spread=0.002))
     assert told.endswith("equivalent within 0.01 (p < 0.001), a difference measured but too small to matter.")
+
+
+def test_without_a_margin_undecided_speaks_of_no_equivalence():
+    assert say(difference(0.001, spread=0.2), margin=None).endswith(": undecided, no difference is shown.")
 
 
 def test_undecided_says_that_neither_was_shown():

@@ -1,5 +1,6 @@
 """How well a trained network fits what it was trained on: the loss of each training image, un-augmented."""
 
+import numpy as np
 import torch
 
 from unetseg.data.module import SegmentationData, WholeImages, collate
@@ -30,7 +31,7 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
     for items in data.whole_batches(data.train_pairs):
         batch = [whole[item] for item in items]
         masks = collate(batch)["mask"]
-        logits = torch.from_numpy(network([each["image"] for each in batch]))
+        logits = torch.from_numpy(network(np.stack([each["image"] for each in batch])))
         for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
             losses[index] = float(task.loss(*image))
     samples = dataset.splits["train"]

@@ -21,12 +21,15 @@ Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """The verdict on one arm, the p-values that it rests on, and how many arms were judged together."""
+    """The verdict on one arm, the p-values that it rests on, and how many arms were judged together.
+
+    Without a margin there is no test of equivalence: ``margin`` and ``p_equivalence`` are None.
+    """
 
     verdict: Verdict
     p_adjusted: float
-    p_equivalence: float
-    margin: float
+    p_equivalence: float | None
+    margin: float | None
     level: float
     comparisons: int
 
@@ -57,7 +60,7 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
 
 def judge(
     differences: Mapping[str, Difference],
-    margin: float,
+    margin: float | None,
     *,
     higher_is_better: bool = True,
     level: float = 0.05,
@@ -66,9 +69,9 @@ def judge(
 
     Args:
         differences: By arm. They form the family that Holm adjusts for: leave out arms that are the
-        reference's
-            own runs, and judge the metrics that are not primary apart.
-        margin: Largest difference that counts as none, in the metric's unit; positive.
+            reference's own runs, and judge the metrics that are not primary apart.
+        margin: Largest difference that counts as none, in the metric's unit; positive. Without one, only arms
+            that equal the reference in every value are equivalent.
         higher_is_better: False for distances, errors and losses.
         level: Of each test, between 0 and 1.
 
@@ -78,10 +81,10 @@ def judge(
     adjusted = holm([difference.p for difference in differences.values()])
     judgements = {}
     for (arm, difference), p in zip(differences.items(), adjusted, strict=True):
-        p_equivalence = float(equivalence_p(_crossed(difference), margin))
+        p_equivalence = None if margin is None else float(equivalence_p(_crossed(difference), margin))
         gain = difference.mean if higher_is_better else -difference.mean
         judgements[arm] = Judgement(
-            verdict=_verdict(gain, float(p), p_equivalence, level),
+            verdict=_verdict(gain, float(p), p_equivalence, level) if _differs(difference) else "equivalent",
             p_adjusted=float(p),
             p_equivalence=p_equivalence,
             margin=margin,
@@ -103,7 +106,7 @@ def sentence(
         judgement: On that difference.
         unit: Written after the difference where it has one: "px".
     """
-    if not difference.paired[:, ~np.isnan(difference.paired).any(axis=0)].any():
+    if not _differs(difference):
         return f"{subject}, {metric} is the same in every image ({_sample(difference)}): {judgement.verdict}."
     digits = _digits(difference)
     unit = f" {unit}" if unit else ""
@@ -144,7 +147,7 @@ def contrast_sentence(
         verb |= {("worse", True): "gains less", ("worse", False): "loses more"}
         finding = f"{metrics[0]} {verb[judgement.verdict, first.mean > 0]} than {metrics[1]}"
     elif judgement.verdict == "equivalent":
-        finding = f"both change alike, within {judgement.margin:g}"
+        finding = "both change alike" + (f", within {judgement.margin:g}" if judgement.margin else "")
     else:
         finding = "undecided which changes more"
     moves = (
@@ -163,8 +166,13 @@ def _crossed(difference: Difference) -> CrossedMean:
     )
 
 
-def _verdict(gain: float, p_adjusted: float, p_equivalence: float, level: float) -> Verdict:
-    if p_equivalence < level:
+def _differs(difference: Difference) -> bool:
+    """Whether any image that is defined in every seed has another value than in the reference."""
+    return bool(difference.paired[:, ~np.isnan(difference.paired).any(axis=0)].any())
+
+
+def _verdict(gain: float, p_adjusted: float, p_equivalence: float | None, level: float) -> Verdict:
+    if p_equivalence is not None and p_equivalence < level:
         return "equivalent"
     if p_adjusted < level:
         return "better" if gain > 0 else "worse"
@@ -172,6 +180,8 @@ def _verdict(gain: float, p_adjusted: float, p_equivalence: float, level: float)
 
 
 def _conclusion(judgement: Judgement, unit: str) -> str:
+    if judgement.margin is None or judgement.p_equivalence is None:
+        return "undecided, no difference is shown" if judgement.verdict == "undecided" else judgement.verdict
     within = f"{judgement.margin:g}{unit}"
     if judgement.verdict == "equivalent":
         measured = ", a difference measured but too small to matter" if judgement.significant else ""

@@ -1,0 +1,148 @@
+"""From a study to runs: which configurations, in which folders, and which of them are there already."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from unetseg.config import RunConfig, select_levels
+from unetseg.errors import UsageError
+from unetseg.models.unet import skip_levels
+from unetseg.runs import Run, slug
+from unetseg.studies.study import Arm, Study
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the plan: the arm that it was first planned for, its configuration and its folder."""
+
+    arm: str
+    config: RunConfig
+    run: Run
+
+    @property
+    def done(self) -> bool:
+        """Whether it is trained, tested and measured on its training images."""
+        return self.run.finished and self.run.train_images.is_file()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One way to configure an arm, in every seed.
+
+    Attributes:
+        values: those that were taken from lists; empty where the arm lists none.
+        config: the configuration, but for the seed.
+        trials: one a seed.
+    """
+
+    values: dict[str, Any]
+    config: RunConfig
+    trials: tuple[Trial, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's runs.
+
+    Attributes:
+        study: with its levels expanded.
+        folder: the study's; its runs lie below it.
+        settings: by arm, what is to be tried; most arms have one.
+    """
+
+    study: Study
+    folder: Path
+    settings: dict[str, tuple[Setting, ...]]
+
+    def trials(self) -> list[Trial]:
+        """Return every run once, all arms of the first seed first: so that a part is a comparison, too."""
+        planned = [
+            setting.trials[position]
+            for position in range(len(self.study.seeds))
+            for settings in self.settings.values()
+            for setting in settings
+        ]
+        return list({trial.run.path: trial for trial in planned}.values())
+
+
+def make_plan(study: Study, folder: Path) -> Plan:
+    """Plan a study's runs below ``folder``; nothing is written.
+
+    Runs that are there are recognised by their identity, whatever their folders are called, and arms of one
+    identity share their runs.
+
+    Raises:
+        UsageError: if an arm's configuration is wrong, or a folder is taken by a run of other settings.
+    """
+    study = study.expanded(skip_levels(study.base))
+    names = [arm.name for arm in study.arms]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"{study.name}: two arms are called '{name}'")
+    runs = {config.identity(): run for run, config in _existing(folder)}
+    taken = {run.path for run in runs.values()}
+    settings = {arm.name: tuple(_settings(study, arm, folder, runs, taken)) for arm in study.arms}
+    return Plan(study, folder, settings)
+
+
+def _settings(
+    study: Study, arm: Arm, folder: Path, runs: dict[str, Run], taken: set[Path]
+) -> Iterator[Setting]:
+    """Yield an arm's settings; new runs are entered into ``runs`` (by identity) and ``taken``."""
+    for values, config in arm.settings(study.base, study.name):
+        config = with_plain_skips(config)
+        chosen = "".join(f"-{key}{value}" for key, value in values.items())
+        trials = []
+        for seed in study.seeds:
+            seeded = config.changed(seed=seed)
+            run = runs.get(seeded.identity())
+            if run is None:
+                run = Run(folder / slug(f"{arm.name}{chosen}-seed{seed}"))
+                if run.path in taken:
+                    raise _taken(run, seeded)
+                runs[seeded.identity()] = run
+                taken.add(run.path)
+            trials.append(Trial(arm.name, seeded, run))
+        yield Setting(values, config, tuple(trials))
+
+
+def with_plain_skips(config: RunConfig) -> RunConfig:
+    """Return the configuration with its skips written in one way, so that equal nets have one identity.
+
+    Of a net with two levels, ``0``, ``^1`` and ``^1,2`` may be the same.
+
+    Raises:
+        UsageError: if the encoder has no such level.
+    """
+    levels = _levels(config)
+    on = select_levels(config.skips, levels, config.encoder)
+    plain = ",".join(map(str, sorted(on))) or "off"
+    return config.changed(skips="on" if on == set(levels) else plain)
+
+
+def _levels(config: RunConfig) -> list[int]:
+    return _levels_of(config.encoder, config.width, config.stages)
+
+
+@cache
+def _levels_of(encoder: str, width: int, stages: int) -> list[int]:
+    return skip_levels(RunConfig(encoder=encoder, width=width, stages=stages))
+
+
+def _existing(folder: Path) -> list[tuple[Run, RunConfig]]:
+    runs = [Run(path.parent) for path in sorted(folder.glob("*/config.yaml"))]
+    return [(run, run.config()) for run in runs]
+
+
+def _taken(run: Run, wanted: RunConfig) -> UsageError:
+    """Return the error for a folder that another run has, on the disk or in the plan."""
+    if not run.config_file.is_file():
+        return UsageError(f"two arms would share the folder {run.path}; rename one of them")
+    there, here = asdict(run.config()), asdict(wanted)
+    differing = [f"{key} {there[key]} there, {here[key]} here" for key in here if there[key] != here[key]]
+    return UsageError(
+        f"{run.path}: is a run of other settings ({'; '.join(differing)}); give the study another -o, "
+        "or move that run away"
+    )

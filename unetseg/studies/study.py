@@ -1,0 +1,110 @@
+"""A study: arms under one protocol, each a change of one base configuration."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from unetseg.config import RunConfig, from_mapping
+from unetseg.errors import UsageError, did_you_mean
+
+PLACEHOLDER = "{level}"
+# Keys whose value may be a list or a mapping in itself.
+NEVER_LISTS = ("skips", "trainer")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration under test.
+
+    Attributes:
+        name: short and unique.
+        label: how a sentence about it begins.
+        overrides: what it changes in the base; a list holds values of which the validation split chooses one.
+    """
+
+    name: str
+    label: str
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self, base: RunConfig, where: str) -> list[tuple[dict[str, Any], RunConfig]]:
+        """Return what is to be tried: for each combination of listed values, these and the configuration.
+
+        Args:
+            base: what the arm changes.
+            where: the study comes from, for the error line.
+
+        Raises:
+            UsageError: if a key is unknown or a value out of range.
+        """
+        lists = {
+            key: value
+            for key, value in self.overrides.items()
+            if isinstance(value, list) and key not in NEVER_LISTS
+        }
+        tried = []
+        for values in itertools.product(*lists.values()):
+            listed = dict(zip(lists, values, strict=True))
+            config = from_mapping({**self.overrides, **listed}, f"{where}: arm {self.name}", base)
+            tried.append(({key: getattr(config, key) for key in listed}, config))
+        return tried
+
+    def for_levels(self, levels: Sequence[int]) -> Iterator["Arm"]:
+        """Yield one arm a level where the name holds ``{level}``, else the arm itself."""
+        if PLACEHOLDER not in self.name:
+            yield self
+            return
+        for level in levels:
+            overrides = {key: _filled(value, level) for key, value in self.overrides.items()}
+            yield Arm(_filled(self.name, level), _filled(self.label, level), overrides)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Arms and seeds under one protocol.
+
+    Attributes:
+        name: what the study is called.
+        claim: what it tests, in plain English; may be empty.
+        base: the configuration that the arms change; its seed does not matter.
+        arms: at least two, or one for each level.
+        reference: name of the arm that the others are compared with.
+        seeds: of every arm.
+        primary: key of the metric that the verdict is about.
+        margin: largest difference in it that counts as none; also in all metrics of its unit.
+    """
+
+    name: str
+    claim: str
+    base: RunConfig
+    arms: tuple[Arm, ...]
+    reference: str
+    seeds: tuple[int, ...]
+    primary: str
+    margin: float
+
+    def expanded(self, levels: Sequence[int]) -> "Study":
+        """Return the study with one arm a level in place of each arm whose name holds ``{level}``."""
+        arms = tuple(each for arm in self.arms for each in arm.for_levels(levels))
+        return replace(self, arms=arms)
+
+    def only(self, names: Iterable[str]) -> "Study":
+        """Return the study with a part of its arms; the reference always takes part.
+
+        Raises:
+            UsageError: if an arm is unknown, or none is left to compare.
+        """
+        names = list(names)
+        known = [arm.name for arm in self.arms]
+        for name in names:
+            if name not in known:
+                hint = did_you_mean(name, known)
+                raise UsageError(f"--arms '{name}': {self.name} has the arms {', '.join(known)}{hint}")
+        kept = tuple(arm for arm in self.arms if arm.name in names or arm.name == self.reference)
+        if len(kept) < 2:
+            raise UsageError(f"--arms {','.join(names)}: name an arm besides the reference {self.reference}")
+        return replace(self, arms=kept)
+
+
+def _filled(value: Any, level: int) -> Any:
+    return value.replace(PLACEHOLDER, str(level)) if isinstance(value, str) else value

@@ -1,0 +1,148 @@
+"""Studies as YAML files, those of the package and anybody's own.
+
+::
+
+    claim: what the study tests, in plain English
+    base: {epochs: 40}             # any keys of a run's configuration; flags of the command line win
+    arms:                          # at least two, each with the keys that make it this arm
+      on: {skips: on, label: With every long skip}
+      off: {skips: off, lr: [1e-3, 3e-3]}     # a list: the validation split chooses
+      only-{level}: {skips: "{level}"}        # one arm for each level that the encoder has
+    reference: on                  # the arm that the others are compared with; the first if not given
+    seeds: 5                       # how many, or a list
+    primary: iou                   # the metric that the verdict is about
+    margin: 0.01                   # the largest difference in it that counts as none
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from unetseg.config import from_mapping, load_yaml
+from unetseg.errors import UsageError, did_you_mean
+from unetseg.studies.measures import MEASURES
+from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
+
+PRESETS = Path(__file__).parent / "presets"
+KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin")
+# What all arms share: other images would leave nothing to pair, and the seeds are the study's.
+SHARED = ("seed", "data", "data_dir", "split_seed")
+
+
+def preset_names() -> list[str]:
+    """Return the names of the studies that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load_study(name: str | Path) -> Study:
+    """Read a study: a preset by name, or a YAML file.
+
+    Raises:
+        UsageError: if there is none, or it does not say what a study needs.
+    """
+    if Path(name).suffix in (".yaml", ".yml"):
+        return parse_study(load_yaml(name), Path(name).stem, str(name))
+    presets = preset_names()
+    if name not in presets:
+        hint = did_you_mean(str(name), presets)
+        raise UsageError(f"'{name}': no such study{hint}; name {', '.join(presets)}, or a YAML file")
+    return parse_study(load_yaml(PRESETS / f"{name}.yaml"), str(name), str(name))
+
+
+def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
+    """Build a study from plain values.
+
+    Args:
+        values: the content of a file.
+        name: of the study, where the file gives none.
+        where: the values come from, for the error line.
+
+    Raises:
+        UsageError: if something is missing, unknown or out of range.
+    """
+    for key in values:
+        _require(key in KEYS, where, f"unknown key '{key}'{did_you_mean(str(key), KEYS)}")
+    base = values.get("base") or {}
+    _require(isinstance(base, Mapping), where, "base must hold 'key: value' lines")
+    _require("seed" not in base, where, "base: seed is the study's; say how many with 'seeds: 5'")
+    arms = _arms(values.get("arms"), where)
+    names = [arm.name for arm in arms]
+    reference = _word(values.get("reference", names[0]))
+    hint = did_you_mean(reference, names)
+    _require(reference in names, where, f"the reference '{reference}' is none of the arms{hint}")
+    primary = str(values.get("primary", "iou"))
+    hint = did_you_mean(primary, MEASURES)
+    _require(primary in MEASURES, where, f"unknown primary metric '{primary}'{hint}")
+    return Study(
+        name=str(values.get("name", name)),
+        claim=" ".join(str(values.get("claim") or "").split()),
+        base=from_mapping(base, f"{where}: base"),
+        arms=arms,
+        reference=reference,
+        seeds=parse_seeds(values.get("seeds", 5), f"{where}: seeds"),
+        primary=primary,
+        margin=parse_margin(values.get("margin", 0.01), f"{where}: margin"),
+    )
+
+
+def study_yaml(study: Study) -> str:
+    """Return a study as a file that :func:`load_study` reads."""
+    base = {key: value for key, value in asdict(study.base).items() if key != "seed"}
+    arms = {arm.name: {"label": arm.label, **arm.overrides} for arm in study.arms}
+    values = vars(study) | {"base": base, "arms": arms, "seeds": list(study.seeds)}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def parse_seeds(value: Any, where: str) -> tuple[int, ...]:
+    """Return the seeds that a number of them, or a list, stands for.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    seeds = list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    fine = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    fine = fine and len(seeds) > 0 and len(set(seeds)) == len(seeds)
+    _require(fine, where, f"{value}: give how many (at least 1), or a list of different numbers")
+    return tuple(seeds)
+
+
+def parse_margin(value: Any, where: str) -> float:
+    """Return the margin.
+
+    Raises:
+        UsageError: if it is not a number above 0.
+    """
+    fine = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    _require(fine, where, f"{value}: must be a number above 0")
+    return float(value)
+
+
+def _arms(values: Any, where: str) -> tuple[Arm, ...]:
+    _require(isinstance(values, Mapping) and len(values) > 0, where, "names no arms ('arms:')")
+    arms = tuple(_arm(_word(name), entry or {}, where) for name, entry in values.items())
+    _require(len(arms) > 1 or PLACEHOLDER in arms[0].name, where, "has one arm; a comparison needs two")
+    return arms
+
+
+def _arm(name: str, entry: Any, where: str) -> Arm:
+    _require(isinstance(entry, Mapping), where, f"arm {name} must hold 'key: value' lines")
+    overrides = {str(key).replace("-", "_"): value for key, value in entry.items()}
+    label = str(overrides.pop("label", f"In arm {name}"))
+    for key in SHARED:
+        _require(key not in overrides, where, f"arm {name} sets {key}, which all arms share")
+    for key, value in overrides.items():
+        _require(value != [] or key in NEVER_LISTS, where, f"arm {name}: {key} lists no values to try")
+    return Arm(name, label, overrides)
+
+
+def _word(value: Any) -> str:
+    """Return a name; YAML reads an unquoted ``on`` as true."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _require(condition: bool, where: str, message: str) -> None:
+    if not condition:
+        raise UsageError(f"{where}: {message}")
