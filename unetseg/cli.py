@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--debug" in words:
             traceback.print_exc()
         line, code = _explain(error)
-        print(f"unetseg: {_printable(line.removeprefix('unetseg: '))}", file=sys.stderr)
+        print(_printable(line if line.startswith("unetseg") else f"unetseg: {line}"), file=sys.stderr)
         return code
 
 
