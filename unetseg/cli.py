@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.errors import UsageError, describe, did_you_mean
 from unetseg.signals import Stopped, stop_on_signals
 
 HELP = """usage: unetseg VERB ...
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (Stopped, Exception) as error:
         if "--debug" in words:
             traceback.print_exc()
-        line, code = _explain(error)
+        line = str(error) if isinstance(error, Stopped) else describe(error)
         print(_printable(line if line.startswith("unetseg") else f"unetseg: {line}"), file=sys.stderr)
-        return code
+        return getattr(error, "exit_code", 1)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -65,16 +65,6 @@ def _dispatch(words: list[str]) -> int:
             f"unetseg: no verb '{words[0]}'{did_you_mean(words[0], VERBS) or '; see unetseg --help'}"
         )
     return import_module(f"unetseg.commands.{words[0]}").run(words[1:])
-
-
-def _explain(error: BaseException) -> tuple[str, int]:
-    """Return the one plain line for an error, and the exit code."""
-    if isinstance(error, (UnetsegError, Stopped)):
-        return str(error), error.exit_code
-    if isinstance(error, MemoryError):
-        return "out of memory; try a smaller --batch-size or --size", 1
-    reason = " ".join(str(error).split())
-    return f"unexpected {type(error).__name__}: {reason} (--debug shows where)", 1
 
 
 def _printable(text: str) -> str:

@@ -20,6 +20,16 @@ class UsageError(UnetsegError):
     exit_code = 2
 
 
+def describe(error: BaseException) -> str:
+    """Return one plain line for any error: a UnetsegError's own words, or what it was."""
+    if isinstance(error, UnetsegError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "out of memory; try a smaller --batch-size or --size"
+    reason = " ".join(str(error).split())
+    return f"unexpected {type(error).__name__}: {reason} (--debug shows where)"
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty string."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)

@@ -15,7 +15,8 @@ def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:
         every: on anything but a terminal, one line per this many.
     """
     started = time.perf_counter()
-    terminal = sys.stderr.isatty()
+    stream = sys.stderr  # as it is now: it may be redirected while the work is done
+    terminal = stream.isatty()
 
     def show(done: int, total: int) -> None:
         seconds = time.perf_counter() - started
@@ -23,10 +24,17 @@ def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:
             if seconds > 2:
                 filled = 30 * done // max(1, total)
                 left = seconds / max(1, done) * (total - done)
-                line = f"\r{what} [{'#' * filled}{' ' * (30 - filled)}] {done}/{total}, {left:.0f} s left  "
-                sys.stderr.write(line if done < total else "\r" + " " * len(line) + "\r")
-                sys.stderr.flush()
+                line = f"\r{what} [{'#' * filled}{' ' * (30 - filled)}] {done}/{total}, {duration(left)} left  "
+                stream.write(line if done < total else "\r" + " " * len(line) + "\r")
+                stream.flush()
         elif done % every == 0 and done < total:
-            print(f"{what}: {done}/{total}, {seconds:.0f} s", file=sys.stderr, flush=True)
+            print(f"{what}: {done}/{total}, {seconds:.0f} s", file=stream, flush=True)
 
     return show
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it: ``48 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
