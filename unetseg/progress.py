@@ -24,7 +24,8 @@ def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:
             if seconds > 2:
                 filled = 30 * done // max(1, total)
                 left = seconds / max(1, done) * (total - done)
-                line = f"\r{what} [{'#' * filled}{' ' * (30 - filled)}] {done}/{total}, {duration(left)} left  "
+                bar = "#" * filled + " " * (30 - filled)
+                line = f"\r{what} [{bar}] {done}/{total}, {duration(left)} left  "
                 stream.write(line if done < total else "\r" + " " * len(line) + "\r")
                 stream.flush()
         elif done % every == 0 and done < total:
