@@ -72,10 +72,10 @@ def _in_processes(function: Callable[[Job], Result], jobs: Iterator[Job], worker
     # Forking a process that runs threads (torch's, OpenCV's) can hang; so each starts afresh.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
-        with _no_main_module():
+        with no_main_module():
             waiting: deque[Future[Result]] = deque([pool.submit(function, first)])
         for job in jobs:
-            with _no_main_module():
+            with no_main_module():
                 waiting.append(pool.submit(function, job))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
@@ -90,7 +90,7 @@ def _in_processes(function: Callable[[Job], Result], jobs: Iterator[Job], worker
 
 
 @contextmanager
-def _no_main_module() -> Iterator[None]:
+def no_main_module() -> Iterator[None]:
     """Hide the main module from processes that start within the block.
 
     They would import it, and a script that calls unetseg without ``if __name__ == "__main__"`` would run once
