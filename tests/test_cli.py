@@ -96,8 +96,8 @@ def test_every_flag_of_fit_reaches_the_configuration(unetseg):
         "stages": "4", "blocks": "2", "data": "textures:0.5", "data_dir": "somewhere", "split_seed": "3",
         "size": "64", "scale": "longest:128", "augment": "full", "foreground_crops": "0.5",
         "class_weights": "1,3", "workers": "2", "epochs": "7", "batch_size": "3", "lr": "0.5",
-        "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other", "seed": "9", "device": "cpu",
-        "precision": "float32", "channels_last": "off",
+        "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other", "seed": "9",
+        "device": "cpu", "precision": "float32", "channels_last": "off",
     }  # fmt: skip
     words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in flags.items())
     code, out, err = unetseg(f"fit --print-config --trainer.max_steps 5 {words}")
