@@ -58,55 +58,89 @@ def distances(prediction, reference, spacing=(1.0, 1.0), valid=None):
     )
 
 
-def boundary_iou(prediction, reference, width=None):
+def everywhere(valid, shape):
+    return np.ones(shape, bool) if valid is None else valid
+
+
+def share(part, whole, prediction, reference, valid):
+    """Where nothing is to be counted, whether the masks are the same there."""
+    if whole:
+        return part / whole
+    return float(np.array_equal(prediction & valid, reference & valid))
+
+
+def one_is_empty(prediction, reference, valid):
+    return (prediction & valid).any() != (reference & valid).any()
+
+
+def boundary_iou(prediction, reference, width=None, valid=None):
+    valid = everywhere(valid, reference.shape)
     if width is None:
         width = max(1, round(0.02 * hypot(*reference.shape)))
     first, second = band(prediction, width), band(reference, width)
-    return len(first & second) / len(first | second) if first | second else 1.0
+    counted = set(pixels(valid))
+    if one_is_empty(prediction, reference, valid):
+        return 0.0
+    return share(len(first & second & counted), len((first | second) & counted), prediction, reference, valid)
 
 
-def boundary_f(prediction, reference, radius=None):
-    if prediction.any() != reference.any():
+def boundary_f(prediction, reference, radius=None, valid=None):
+    valid = everywhere(valid, reference.shape)
+    if one_is_empty(prediction, reference, valid):
         return 0.0
     if radius is None:
         radius = ceil(0.008 * hypot(*reference.shape))
     first, second = edges(prediction), edges(reference)
-    if not first and not second:
-        return 1.0
-    precision = np.mean(nearest(first, second) <= radius) if first else 1.0
-    recall = np.mean(nearest(second, first) <= radius) if second else 1.0
+    found, wanted = ([point for point in points if valid[point]] for points in (first, second))
+    if not found and not wanted:
+        return share(0, 0, prediction, reference, valid)
+    precision = np.mean(nearest(found, second) <= radius) if found else 1.0
+    recall = np.mean(nearest(wanted, first) <= radius) if wanted else 1.0
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def trimap_iou(prediction, reference, width=3.0, spacing=(1.0, 1.0)):
-    if prediction.any() != reference.any():
+def trimap_iou(prediction, reference, width=3.0, spacing=(1.0, 1.0), valid=None):
+    valid = everywhere(valid, reference.shape)
+    if one_is_empty(prediction, reference, valid):
         return 0.0
     inside, outside = pixels(reference), pixels(~reference)
     close = np.concatenate([nearest(inside, outside, spacing), nearest(outside, inside, spacing)]) <= width
-    near = [point for point, is_close in zip(inside + outside, close, strict=True) if is_close]
+    near = [
+        point for point, is_close in zip(inside + outside, close, strict=True) if is_close and valid[point]
+    ]
     both = sum(prediction[p] and reference[p] for p in near)
     either = sum(prediction[p] or reference[p] for p in near)
-    return both / either if either else float(np.array_equal(prediction, reference))
+    return share(both, either, prediction, reference, valid)
 
 
-def hausdorff(prediction, reference, spacing=(1.0, 1.0), percentile=100):
-    if prediction.any() != reference.any():
-        return inf
-    if not reference.any():
+def summary_of_distances(summarise):
+    """``summarise(both directions)``, 0 for two empty masks and infinite for one."""
+
+    def measure(prediction, reference, spacing=(1.0, 1.0), valid=None):
+        valid = everywhere(valid, reference.shape)
+        if one_is_empty(prediction, reference, valid):
+            return inf
+        sides = distances(prediction, reference, spacing, valid)
+        if not (prediction & valid).any() or not sum(map(len, sides)):
+            return 0.0 if np.array_equal(prediction & valid, reference & valid) else inf
+        return summarise(sides)
+
+    return measure
+
+
+hd = summary_of_distances(lambda sides: max(side.max() for side in sides if len(side)))
+hd95 = summary_of_distances(lambda sides: max(np.percentile(side, 95) for side in sides if len(side)))
+assd = summary_of_distances(lambda sides: np.concatenate(sides).mean())
+
+
+def nsd(prediction, reference, tolerance, spacing=(1.0, 1.0), valid=None):
+    valid = everywhere(valid, reference.shape)
+    if one_is_empty(prediction, reference, valid):
         return 0.0
-    return max(np.percentile(side, percentile) for side in distances(prediction, reference, spacing))
-
-
-def assd(prediction, reference, spacing=(1.0, 1.0)):
-    if prediction.any() != reference.any():
-        return inf
-    return np.concatenate(distances(prediction, reference, spacing)).mean() if reference.any() else 0.0
-
-
-def nsd(prediction, reference, tolerance, spacing=(1.0, 1.0)):
-    if not prediction.any() and not reference.any():
+    if not (reference & valid).any():
         return 1.0
-    return np.mean(np.concatenate(distances(prediction, reference, spacing)) <= tolerance + 1e-6)
+    both = np.concatenate(distances(prediction, reference, spacing, valid))
+    return share(np.count_nonzero(both <= tolerance + 1e-6), len(both), prediction, reference, valid)
 
 
 def components(mask):
@@ -124,9 +158,13 @@ def components(mask):
     return found
 
 
-def panoptic(prediction, reference):
+def panoptic(prediction, reference, valid=None):
     """(object recall, PQ)."""
-    guesses, targets = components(prediction), components(reference)
+    counted = set(pixels(everywhere(valid, reference.shape)))
+    guesses, targets = (
+        [component & counted for component in components(mask) if component & counted]
+        for mask in (prediction, reference)
+    )
     if not guesses and not targets:
         return 1.0, 1.0
     ious = [len(g & t) / len(g | t) for g, t in product(guesses, targets)]
@@ -136,14 +174,22 @@ def panoptic(prediction, reference):
     return recall, sum(matched) / (len(matched) + invented / 2 + missed / 2)
 
 
-def cldice(prediction, reference):
+def cldice(prediction, reference, valid=None):
     """(clDice, skeleton recall), with scikit-image's skeletons of the whole images."""
-    first, second = pixels(skeletonize(prediction)), pixels(skeletonize(reference))
-    if not first or not second:
-        return (1.0, 1.0) if len(first) == len(second) else (0.0, 0.0)
-    precision = sum(bool(reference[point]) for point in first) / len(first)
-    recall = sum(bool(prediction[point]) for point in second) / len(second)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0, recall
+    valid = everywhere(valid, reference.shape)
+    if one_is_empty(prediction, reference, valid):
+        return 0.0, 0.0
+    first, second = (
+        [point for point in pixels(skeletonize(mask)) if valid[point]] for mask in (prediction, reference)
+    )
+    inside = sum(bool(reference[point]) for point in first), sum(bool(prediction[point]) for point in second)
+    recall = share(inside[1], len(second), prediction, reference, valid)
+    if not first and not second:
+        return recall, recall
+    shares = [
+        part / len(points) if points else 1.0 for part, points in zip(inside, (first, second), strict=True)
+    ]
+    return (2 * shares[0] * shares[1] / sum(shares) if sum(shares) else 0.0), recall
 
 
 @pytest.fixture(scope="session")
@@ -153,8 +199,8 @@ def brute():
         boundary_f=boundary_f,
         boundary_iou=boundary_iou,
         cldice=cldice,
-        distances=distances,
-        hausdorff=hausdorff,
+        hd=hd,
+        hd95=hd95,
         nsd=nsd,
         panoptic=panoptic,
         trimap_iou=trimap_iou,

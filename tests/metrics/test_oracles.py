@@ -12,7 +12,7 @@ from medpy.metric import binary as medpy
 from scipy import ndimage
 from skimage import measure, metrics, morphology
 
-from unetseg.metrics import binary_scores, mask_pair
+from unetseg.metrics import binary_scores, mask_pair, multiclass_scores
 from unetseg.metrics.geometry import distance_map, mutual_distances, near
 
 with warnings.catch_warnings():
@@ -24,6 +24,7 @@ with warnings.catch_warnings():
         compute_iou,
         compute_panoptic_quality,
         compute_surface_dice,
+        get_confusion_matrix,
     )
 
 SPACINGS = st.sampled_from([(1.0, 1.0), (0.5, 0.5), (1.0, 2.0), (0.7, 0.3)])
@@ -84,7 +85,9 @@ def test_overlap_is_the_ratio_of_pixel_sets(pair):
 @check
 @given(pairs(filled=True))
 def test_overlap_agrees_with_medpy_and_monai(pair):
-    found = binary_scores(*pair, keys=["iou", "dice"])
+    found = binary_scores(*pair, keys=["iou", "dice", "tp", "fp", "fn"])
+    tp, fp, _, fn = get_confusion_matrix(*monai_pair(*pair)).flatten().tolist()
+    assert (found["tp"], found["fp"], found["fn"]) == (tp, fp, fn)
     assert found["iou"] == close(medpy.jc(*pair))
     assert found["dice"] == close(medpy.dc(*pair))
     assert found["iou"] == single(compute_iou(*monai_pair(*pair)).item())
@@ -167,8 +170,8 @@ def test_near_is_a_disk_round_every_target_pixel_whatever_its_radius(radius, spa
 @given(pairs(), SPACINGS)
 def test_distances_agree_with_brute_force(brute, pair, spacing):
     found = binary_scores(*pair, spacing=spacing, tolerance=1.4, keys=["hd", "hd95", "assd", "nsd"])
-    assert found["hd"] == close(brute.hausdorff(*pair, spacing))
-    assert found["hd95"] == close(brute.hausdorff(*pair, spacing, percentile=95))
+    assert found["hd"] == close(brute.hd(*pair, spacing))
+    assert found["hd95"] == close(brute.hd95(*pair, spacing))
     assert found["assd"] == close(brute.assd(*pair, spacing))
     assert found["nsd"] == close(brute.nsd(*pair, 1.4, spacing))
 
@@ -246,17 +249,32 @@ def test_object_scores_agree_with_monai_on_scikit_images_labels(pair, instances_
 
 
 @check
-@given(pairs(filled=True), st.data())
-def test_a_field_of_view_picks_border_pixels_and_leaves_their_distances(brute, pair, data):
+@given(pairs(), SPACINGS, st.data())
+def test_a_field_of_view_counts_what_was_found_on_the_whole_masks(brute, pair, spacing, data):
     valid = data.draw(arrays(np.bool_, pair[0].shape))
-    assume((pair[0] & valid).any() and (pair[1] & valid).any())
-    first, second = brute.distances(*pair, valid=valid)
-    assume(first.size and second.size)
-    found = binary_scores(*pair, valid=valid, keys=["hd", "assd", "nsd"])
-    both = np.concatenate([first, second])
-    assert found["hd"] == close(both.max())
-    assert found["assd"] == close(both.mean())
-    assert found["nsd"] == close(np.mean(both <= 2))
+    found = binary_scores(*pair, valid=valid, spacing=spacing)
+    first, second = (mask & valid for mask in pair)
+    assert (found["tp"], found["fp"], found["fn"]) == (
+        (first & second).sum(),
+        (first & ~second).sum(),
+        (second & ~first).sum(),
+    )
+    recall, quality = brute.panoptic(*pair, valid=valid)
+    harmonic, skeleton_recall = brute.cldice(*pair, valid=valid)
+    expected = {
+        "boundary_iou": brute.boundary_iou(*pair, valid=valid),
+        "boundary_f": brute.boundary_f(*pair, valid=valid),
+        "trimap_iou": brute.trimap_iou(*pair, spacing=spacing, valid=valid),
+        "hd": brute.hd(*pair, spacing, valid),
+        "hd95": brute.hd95(*pair, spacing, valid),
+        "assd": brute.assd(*pair, spacing, valid),
+        "nsd": brute.nsd(*pair, 2.0, spacing, valid),
+        "cldice": harmonic,
+        "skeleton_recall": skeleton_recall,
+        "object_recall": recall,
+        "pq": quality,
+    }
+    assert {key: found[key] for key in expected} == {key: close(value) for key, value in expected.items()}
 
 
 @check
@@ -266,3 +284,19 @@ def test_background_round_the_image_changes_no_score_of_objects_inside(pair, abo
     inside = [np.pad(mask, 1) for mask in pair]
     fixed = {"boundary_width": 2, "edge_radius": 2}
     assert binary_scores(*grown, **fixed) == binary_scores(*inside, **fixed)
+
+
+@check
+@given(st.data(), st.tuples(st.integers(1, 24), st.integers(1, 24)))
+def test_classes_agree_with_monai_and_their_mean_with_its_definition(data, shape):
+    labels = arrays(np.uint8, shape, elements=st.integers(0, 3), fill=st.just(0))
+    prediction, reference = data.draw(labels), data.draw(labels)
+    names = ["background", "first", "second", "third"]
+    found = multiclass_scores(prediction, reference, classes=names, keys=["iou"])
+    batch = [
+        torch.from_numpy((maps == np.arange(4)[:, None, None])[None]) for maps in (prediction, reference)
+    ]
+    ious = compute_iou(*batch, include_background=False, ignore_empty=False)[0].tolist()
+    assert [found[name]["iou"] for name in names[1:]] == [single(iou) for iou in ious]
+    present = [iou for index, iou in enumerate(ious, 1) if index in prediction or index in reference]
+    assert found["mean"]["iou"] == single(np.mean(present) if present else 1)
