@@ -37,6 +37,7 @@ def training_curves(epochs: Sequence[dict[str, float]], path: str | Path) -> Non
     right.set(xlabel="epoch", ylabel="validation IoU", ylim=(0, 1))
     for axes in (left, right):
         axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)  # epochs are whole
     with atomic_path(path) as part:
         figure.savefig(part, dpi=110, format="png")
     plt.close(figure)
