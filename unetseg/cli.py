@@ -17,6 +17,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg fit --resume RUN              go on with a run that was interrupted
   unetseg predict images/ -o masks/     write a mask for every image, with the newest run
   unetseg evaluate RUN                  score a run on its test split
+  unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
   unetseg data list|get|check|export    the datasets
 
@@ -25,7 +26,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
 
 
 # Each verb is the module of that name in unetseg.commands; it is imported when it is typed.
-VERBS = ("fit", "predict", "evaluate", "runs", "data")
+VERBS = ("fit", "predict", "evaluate", "export", "runs", "data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

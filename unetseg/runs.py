@@ -13,6 +13,7 @@ from unetseg.config import RunConfig, from_mapping, load_yaml
 from unetseg.errors import UnetsegError, UsageError
 
 CHECKPOINTS = Path("checkpoints")
+EXPORT_FORMATS = ("onnx", "safetensors")  # the suffixes, too
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ class Run:
     def train_images(self) -> Path:
         """Loss on the training split after training, one row an image; only runs of a study have it."""
         return self.path / "train_images.csv"
+
+    def exported(self, format: str) -> Path:
+        """Where ``best`` is exported to, in one of ``EXPORT_FORMATS``."""
+        return self.path / f"model.{format}"
 
     @property
     def finished(self) -> bool:

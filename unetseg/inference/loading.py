@@ -16,7 +16,7 @@ from unetseg.inference.predictor import (
     not_ours,
     predictor_from_weights,
 )
-from unetseg.runs import Run, find_run
+from unetseg.runs import EXPORT_FORMATS, Run, find_run
 
 SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
 
@@ -95,7 +95,7 @@ def predictor_from_safetensors(path: Path, device: str = "auto") -> Predictor:
 
 
 def _find(name: str) -> Run | Path:
-    if Path(name).suffix.lower() not in (".onnx", ".safetensors"):
+    if Path(name).suffix.lower().removeprefix(".") not in EXPORT_FORMATS:
         return find_run(name)
     if not Path(name).is_file():
         raise UsageError(f"{name}: no such file; check the path")

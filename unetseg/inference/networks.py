@@ -114,7 +114,7 @@ def onnx_session(path: Path) -> Any:
     except ImportError:
         raise UsageError(f"{path}: needs ONNX Runtime; install it with: pip install 'unetseg[onnx]'") from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, too
     try:
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except OSError as error:

@@ -1,0 +1,45 @@
+"""``unetseg export``: a trained run as one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from unetseg.arguments import Parser
+from unetseg.config import check_choice
+from unetseg.data.find import printable
+from unetseg.runs import EXPORT_FORMATS, find_run
+
+
+def run(argv: Sequence[str]) -> int:
+    """Export a run."""
+    parser = Parser(
+        "export",
+        "export [RUN] [flags]",
+        "Write a run's best weights, and all that inference must know, as one file. 'unetseg predict --run\n"
+        "FILE' uses it; other programs find normalisation, scale rule and classes in its metadata.",
+    )
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="the run's folder [the newest finished one under checkpoints/]"
+    )
+    parser.add_argument(
+        "--format",
+        default="onnx",
+        metavar="|".join(EXPORT_FORMATS),
+        help="onnx runs anywhere and is checked against PyTorch; safetensors loads back into PyTorch [onnx]",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the file [model.onnx or model.safetensors in the run's folder]",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
+    options = parser.parse(argv)
+    check_choice("--format", options.format, EXPORT_FORMATS)
+    chosen = find_run(options.run)
+    from unetseg.inference.export import export_run
+
+    print(f"run {printable(chosen.path)}")
+    output = Path(options.output) if options.output else None
+    path = export_run(chosen, options.format, output, overwrite=options.overwrite)
+    print(f"wrote {printable(path)} ({path.stat().st_size / 1e6:.1f} MB)")
+    return 0
