@@ -44,7 +44,7 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     started = time.perf_counter()
     hardware = choose_hardware(config)
     model = build_model(config, 1 if len(dataset.classes) == 2 else len(dataset.classes))
-    _check_size(config, model)
+    check_size(config, model)
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
     data = _load_data(config, dataset, run, model, report)
@@ -113,7 +113,8 @@ def inference_settings(config: RunConfig, dataset: SegmentationSet, data: Segmen
     }
 
 
-def _check_size(config: RunConfig, model: Unet) -> None:
+def check_size(config: RunConfig, model: Unet) -> None:
+    """Raise a UsageError unless the network can halve crops of the configured size."""
     if config.size % model.stride:
         below, above = (
             config.size // model.stride * model.stride,
