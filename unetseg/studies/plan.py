@@ -33,7 +33,7 @@ class Setting:
 
     Attributes:
         values: those that were taken from lists; empty where the arm lists none.
-        config: the configuration, but for the seed.
+        config: the configuration, of the base's seed.
         trials: one a seed.
     """
 
@@ -91,8 +91,8 @@ def _settings(
     study: Study, arm: Arm, folder: Path, runs: dict[str, Run], taken: set[Path]
 ) -> Iterator[Setting]:
     """Yield an arm's settings; new runs are entered into ``runs`` (by identity) and ``taken``."""
-    for values, config in arm.settings(study.base, study.name):
-        config = with_plain_skips(config)
+    for values, written in arm.settings(study.base, study.name):
+        config = with_plain_skips(written)
         chosen = "".join(f"-{key}{value}" for key, value in values.items())
         trials = []
         for seed in study.seeds:

@@ -7,10 +7,13 @@ single images is in ``summary.json``; those are in ``results.csv``, and here in 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unetseg.studies.statistics import Difference, Estimate, Floats
 from unetseg.studies.verdicts import Judgement, Verdict
+
+if TYPE_CHECKING:
+    from unetseg.studies.scores import RunScores
 
 Group = Literal["overlap", "boundary", "structure", "thickness", "size", "training"]
 GROUPS: tuple[Group, ...] = ("overlap", "boundary", "structure", "thickness", "size", "training")
@@ -203,6 +206,7 @@ class StudyResults:
         notes: what a reader must know, such as "one seed: …".
         command: what was typed.
         versions: of the packages that computed it.
+        scores: by arm, the rows of each run, one a seed: what ``results.csv`` holds. Not in ``summary.json``.
     """
 
     name: str
@@ -222,7 +226,8 @@ class StudyResults:
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     command: str = ""
-    versions: dict[str, str | None] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    scores: Mapping[str, tuple["RunScores", ...]] = field(default_factory=dict, repr=False)
 
     def arm(self, name: str) -> ArmResult:
         """Return the arm of that name."""
@@ -242,7 +247,9 @@ class StudyResults:
     def summary(self) -> dict[str, Any]:
         """Return plain values for JSON: all but the values of single images."""
         plain = {
-            key: value for key, value in vars(self).items() if key not in ("arms", "metrics", "contrasts")
+            key: value
+            for key, value in vars(self).items()
+            if key not in ("arms", "metrics", "contrasts", "scores")
         }
         return plain | {
             "failures": [asdict(failure) for failure in self.failures],

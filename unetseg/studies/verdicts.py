@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from unetseg.studies.statistics import CrossedMean, Difference, Floats, contrast, equivalence_p
+from unetseg.studies.statistics import CrossedMean, Difference, Estimate, Floats, contrast, equivalence_p
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -107,7 +107,8 @@ def sentence(
         unit: Written after the difference where it has one: "px".
     """
     if not _differs(difference):
-        return f"{subject}, {metric} is the same in every image ({_sample(difference)}): {judgement.verdict}."
+        sample = sample_text(difference)
+        return f"{subject}, {metric} is the same in every image ({sample}): {judgement.verdict}."
     digits = _digits(difference)
     unit = f" {unit}" if unit else ""
     if judgement.verdict in ("better", "worse"):
@@ -118,7 +119,7 @@ def sentence(
     else:
         change = f"changes by {difference.mean:+z.{digits}f}{unit}"
         span = f"{difference.low:+z.{digits}f} to {difference.high:+z.{digits}f}"
-    numbers = f"{_confidence(difference)} {span}, {_sample(difference)}, {_tested(judgement)}"
+    numbers = f"{_confidence(difference)} {span}, {sample_text(difference)}, {_tested(judgement)}"
     conclusion = _conclusion(judgement, unit) + _unknown_variance(difference)
     return f"{subject}, {metric} {change} ({numbers}): {conclusion}."
 
@@ -141,7 +142,7 @@ def contrast_sentence(
     gap = contrast(first, second)
     digits = _digits(gap)
     span = f"{gap.low:+z.{digits}f} to {gap.high:+z.{digits}f}"
-    numbers = f"{_confidence(gap)} {span}, {_sample(gap)}, {_tested(judgement)}"
+    numbers = f"{_confidence(gap)} {span}, {sample_text(gap)}, {_tested(judgement)}"
     if judgement.verdict in ("better", "worse"):
         verb = {("better", True): "gains more", ("better", False): "loses less"}
         verb |= {("worse", True): "gains less", ("worse", False): "loses more"}
@@ -211,7 +212,8 @@ def _confidence(difference: Difference) -> str:
     return f"{100 * difference.confidence:g} % interval"
 
 
-def _sample(difference: Difference) -> str:
+def sample_text(difference: Estimate) -> str:
+    """Return over how many seeds and images something is a mean."""
     seeds, images, dropped = difference.seeds, difference.images, difference.images_dropped
     counted = f"{seeds} seed{'s' * (seeds != 1)} × {images} image{'s' * (images != 1)}"
     return f"{counted}, {dropped} left out as undefined" if dropped else counted
