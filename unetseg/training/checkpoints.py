@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from unetseg.errors import UnetsegError
 from unetseg.files import atomic_path
@@ -45,21 +44,3 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise UnetsegError(
             f"{path}: is damaged or holds more than tensors and plain values, so it is not loaded ({reason})"
         ) from error
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's way to disk, by ``save`` and ``load``.
-
-    Lightning's own writer goes through TMPDIR: where that is another file system, a kill or a full disk
-    destroys the checkpoint that was there.
-    """
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write the checkpoint atomically."""
-        save(path, checkpoint)
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = None
-    ) -> dict[str, Any]:
-        """Read the checkpoint, never as code."""
-        return load(path)

@@ -18,7 +18,7 @@ from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.signals import SIGNALS
-from unetseg.training.checkpoints import AtomicCheckpointIO
+from unetseg.training.checkpoint_io import AtomicCheckpointIO
 
 LOGGERS = {
     "csv": "lightning.pytorch.loggers.CSVLogger",
