@@ -1,1 +1,1 @@
-"""Results into Markdown, CSV and one HTML page."""
+"""Results into a page that opens offline: figures, pictures and text in one HTML file."""

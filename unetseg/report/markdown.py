@@ -1,0 +1,100 @@
+"""A study's results as text: Markdown for ``report.md``, plain tables for the terminal."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from unetseg.data.find import printable
+from unetseg.evaluation.table import align
+from unetseg.report.page import Block, Cell, Items, Section, Table, Text
+from unetseg.report.study_figures import heading, present
+from unetseg.report.study_page import study_page
+from unetseg.report.text import interval, number
+from unetseg.studies.results import ArmScore, MetricResult, StudyResults
+
+# What the terminal shows beside the primary metric: overall, at boundaries, in the thinnest structures.
+IN_TERMINAL = ("iou", "boundary_iou", "recall_1_2", "train_loss")
+
+
+def study_markdown(results: StudyResults) -> str:
+    """Return the report as Markdown: the sections of the page without its pictures, and every difference."""
+    page = study_page(results, None)
+    every = difference_table(results, results.metrics)
+    sections = [page.sections[0], Section("Every difference", [every]), *page.sections[1:]]
+    parts = [f"# {_escaped(page.title)}", _escaped(page.summary)]
+    for finding in page.findings:
+        parts.append("\n".join(f"- {_escaped(text)}" for text in (finding.text, *finding.more)))
+    if page.notes:
+        parts.append("\n>\n".join(f"> {_escaped(note)}" for note in page.notes))
+    for section in sections:
+        blocks = [text for block in section.blocks if (text := _block(block))]
+        if blocks:
+            parts += [f"## {_escaped(section.title)}", *blocks]
+    return "\n\n".join(parts) + "\n"
+
+
+def study_text(results: StudyResults) -> str:
+    """Return what the terminal shows: the table of differences, what to know, and the findings."""
+    shown = present(results, (results.primary, *IN_TERMINAL))
+    table = difference_table(results, shown)
+    rows = [[_plain(cell) for cell in row] for row in (table.head, *table.rows)]
+    failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]
+    notes = "\n".join([*failures, *results.notes])
+    findings = "\n".join(results.sentences)
+    return printable("\n\n".join(filter(None, (align(rows, left=2), notes, findings))))
+
+
+def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> Table:
+    """Return a row for each metric and arm: its mean, and its difference with interval, p and verdict."""
+    head = ["Metric", "Arm", "Mean", "Difference", "95 % interval", "p, adjusted", "Verdict"]
+    several = len(results.classes) > 1
+    rows: list[list[str | Cell]] = []
+    for metric in metrics:
+        label = heading(metric) + (f", {metric.class_name}" if several else "")
+        note = f" ({metric.note})" if metric.note else ""
+        for index, (name, score) in enumerate(metric.arms.items()):
+            first = label + note if index == 0 else ""
+            rows.append([first, name, number(score.estimate.mean), *difference_cells(score)])
+    return Table(f"Differences from {results.reference}", head, rows)
+
+
+def difference_cells(score: ArmScore) -> list[str | Cell]:
+    """Return difference, interval, p and verdict of an arm in one metric."""
+    if score.difference is None or score.judgement is None:
+        return ["", "", "", "reference"]
+    p = score.judgement.p_adjusted
+    return [
+        number(score.difference.mean, signed=True),
+        interval(score.difference.low, score.difference.high, signed=True),
+        "< 0.001" if p < 0.001 else f"{p:.3f}",
+        Cell(score.judgement.verdict, score.judgement.verdict),
+    ]
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        return f"{_escaped(block.caption)}:\n\n{_table(block)}"
+    if isinstance(block, Text):
+        return _escaped(block.text)
+    if isinstance(block, Items):
+        mark = "    {}" if block.code else "- {}"
+        return "\n".join(mark.format(text if block.code else _escaped(text)) for text in block.texts)
+    return ""  # figures and pictures
+
+
+def _table(table: Table) -> str:
+    rows = [[_escaped(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
+    rows.insert(1, ["---"] * len(table.head))
+    return "\n".join(_row(cells) for cells in rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(cell: str | Cell) -> str:
+    return cell.text if isinstance(cell, Cell) else cell
+
+
+def _escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, whatever a class or file is called."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", " ".join(printable(text).split()))

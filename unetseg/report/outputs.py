@@ -1,0 +1,52 @@
+"""The files that a study leaves: ``summary.json``, ``results.csv``, ``report.md``."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from unetseg.files import atomic_path, write_json, write_text
+from unetseg.report.markdown import study_markdown
+from unetseg.studies.results import StudyResults
+from unetseg.studies.scores import LABELS, RunScores
+
+COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
+
+
+def write_outputs(results: StudyResults, folder: Path) -> None:
+    """Write a study's results into ``folder``, each file whole or not at all.
+
+    Raises:
+        OSError: if a file cannot be written.
+    """
+    write_results(results, folder / "results.csv")
+    write_json(folder / "summary.json", results.summary())
+    write_text(folder / "report.md", study_markdown(results))
+
+
+def write_results(results: StudyResults, path: Path) -> None:
+    """Write one row an image × run × metric; runs that two arms share stand under the first.
+
+    The file holds neither times nor paths: of the same study it has the same bytes.
+    """
+    with (
+        atomic_path(path) as part,
+        part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for arm in results.arms:
+            if arm.same_as is None:
+                for seed, run in zip(results.seeds, results.scores[arm.name], strict=True):
+                    writer.writerows((arm.name, seed, *row) for row in _rows(run))
+
+
+def _rows(run: RunScores) -> Iterator[tuple[str, str, str, str, float]]:
+    """Yield split, class, image, metric and value of everything that a run scored."""
+    for row in run.rows:
+        for name, value in row.items():
+            if name not in LABELS:
+                yield run.split or "", row["class"], row["image"], name, float(value)
+    for row in run.training:
+        for name, value in row.items():
+            if name not in LABELS:
+                yield "train", "", row["image"], name, float(value)

@@ -1,0 +1,157 @@
+"""A study's results as figures: differences, strata, one point an image, training curves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from unetseg.data.find import printable
+from unetseg.report.figures import Curve, Interval, Points, curves, forest, points
+from unetseg.report.gallery import Gallery
+from unetseg.report.page import Block, Figure, Figures, Text
+from unetseg.report.text import capital, counted, interval, number
+from unetseg.studies.results import ArmResult, MetricResult, StudyResults
+from unetseg.studies.statistics import Floats
+
+# Beside the primary metric: one of overlap, then what overlap hides.
+SHOWN = ("iou", "dataset_iou", "boundary_iou", "nsd", "hd95", "cldice")
+SHOWN_BY_IMAGE = ("iou", "boundary_iou", "skeleton_recall")
+STRATA = ("thickness", "size")
+
+
+def present(results: StudyResults, keys: Iterable[str]) -> list[MetricResult]:
+    """Return the metrics of the main class that were measured, in the order of ``keys``, each once."""
+    found = {metric.key: metric for metric in results.metrics if metric.class_name == results.primary_class}
+    return [found[key] for key in dict.fromkeys(keys) if key in found]
+
+
+def image_metrics(results: StudyResults) -> list[MetricResult]:
+    """Return the metrics that are shown image by image; the first orders the pictures."""
+    metrics = present(results, (results.primary, *SHOWN_BY_IMAGE))
+    return [metric for metric in metrics if not metric.pooled][:3]
+
+
+def compared(results: StudyResults) -> list[ArmResult]:
+    """Return the arms with runs of their own, but for the reference."""
+    return [arm for arm in results.arms if arm.name != results.reference and arm.same_as is None]
+
+
+def image_differences(results: StudyResults, metric: MetricResult, arm: str) -> Floats:
+    """Return the arm minus the reference for each image, averaged over seeds; NaN where undefined."""
+    return (metric.values[arm] - metric.values[results.reference]).mean(axis=0)
+
+
+def heading(metric: MetricResult) -> str:
+    """Return the metric's name and unit, to stand above a figure or column."""
+    return capital(f"{metric.label} ({metric.unit})" if metric.unit else metric.label)
+
+
+def difference_figures(results: StudyResults) -> list[Block]:
+    """Return forest plots of the main metrics."""
+    explained = (
+        f"Each line is a 95 % interval of the difference from {results.reference}; the upright line is no "
+        f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
+        "○ undecided."
+    )
+    metrics = present(results, (results.primary, *SHOWN))
+    return [Text(explained), Figures([_forest(results, metric) for metric in metrics])]
+
+
+def strata_figures(results: StudyResults) -> list[Block]:
+    """Return forest plots by the width of structures and by the size of objects."""
+    blocks: list[Block] = []
+    for group in STRATA:
+        metrics = present(results, [metric.key for metric in results.metrics if metric.group == group])
+        notes = [f"{capital(metric.label)}: {metric.note}." for metric in metrics if metric.note]
+        if metrics:
+            blocks.append(Figures([_forest(results, metric) for metric in metrics]))
+        if notes:
+            blocks.append(Text(" ".join(notes)))
+    return blocks
+
+
+def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]:
+    """Return one point an image for each arm; those of images in the gallery answer."""
+    arms = compared(results)
+    figures = [_points(results, metric, arms, gallery) for metric in image_metrics(results) if arms]
+    if not figures:
+        return []
+    explained = Text(
+        f"One dot an image: the arm minus {results.reference}, averaged over seeds; the upright line in each "
+        "row is the mean over images."
+    )
+    if gallery is None or not gallery.pictures:
+        return [explained, Figures(figures)]
+    total = len(results.metric(results.primary).images)
+    which = (
+        f"the {len(gallery.pictures)} whose arms differ most of" if len(gallery.pictures) < total else "all"
+    )
+    pictures = Text(
+        f"Below, {which} {counted(total, 'image')}, {gallery.order}; at most 512 pixels wide and high. "
+        "The masks are those of each arm's first seed."
+    )
+    return [explained, Figures(figures, answering=True), pictures, gallery]
+
+
+def training_figures(results: StudyResults) -> list[Block]:
+    """Return the training curves of every run, one figure an arm, all on the same scale."""
+    trained = {
+        arm.name: [_curve(run.epochs) for run in arm.runs if run.epochs]
+        for arm in results.arms
+        if arm.same_as is None
+    }
+    losses = [loss for found in trained.values() for curve in found for loss in curve.loss]
+    if not losses:
+        return []
+    highest = 1.05 * float(np.nanmax(losses))
+    figures = []
+    for index, (name, runs) in enumerate(trained.items()):
+        behind = [] if name == results.reference else trained.get(results.reference, [])
+        label = f"{name}: validation IoU and training loss of {counted(len(runs), 'run')} by epoch"
+        figures.append(Figure(name, curves(runs, behind, (1.0, highest), label, f"curves-{index}")))
+    return [Text(f"One line a run; dashed: the runs of {results.reference}."), Figures(figures)]
+
+
+def _forest(results: StudyResults, metric: MetricResult) -> Figure:
+    rows = []
+    for arm in results.arms:
+        score = metric.arms[arm.name]
+        if score.difference is not None and score.verdict is not None:
+            low, high = score.difference.low, score.difference.high
+            text = f"{number(score.difference.mean, signed=True)} ({interval(low, high, signed=True)})"
+            name = printable(arm.name)
+            rows.append(Interval(name, score.difference.mean, low, high, score.verdict, text))
+    better = "higher" if metric.higher_is_better else "lower"
+    said = "; ".join(f"{row.label}: {row.text}, {row.verdict}" for row in rows)
+    label = f"{metric.label}, difference from {results.reference}. {said}"
+    svg = forest(rows, f"difference ({better} is better)", label, f"forest-{metric.key}", metric.margin)
+    return Figure(heading(metric), svg)
+
+
+def _points(
+    results: StudyResults, metric: MetricResult, arms: Sequence[ArmResult], gallery: Gallery | None
+) -> Figure:
+    positions = {} if gallery is None else gallery.positions
+    rows = []
+    for arm in arms:
+        name = printable(arm.name)
+        values = image_differences(results, metric, arm.name)
+        order = np.argsort(values, kind="stable")  # so that the arrow keys step from dot to next dot
+        images = [metric.images[index] for index in order]
+        attributes = [
+            {
+                "data-image": str(positions[image]),
+                "aria-label": f"{printable(image)}: {name} {number(value, signed=True)}",
+            }
+            if image in positions
+            else {}
+            for image, value in zip(images, values[order], strict=True)
+        ]
+        rows.append(Points(name, values[order], attributes))
+    label = f"{metric.label} of each image, difference from {results.reference}, one row an arm"
+    axis = f"difference from {results.reference}"
+    return Figure(heading(metric), points(rows, axis, label, f"points-{metric.key}"))
+
+
+def _curve(epochs: Sequence[Mapping[str, float]]) -> Curve:
+    loss, iou = ([row.get(key, np.nan) for row in epochs] for key in ("train_loss", "val_iou"))
+    return Curve([row["epoch"] for row in epochs], loss, iou)

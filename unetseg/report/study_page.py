@@ -1,0 +1,165 @@
+"""A study's results as a page."""
+
+from collections.abc import Mapping
+
+from unetseg.report.gallery import Gallery
+from unetseg.report.page import Block, Cell, Finding, Items, Page, Section, Table, Text
+from unetseg.report.study_figures import (
+    SHOWN,
+    difference_figures,
+    heading,
+    image_figures,
+    present,
+    strata_figures,
+    training_figures,
+)
+from unetseg.report.text import configuration_table, counted, interval, number, versions_table
+from unetseg.studies.results import METHOD, ArmScore, StudyResults
+
+
+def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
+    """Return the page of a study; without pictures where there are none.
+
+    Args:
+        results: of at least two arms.
+        gallery: of the images whose arms differ most.
+    """
+    arms = f"{counted(len(results.arms), 'arm')}, {counted(len(results.seeds), 'seed')} each"
+    images = counted(len(results.metric(results.primary).images), "image")
+    split = f"of the {results.split} split" if results.split else "with masks"
+    failures = [
+        f"{failure.arm}, seed {failure.seed} is missing: {failure.reason}" for failure in results.failures
+    ]
+    sections = [
+        Section("The arms", [_arms_table(results), *_metric_tables(results)]),
+        Section("Differences from the reference", difference_figures(results)),
+        Section("Image by image", image_figures(results, gallery)),
+        Section("By width and size of the structures", strata_figures(results)),
+        Section("Training", training_figures(results)),
+        Section("Cost and chosen settings", [_cost_table(results)]),
+        Section("How the numbers were analysed", [Items(METHOD)]),
+        Section("To repeat this", _provenance(results)),
+    ]
+    return Page(
+        title=f"Study {results.name} on {results.data}",
+        summary=f"{arms}; {images} {split}. {results.claim}".strip(),
+        findings=_findings(results),
+        notes=[*failures, *results.notes],
+        sections=[section for section in sections if section.blocks],
+    )
+
+
+def _findings(results: StudyResults) -> list[Finding]:
+    """Return each arm's sentence, with what it says of the boundary beneath."""
+    primary = results.metric(results.primary)
+    return [
+        Finding(
+            arm.sentence,
+            primary.arms[arm.name].verdict or "",
+            [each.arms[arm.name].sentence for each in results.contrasts if arm.name in each.arms],
+        )
+        for arm in results.arms
+        if arm.sentence
+    ]
+
+
+def _arms_table(results: StudyResults) -> Table:
+    primary = results.metric(results.primary)
+    others = [metric for metric in present(results, SHOWN) if metric is not primary][:3]
+    head = ["Arm", heading(primary), "Difference", "95 % interval", "p, adjusted", "Verdict"]
+    rows = [
+        [
+            arm.name,
+            number(primary.arms[arm.name].estimate.mean),
+            *_against_reference(primary.arms[arm.name]),
+            *(_with_difference(metric.arms[arm.name]) for metric in others),
+        ]
+        for arm in results.arms
+    ]
+    caption = f"Each arm and its difference from {results.reference}, in brackets for further metrics"
+    return Table(caption, [*head, *map(heading, others)], rows)
+
+
+def _against_reference(score: ArmScore) -> list[str | Cell]:
+    if score.difference is None or score.judgement is None:
+        return ["", "", "", "reference"]
+    p = score.judgement.p_adjusted
+    return [
+        number(score.difference.mean, signed=True),
+        interval(score.difference.low, score.difference.high, signed=True),
+        "< 0.001" if p < 0.001 else f"{p:.3f}",
+        Cell(score.judgement.verdict, score.judgement.verdict),
+    ]
+
+
+def _with_difference(score: ArmScore) -> str:
+    own = number(score.estimate.mean)
+    return own if score.difference is None else f"{own} ({number(score.difference.mean, signed=True)})"
+
+
+def _metric_tables(results: StudyResults) -> list[Table]:
+    """Return every metric of every arm, one folded table a class."""
+    tables = []
+    for name in dict.fromkeys(metric.class_name for metric in results.metrics):
+        rows = [
+            [heading(metric), *(_with_difference(metric.arms[arm.name]) for arm in results.arms)]
+            for metric in results.metrics
+            if metric.class_name == name
+        ]
+        caption = (
+            f"Every metric of {name}: the mean and, in brackets, the difference from {results.reference}"
+        )
+        tables.append(Table(caption, ["Metric", *(arm.name for arm in results.arms)], rows, folded=True))
+    return tables
+
+
+def _cost_table(results: StudyResults) -> Table:
+    rows = []
+    for arm in results.arms:
+        rate = arm.chosen.get("lr", (arm.config or {}).get("lr"))
+        tried = [
+            f"{_settings(each.values)}: {number(each.validation_iou) or 'failed'}" for each in arm.candidates
+        ]
+        rows.append(
+            [
+                arm.name,
+                f"{arm.label} (the same runs as {arm.same_as})" if arm.same_as else arm.label,
+                f"{arm.parameters:,}" if arm.parameters is not None else "",
+                f"{arm.gmacs:.3f} at {arm.gmacs_size}²" if arm.gmacs is not None else "",
+                f"{arm.seconds:.0f}" if arm.seconds is not None else "",
+                ", ".join(dict.fromkeys(run.device for run in arm.runs if run.device)),
+                f"{rate:g}" if rate is not None else "",
+                "; ".join(tried),
+            ]
+        )
+    head = ["Arm", "What it is", "Parameters", "GMACs", "Seconds a run", "Device", "Learning rate"]
+    head.append("Tried: validation IoU")
+    used = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    return Table(
+        "What each arm is, what it costs, and what the validation split chose for it",
+        [head[column] for column in used],
+        [[row[column] for column in used] for row in rows],
+    )
+
+
+def _provenance(results: StudyResults) -> list[Block]:
+    runs = [
+        [arm.name, str(run.seed), run.path, _settings(arm.overrides)]
+        for arm in results.arms
+        if arm.same_as is None
+        for run in arm.runs
+    ]
+    seeds = ", ".join(map(str, results.seeds))
+    blocks: list[Block] = [Items([results.command], code=True)] if results.command else []
+    blocks += [
+        Text(f"Seeds: {seeds}. Fingerprint of the test images and their masks: {results.fingerprint}."),
+        Table("Every run", ["Arm", "Seed", "Folder", "What makes it this arm"], runs, folded=True),
+    ]
+    config = results.arm(results.reference).config
+    if config:
+        blocks.append(configuration_table(config, results.reference))
+    return [*blocks, *versions_table(results.versions)]
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in values.items())
