@@ -56,7 +56,7 @@ class LeftOut:
             "references without a prediction": self.references,
             "pairs without a mask in --valid": self.valid,
         }
-        lines = [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]
+        lines = [f"{kind} ({len(names)}): {_first(names)}" for kind, names in kinds.items() if names]
         lines += [f"failed: {failure.reason}" for failure in self.failed[:SHOWN_NAMES]]
         if len(self.failed) > SHOWN_NAMES:
             lines.append(f"failed: {len(self.failed) - SHOWN_NAMES} more pairs")

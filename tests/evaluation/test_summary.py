@@ -1,0 +1,158 @@
+"""Scores of many images into averages: nothing dropped, and nobody gains by predicting nothing."""
+
+from math import hypot, inf
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from unetseg.evaluation.scoring import Pair, score_keys, score_pair
+from unetseg.evaluation.summary import summarise
+from unetseg.evaluation.table import score_table
+from unetseg.metrics import DISTANCE_KEYS, KEYS, OUTLINE_KEYS
+
+BINARY = ("background", "vessel")
+CLASSES = ("background", "cat", "dog")
+SHAPE = (20, 30)
+DIAGONAL = hypot(*SHAPE)
+
+
+def class_map(**squares):
+    """``cat=(2, 3, 5)`` draws a 5×5 cat at row 2, column 3."""
+    labels = np.zeros(SHAPE, np.uint8)
+    for name, (top, left, side) in squares.items():
+        labels[top : top + side, left : left + side] = CLASSES.index(name)
+    return labels
+
+
+def evaluation(pairs, classes=CLASSES, keys=KEYS):
+    images = [score_pair(Pair(f"image{number}", *pair), classes, keys) for number, pair in enumerate(pairs)]
+    return summarise(images, classes, "test", "fingerprint")
+
+
+def summary(pairs, classes=CLASSES, keys=KEYS):
+    return evaluation(pairs, classes, keys).summary()
+
+
+BOTH = class_map(cat=(2, 2, 6), dog=(10, 15, 8))
+NOTHING = class_map()
+
+
+def test_an_images_mean_leaves_out_a_class_that_neither_mask_has():
+    cat = class_map(cat=(2, 2, 6))
+    found = summary([(class_map(cat=(2, 2, 3)), cat)])
+    assert found["mean"]["image"]["iou"]["mean"] == 9 / 36
+    assert found["mean"]["dataset"]["iou"] == 9 / 36
+    assert found["classes"]["dog"]["image"]["iou"]["mean"] == 1
+
+
+def test_an_image_of_background_counts_as_right_or_wrong_for_every_model():
+    right, wrong = (summary([(BOTH, BOTH), (guess, NOTHING)])["mean"] for guess in (NOTHING, BOTH))
+    assert (right["image"]["iou"]["images"], right["image"]["iou"]["mean"]) == (2, 1)
+    assert (wrong["image"]["iou"]["images"], wrong["image"]["iou"]["mean"]) == (2, 0.5)
+
+
+def test_a_data_set_of_background_is_perfect():
+    found = summary([(NOTHING, NOTHING)])["mean"]
+    assert found["dataset"] == {"iou": 1, "dice": 1}
+    assert found["image"]["hd"]["mean"] == 0
+
+
+def test_a_missed_class_counts_as_the_diagonal_beside_the_distances_of_the_others():
+    found = summary([(class_map(cat=(2, 3, 6)), BOTH)])["mean"]["image"]["hd"]  # the cat 1 off, no dog
+    assert found["mean"] == pytest.approx((1 + DIAGONAL) / 2)
+    assert (found["median"], found["missed"]) == ("inf", 1)
+
+
+def test_an_image_where_one_class_was_missed_is_better_than_one_where_all_were():
+    some, none = (summary([(guess, BOTH)])["mean"]["image"] for guess in (class_map(cat=(2, 2, 6)), NOTHING))
+    for key in DISTANCE_KEYS:
+        assert some[key]["mean"] < none[key]["mean"] == pytest.approx(DIAGONAL)
+
+
+def test_each_class_says_in_how_many_images_it_occurs():
+    found = summary([(BOTH, BOTH), (class_map(cat=(1, 1, 4)), NOTHING), (NOTHING, NOTHING)])
+    assert {name: scores["occurs_in"] for name, scores in found["classes"].items()} == {"cat": 2, "dog": 1}
+    assert "dog (in 1 of 3 images)" in score_table(found, every_class=True)
+    assert "cat (in 2 of 3 images)" in score_table(found)
+
+
+def test_one_class_is_its_own_mean():
+    found = summary([((BOTH > 0).astype(np.uint8), (BOTH == 1).astype(np.uint8))], BINARY)
+    assert found["mean"] == found["classes"]["vessel"]
+
+
+def test_ignored_pixels_are_counted_for_no_class_and_take_the_outline_scores_of_all_images_along():
+    ignored = BOTH.copy()
+    ignored[2:8, 2:4] = 255  # the cat's left edge
+    guess = BOTH.copy()
+    guess[2:8, 2:4] = 2
+    found = evaluation([(guess, ignored), (BOTH, BOTH)])
+    assert found.summary()["mean"]["dataset"]["iou"] == 1
+    for row in found.rows:
+        assert not row.keys() & set(OUTLINE_KEYS)
+    assert "outline" in found.notes[0]
+
+
+def test_a_data_set_that_ignores_pixels_has_no_scores_of_the_outline():
+    # Predicted 2 pixels too wide into an ignored band, a mask would have no wrong outline.
+    assert set(score_keys(True)) == set(KEYS) - set(OUTLINE_KEYS)
+    assert score_keys(False) == KEYS
+
+
+def test_thickness_is_pooled_over_the_pixels_of_all_images():
+    line, half = np.zeros((2, *SHAPE), np.uint8)
+    line[5, 2:22] = half[5, 2:12] = 1
+    found = summary([(half, line), (line, line), (NOTHING, NOTHING)], BINARY)["classes"]["vessel"]
+    assert found["thickness"] == {"1-2": {"hits": 30, "pixels": 40, "recall": 0.75}}
+
+
+def test_sizes_are_the_terciles_of_the_whole_set_and_every_row_says_how_many_of_each_it_has():
+    images = [class_map(cat=(2, 2, side)) for side in (1, 2, 3, 4, 5, 6)]
+    guesses = [NOTHING, NOTHING, *images[2:]]
+    found = evaluation(list(zip(guesses, images, strict=True)), CLASSES)
+    sizes = found.summary()["classes"]["cat"]["size"]
+    assert {name: (s["smallest"], s["largest"], s["found"]) for name, s in sizes.items()} == {
+        "small": (1, 4, 0),
+        "medium": (9, 16, 1),
+        "large": (25, 36, 1),
+    }
+    assert sizes["small"]["mean_recall"] == 0
+    rows = [row for row in found.rows if row["class"] == "cat"]
+    assert [row["size_small_objects"] for row in rows] == [1, 1, 0, 0, 0, 0]
+    assert [row["size_large_found"] for row in rows] == [0, 0, 0, 0, 1, 1]
+
+
+def test_the_table_shows_where_detail_is_lost():
+    table = score_table(summary([(NOTHING, BOTH), (BOTH, BOTH)]), every_class=True)
+    for heading in ("structures' width", "5-8 px", "objects' area", "found (IoU > 0.5)", "mean of classes"):
+        assert heading in table
+
+
+def averages(found):
+    """Every average of a summary, turned so that more is better."""
+    for part in (*found["classes"].values(), found["mean"]):
+        yield from part["dataset"].values() if "tp" not in part["dataset"] else [part["dataset"]["iou"]]
+        for key, average in part["image"].items():
+            sign = -1 if key in DISTANCE_KEYS else 1
+            yield sign * average["mean"]
+            yield sign * (inf if average["median"] == "inf" else average["median"])
+        yield from (thickness["recall"] for thickness in part.get("thickness", {}).values())
+        yield from (size["mean_recall"] for size in part.get("size", {}).values())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.tuples(st.integers(1, 9), st.integers(1, 9)), st.integers(1, 3))
+def test_predicting_nothing_never_looks_better_than_predicting_something(data, shape, images):
+    labels = arrays(np.uint8, shape, elements=st.integers(0, 2))
+    references = [data.draw(labels) for _ in range(images)]
+    for reference in references:  # what is not there can only be got wrong
+        assume({1, 2} <= set(np.unique(reference)))
+    guesses = [data.draw(labels) for _ in range(images)]
+    nothing = [np.zeros(shape, np.uint8)] * images
+    lazy, busy = (summary(list(zip(made, references, strict=True))) for made in (nothing, guesses))
+    for worse, better in zip(averages(lazy), averages(busy), strict=True):
+        assert worse <= better
+    assert lazy["mean"]["image"]["hd"]["missed"] == images
