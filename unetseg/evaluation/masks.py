@@ -99,33 +99,48 @@ def score_files(
         plain_predictions: the labels of the predictions are not.
     """
     try:
-        prediction, reference = _read(files.prediction), _read(files.reference)
-        _check_size(prediction, files.prediction, reference, files.reference)
-        valid = None
-        if files.valid is not None:
-            valid = _read(files.valid) > 0
-            _check_size(valid, files.valid, reference, files.reference)
-        if instances:
-            pair = Pair(
-                files.name,
-                (prediction > 0).astype(np.uint8),
-                (reference > 0).astype(np.uint8),
-                valid,
-                reference_instances=reference,
-                prediction_instances=None if plain_predictions else prediction,
-            )
-        else:
-            pair = Pair(
-                files.name,
-                _to_classes(prediction, files.prediction, classes, ignored=False),
-                _to_classes(reference, files.reference, classes, ignored=True),
-                valid,
-            )
-        return score_pair(pair, classes, KEYS)
+        return score_pair(read_pair(files, classes, instances, plain_predictions), classes, KEYS)
     except UnetsegError as error:
         return Failure(files.name, str(error))
     except ValueError as error:
         return Failure(files.name, f"{printable(files.prediction)}: {error}")
+
+
+def read_pair(
+    files: MaskFiles, classes: Sequence[str], instances: bool = False, plain_predictions: bool = False
+) -> Pair:
+    """Read the masks of one pair.
+
+    Args:
+        files: of the pair.
+        classes: names, the background first.
+        instances: labels are instances.
+        plain_predictions: the labels of the predictions are not.
+
+    Raises:
+        UnetsegError: if a file cannot be read, holds values of no class, or differs in size.
+    """
+    prediction, reference = _read(files.prediction), _read(files.reference)
+    _check_size(prediction, files.prediction, reference, files.reference)
+    valid = None
+    if files.valid is not None:
+        valid = _read(files.valid) > 0
+        _check_size(valid, files.valid, reference, files.reference)
+    if instances:
+        return Pair(
+            files.name,
+            (prediction > 0).astype(np.uint8),
+            (reference > 0).astype(np.uint8),
+            valid,
+            reference_instances=reference,
+            prediction_instances=None if plain_predictions else prediction,
+        )
+    return Pair(
+        files.name,
+        _to_classes(prediction, files.prediction, classes, ignored=False),
+        _to_classes(reference, files.reference, classes, ignored=True),
+        valid,
+    )
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
