@@ -1,16 +1,15 @@
 """Encoders: our own, with a full-resolution level, and every encoder of smp and timm by name."""
 
-import contextlib
-import io
-import warnings
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from unetseg.config import RunConfig
-from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean
 from unetseg.models.blocks import BLOCKS, conv3x3
 from unetseg.models.initialise import seed_for
+from unetseg.models.pretrained import load_pretrained, one_line, quiet
 
 
 class BasicEncoder(nn.Module):
@@ -93,31 +92,12 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
             or "; take basic, an smp name such as resnet34, or tu- and a timm name"
         )
         raise UsageError(f"--encoder '{name}': no such encoder{hint}")
-    pretrained = None if weights == "none" else "imagenet"
+    build = partial(get_encoder, name, in_channels=3, depth=5)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            encoder = get_encoder(name, in_channels=3, depth=5, weights=pretrained)
-    except KeyError as error:
-        raise UsageError(
-            f"--weights {weights}: encoder {name} has none by that name ({error.args[0]})"
-        ) from None
+        with quiet():
+            encoder = build(weights=None)
     except Exception as error:
-        if pretrained:
-            raise UnetsegError(_download_failed(name, error)) from error
         raise UsageError(
-            f"--encoder '{name}': cannot serve a U-Net of five levels ({_one_line(error)})"
+            f"--encoder '{name}': cannot serve a U-Net of five levels ({one_line(error)})"
         ) from error
-    return encoder
-
-
-def _download_failed(name: str, error: Exception) -> str:
-    return (
-        f"--weights imagenet: the weights of {name} could not be loaded ({_one_line(error)}); go online "
-        "once, or copy ~/.cache/huggingface from a machine that has them, or use --weights none"
-    )
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:160] + ("…" if len(text) > 160 else "") or type(error).__name__
+    return encoder if weights == "none" else load_pretrained(name, partial(build, weights=weights))
