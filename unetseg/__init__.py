@@ -10,10 +10,12 @@ _OFFERED = {
     "fit": "unetseg.api",
     "load": "unetseg.api",
     "evaluate": "unetseg.api",
+    "ablate": "unetseg.api",
+    "compare": "unetseg.api",
     "build_model": "unetseg.models.unet",
 }
 
-__all__ = ["Run", "RunConfig", "build_model", "evaluate", "fit", "load", "metrics"]
+__all__ = ["Run", "RunConfig", "ablate", "build_model", "compare", "evaluate", "fit", "load", "metrics"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,16 @@
 """What ``import unetseg`` offers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetseg.config import RunConfig, from_mapping, load_yaml
+from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
 
 if TYPE_CHECKING:
     from unetseg.inference.predictor import Predictor
+    from unetseg.studies.results import StudyResults
 
 
 def fit(
@@ -38,7 +41,7 @@ def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predicto
         run: its folder; the newest finished one under ``checkpoints/`` if not given.
         device: auto, cpu, cuda or mps.
     """
-    from unetseg.inference.predictor import load_predictor
+    from unetseg.inference.loading import load_predictor
 
     return load_predictor(run if isinstance(run, Run) else find_run(run), device)
 
@@ -72,3 +75,93 @@ def evaluate(
     found = run if isinstance(run, Run) else find_run(run)
     folder = None if data_dir is None else str(data_dir)
     return evaluate_existing(found, data, folder, split, device).summary()
+
+
+def ablate(
+    study: str | Path = "long",
+    *,
+    seeds: int | None = None,
+    arms: Sequence[str] | None = None,
+    output: str | Path | None = None,
+    workers: int = 1,
+    **overrides: Any,
+) -> "StudyResults":
+    """Train every arm of a study in every seed, compare them, and write the report into the study's folder.
+
+    Runs that are there are not trained again, and interrupted ones go on.
+
+    Args:
+        study: ``long``, ``levels``, or a YAML file.
+        seeds: how many; the study's own number if not given.
+        arms: names of a part of the arms; the reference is always one.
+        output: the study's folder; ``checkpoints/STUDY-DATA`` if not given.
+        workers: runs side by side.
+        **overrides: any field of :class:`RunConfig` but the seed, for the base that the arms change.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    from unetseg.report.outputs import write_outputs
+    from unetseg.studies.ablation import default_folder, run_study
+    from unetseg.studies.plan import make_plan
+    from unetseg.studies.study_file import load_study
+
+    asked = load_study(study)
+    asked = asked.based_on(from_mapping(overrides, "ablate()", asked.base), seeds)
+    folder = default_folder(asked) if output is None else Path(output)
+    results = run_study(make_plan(asked, folder, arms), workers)
+    write_outputs(results, folder)
+    return results
+
+
+def compare(
+    *what: str | Path | Run,
+    reference: str | Path | None = None,
+    primary: str | None = None,
+    margin: float | None = None,
+    output: str | Path | None = None,
+    command: str = "",
+    **masks: Any,
+) -> "StudyResults":
+    """Compare runs of one test split, a study's runs as they are, or folders of masks by any tool.
+
+    Args:
+        *what: runs, of which those that differ in the seed alone are one arm, the first the reference arm; or
+            one study's folder; or folders of masks.
+        reference: folder of the masks to score folders of masks against.
+        primary: key of the metric that the verdict is about, ``iou`` if not given; a study has its own.
+        margin: largest difference in it that counts as none, 0.01 if not given; a study has its own.
+        output: folder for the report; a study's goes into the study's, others are not written if not given.
+        command: what the report names as the way to repeat it.
+        **masks: ``valid``, ``classes``, ``instances`` and ``key`` of
+            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    from unetseg.report.outputs import write_outputs
+    from unetseg.studies.study_file import study_folder
+
+    names = [each.path if isinstance(each, Run) else each for each in what]
+    study = study_folder(names[0]) if len(names) == 1 and reference is None else None
+    if study is None:
+        from unetseg.studies.comparison import compare_runs_or_masks
+
+        results = compare_runs_or_masks(
+            names,
+            reference,
+            primary=primary or "iou",
+            margin=0.01 if margin is None else margin,
+            command=command,
+            **masks,
+        )
+    elif output is not None or primary is not None or margin is not None:
+        raise UsageError(f"{study}: a study has its own metric and margin, and its report lies there")
+    else:
+        from unetseg.studies.ablation import read_study
+
+        results = read_study(study, command)
+    folder = study or output
+    if folder is not None:
+        write_outputs(results, Path(folder))
+    return results

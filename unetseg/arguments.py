@@ -12,6 +12,7 @@ from unetseg.config import HINTS, RunConfig, flag, from_mapping, load_yaml
 from unetseg.errors import UsageError, did_you_mean
 
 TRAINER = "--trainer."
+MASK_FLAGS = ("valid", "instances", "names", "key")
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,6 +82,20 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
             TRAINER + "NAME", metavar="VALUE", dest="_trainer", default=argparse.SUPPRESS,
             help=RunConfig.__dataclass_fields__["trainer"].metadata["help"],
         )  # fmt: skip
+
+
+def add_mask_flags(group: Any) -> None:
+    """Add the flags that say how folders of masks are read: ``MASK_FLAGS``."""
+    group.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
+    group.add_argument("--instances", action="store_true", help="labels are instances, 0 the background")
+    group.add_argument(
+        "--names",
+        metavar="FILE",
+        help="class names, one a line, the background first [0 and 1, or 0 and 255]",
+    )
+    group.add_argument(
+        "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
+    )
 
 
 def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:

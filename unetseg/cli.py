@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
-from unetseg.errors import UsageError, describe, did_you_mean
+from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
 from unetseg.signals import Stopped, stop_on_signals
 
 HELP = """usage: unetseg VERB ...
@@ -17,6 +17,8 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg fit --resume RUN              go on with a run that was interrupted
   unetseg predict images/ -o masks/     write a mask for every image, with the newest run
   unetseg evaluate RUN                  score a run on its test split
+  unetseg ablate long --seeds 5         what the long skips are worth: a study, resumable, with its report
+  unetseg compare RUN RUN ...           the same analysis of runs that exist, or of folders of masks
   unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
   unetseg data list|get|check|export    the datasets
@@ -26,7 +28,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
 
 
 # Each verb is the module of that name in unetseg.commands; it is imported when it is typed.
-VERBS = ("fit", "predict", "evaluate", "export", "runs", "data")
+VERBS = ("fit", "predict", "evaluate", "ablate", "compare", "export", "runs", "data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if "--debug" in words:
             traceback.print_exc()
         line = str(error) if isinstance(error, Stopped) else describe(error)
+        if not isinstance(error, (UnetsegError, Stopped, MemoryError)):
+            line += " (--debug shows where)"
         print(_printable(line if line.startswith("unetseg") else f"unetseg: {line}"), file=sys.stderr)
         return getattr(error, "exit_code", 1)
 

@@ -27,7 +27,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; try a smaller --batch-size or --size"
     reason = " ".join(str(error).split())
-    return f"unexpected {type(error).__name__}: {reason} (--debug shows where)"
+    return f"unexpected {type(error).__name__}: {reason}"
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unetseg.arguments import Parser
+from unetseg.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.commands import PARTLY_DONE
 from unetseg.data.find import printable
 from unetseg.errors import UsageError
@@ -15,7 +15,6 @@ from unetseg.files import write_json
 from unetseg.runs import find_run
 
 OF_A_RUN = ("data", "data_dir", "split", "device")
-OF_MASKS = ("valid", "instances", "names", "key")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -52,16 +51,7 @@ def _parser() -> Parser:
     masks = parser.add_argument_group("of masks")
     masks.add_argument("--predictions", metavar="DIR", help="masks to score")
     masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")
-    masks.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
-    masks.add_argument("--instances", action="store_true", help="labels are instances, 0 the background")
-    masks.add_argument(
-        "--names",
-        metavar="FILE",
-        help="class names, one a line, the background first [0 and 1, or 0 and 255]",
-    )
-    masks.add_argument(
-        "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
-    )
+    add_mask_flags(masks)
     return parser
 
 
@@ -72,7 +62,7 @@ def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
     if of_masks and (options.predictions is None or options.reference is None):
         missing = "--predictions" if options.predictions is None else "--reference"
         raise UsageError(f"unetseg evaluate: {missing} DIR is missing")
-    for name in OF_A_RUN if of_masks else OF_MASKS:
+    for name in OF_A_RUN if of_masks else MASK_FLAGS:
         if getattr(options, name):
             other = "a run" if of_masks else "--predictions and --reference"
             raise UsageError(f"unetseg evaluate: --{name.replace('_', '-')} goes with {other} only")

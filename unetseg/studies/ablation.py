@@ -11,22 +11,20 @@ from unetseg.data.check import require_sound
 from unetseg.errors import UnetsegError
 from unetseg.evaluation.experiment import open_data
 from unetseg.files import write_text
-from unetseg.models.cost import Cost, measure_cost
+from unetseg.models.cost import Cost
 from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import build_model
 from unetseg.runs import CHECKPOINTS, slug
 from unetseg.studies.analysis import Question
 from unetseg.studies.assemble import Setup, assemble, joint_versions, run_result
+from unetseg.studies.costs import plan_costs
 from unetseg.studies.plan import Plan, Setting, make_plan
 from unetseg.studies.results import ArmResult, Candidate, Failure, StudyResults
 from unetseg.studies.scores import read_scores
 from unetseg.studies.study import Study
-from unetseg.studies.study_file import load_study, study_yaml
+from unetseg.studies.study_file import STUDY_FILE, load_study, study_yaml
 from unetseg.studies.training import train_trials
-from unetseg.training.fit import check_size
 from unetseg.training.recorder import Report
 
-STUDY_FILE = "study.yaml"
 NOT_DONE = "not trained to its end yet"
 
 
@@ -72,27 +70,6 @@ def read_study(folder: Path, command: str = "") -> StudyResults:
         )
     costs = plan_costs(plan, len(read_scores(done[0].run).classes))
     return study_results(plan, costs, {}, command)
-
-
-def plan_costs(plan: Plan, classes: int) -> dict[str, Cost]:
-    """Return what each net of a plan costs, by the identity of its configuration.
-
-    Args:
-        plan: of the study.
-        classes: foreground classes of its data.
-
-    Raises:
-        UsageError: if a net cannot be built.
-    """
-    configs = [setting.config for settings in plan.settings.values() for setting in settings]
-    return {config.identity(): config_cost(config, classes) for config in configs}
-
-
-def config_cost(config: RunConfig, classes: int) -> Cost:
-    """Return parameters and multiply-adds of a net for so many foreground classes."""
-    model = build_model(config.changed(weights="none"), 1 if classes == 1 else classes + 1)
-    check_size(config, model)
-    return measure_cost(model, config.size)
 
 
 def study_results(

@@ -1,6 +1,6 @@
 """From a study to runs: which configurations, in which folders, and which of them are there already."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -64,14 +64,22 @@ class Plan:
             for settings in self.settings.values()
             for setting in settings
         ]
-        return list({trial.run.path: trial for trial in planned}.values())
+        first: dict[Path, Trial] = {}
+        for trial in planned:
+            first.setdefault(trial.run.path, trial)
+        return list(first.values())
 
 
-def make_plan(study: Study, folder: Path) -> Plan:
+def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> Plan:
     """Plan a study's runs below ``folder``; nothing is written.
 
     Runs that are there are recognised by their identity, whatever their folders are called, and arms of one
     identity share their runs.
+
+    Args:
+        study: with or without its levels expanded.
+        folder: the study's.
+        only: the arms to take; all if not given.
 
     Raises:
         UsageError: if an arm's configuration is wrong, or a folder is taken by a run of other settings.
@@ -81,6 +89,8 @@ def make_plan(study: Study, folder: Path) -> Plan:
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"{study.name}: two arms are called '{name}'")
+    if only is not None:
+        study = study.only(only)
     runs = {config.identity(): run for run, config in _existing(folder)}
     taken = {run.path for run in runs.values()}
     settings = {arm.name: tuple(_settings(study, arm, folder, runs, taken)) for arm in study.arms}

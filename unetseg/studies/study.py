@@ -2,10 +2,10 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from unetseg.config import RunConfig, from_mapping
+from unetseg.config import RunConfig, flag, from_mapping
 from unetseg.errors import UsageError, did_you_mean
 
 PLACEHOLDER = "{level}"
@@ -87,6 +87,21 @@ class Study:
         """Return the study with one arm a level in place of each arm whose name holds ``{level}``."""
         arms = tuple(each for arm in self.arms for each in arm.for_levels(levels))
         return replace(self, arms=arms)
+
+    def based_on(self, base: RunConfig, seeds: int | None = None) -> "Study":
+        """Return the study on another base, with so many seeds if a number is given.
+
+        Raises:
+            UsageError: if the base differs in what every arm sets, or there is no seed.
+        """
+        for name in [
+            spec.name for spec in fields(base) if getattr(base, spec.name) != getattr(self.base, spec.name)
+        ]:
+            if all(name in arm.overrides for arm in self.arms):
+                raise UsageError(f"{flag(name)}: every arm of {self.name} sets it itself")
+        if seeds is not None and seeds < 1:
+            raise UsageError(f"--seeds {seeds}: must be at least 1")
+        return replace(self, base=base, seeds=self.seeds if seeds is None else tuple(range(seeds)))
 
     def only(self, names: Iterable[str]) -> "Study":
         """Return the study with a part of its arms; the reference always takes part.

@@ -23,9 +23,11 @@ import yaml
 
 from unetseg.config import from_mapping, load_yaml
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.runs import CHECKPOINTS
 from unetseg.studies.measures import MEASURES
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 
+STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, complete
 PRESETS = Path(__file__).parent / "presets"
 KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin")
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
@@ -50,6 +52,14 @@ def load_study(name: str | Path) -> Study:
         hint = did_you_mean(str(name), presets)
         raise UsageError(f"'{name}': no such study{hint}; name {', '.join(presets)}, or a YAML file")
     return parse_study(load_yaml(PRESETS / f"{name}.yaml"), str(name), str(name))
+
+
+def study_folder(name: str | Path) -> Path | None:
+    """Return the folder of the study that lies there, or under ``checkpoints/``; None if there is none."""
+    for folder in (Path(name), CHECKPOINTS / name):
+        if (folder / STUDY_FILE).is_file():
+            return folder
+    return None
 
 
 def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:

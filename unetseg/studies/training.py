@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from unetseg.config import RunConfig
-from unetseg.errors import describe
+from unetseg.errors import UnetsegError, describe
 from unetseg.evaluation.evaluate import write_rows
 from unetseg.evaluation.experiment import open_data, resume_experiment, run_experiment
 from unetseg.evaluation.training_loss import training_losses
-from unetseg.inference.predictor import load_predictor
+from unetseg.inference.loading import load_predictor
 from unetseg.progress import duration, show_progress
 from unetseg.runs import Run
 from unetseg.signals import Stopped
@@ -74,8 +74,10 @@ def attempt(config: RunConfig, run: Run, report: Report) -> str | None:
             if not run.train_images.is_file():
                 losses = training_losses(run, load_predictor(run, config.device), open_data(config))
                 write_rows(run.train_images, losses)
+    except UnetsegError as error:
+        return str(error)
     except Exception as error:
-        return describe(error)
+        return f"{describe(error)} ('unetseg fit --resume {run.path} --debug' shows where)"
     return None
 
 

@@ -1,0 +1,227 @@
+"""``compare``: runs that exist, or folders of masks that any tool has written, as the arms of a study."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from unetseg.config import RunConfig
+from unetseg.errors import UsageError, did_you_mean
+from unetseg.evaluation.masks import evaluate_masks
+from unetseg.progress import show_progress
+from unetseg.runs import Run, find_run
+from unetseg.studies.analysis import Question
+from unetseg.studies.assemble import Setup, assemble, joint_versions, run_result
+from unetseg.studies.measures import MEASURES
+from unetseg.studies.results import ArmResult, RunResult, StudyResults
+from unetseg.studies.scores import RunScores, read_scores, scores_of
+
+# What is no part of an arm: its identity leaves them out.
+NOT_NAMED = ("seed", "device", "workers")
+
+
+def compare_runs_or_masks(
+    what: Sequence[str | Path],
+    reference: str | Path | None = None,
+    *,
+    primary: str = "iou",
+    margin: float = 0.01,
+    command: str = "",
+    **masks: Any,
+) -> StudyResults:
+    """Compare runs, or with ``reference`` folders of masks; see :func:`compare_runs`, :func:`compare_masks`.
+
+    Raises:
+        UsageError: as they do, or for an unknown metric or a margin that is not above 0.
+    """
+    if primary not in MEASURES:
+        raise UsageError(f"--primary '{primary}': no such metric{did_you_mean(primary, MEASURES)}")
+    if not 0 < margin < float("inf"):
+        raise UsageError(f"--margin {margin}: must be above 0")
+    if reference is None:
+        return compare_runs([find_run(name) for name in what], primary, margin, command)
+    return compare_masks(what, reference, primary, margin, command, **masks)
+
+
+def compare_runs(
+    runs: Sequence[Run], primary: str = "iou", margin: float = 0.01, command: str = ""
+) -> StudyResults:
+    """Compare finished runs; those that differ in nothing but the seed are one arm, the first the reference.
+
+    Arms are paired by seed, and seeds that not all arms have are left out; where every arm is one run, these
+    are paired whatever their seeds are.
+
+    Args:
+        runs: finished, tested on one set of images.
+        primary: key of the metric that the verdict is about.
+        margin: largest difference in it that counts as none.
+        command: that was typed.
+
+    Raises:
+        UsageError: if there are not two arms, they share no seed, or their test sets differ.
+        UnetsegError: if a run's scores cannot be read.
+    """
+    for run in runs:
+        if not run.finished:
+            raise UsageError(f"{run.path}: is not finished; go on with 'unetseg fit --resume {run.path}'")
+    grouped, notes = group_runs(runs)
+    if len(grouped) < 2:
+        raise UsageError("unetseg compare: name runs that differ in more than the seed, or a study")
+    seeds, more = _common_seeds(grouped)
+    by_arm = [[arm[seed] for seed in seeds] if seeds else list(arm.values()) for arm in grouped]
+    shown = seeds or (0,)
+    configs = [arm[0].config() for arm in by_arm]
+    scores = [tuple(read_scores(run) for run in arm) for arm in by_arm]
+    arms = [
+        _arm_of_runs(arm, config, shown, overrides, len(scored[0].classes))
+        for arm, config, overrides, scored in zip(
+            by_arm, configs, differing_settings(configs), scores, strict=True
+        )
+    ]
+    setup = Setup(
+        name="comparison",
+        data=configs[0].data,
+        command=command,
+        notes=(*notes, *more),
+        versions=joint_versions(runs),
+    )
+    return assemble(arms, scores, shown, Question(arms[0].name, primary, margin), setup)
+
+
+def compare_masks(
+    folders: Sequence[str | Path],
+    reference: str | Path,
+    primary: str = "iou",
+    margin: float = 0.01,
+    command: str = "",
+    **options: Any,
+) -> StudyResults:
+    """Compare folders of masks, each an arm with one seed, the first the reference arm.
+
+    Args:
+        folders: two or more, each with a mask for every reference.
+        reference: folder of the masks to score against.
+        primary: key of the metric that the verdict is about.
+        margin: largest difference in it that counts as none.
+        command: that was typed.
+        **options: ``valid``, ``classes``, ``instances`` and ``key`` of
+            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+
+    Raises:
+        UsageError: if there are not two folders, or a mask is missing or cannot be scored.
+    """
+    if len(folders) < 2:
+        raise UsageError("unetseg compare: name two folders of masks or more")
+    names = short_names([Path(folder) for folder in folders])
+    scores: list[tuple[RunScores, ...]] = []
+    notes: dict[str, None] = {}
+    for folder in folders:
+        evaluation, left_out = evaluate_masks(folder, reference, progress=show_progress("scoring"), **options)
+        missing = left_out.references or left_out.failed or left_out.valid
+        if missing:
+            raise UsageError(
+                f"{folder}: a comparison needs every image in every folder: {'; '.join(left_out.lines())}"
+            )
+        scores.append((scores_of(evaluation, str(folder)),))
+        notes |= dict.fromkeys(evaluation.notes)
+    arms = [
+        ArmResult(
+            name=name,
+            label=f"With the masks in {name}",
+            overrides={},
+            config=None,
+            runs=(RunResult(seed=0, path=str(folder)),),
+        )
+        for name, folder in zip(names, folders, strict=True)
+    ]
+    setup = Setup(
+        name="comparison",
+        data=str(reference),
+        command=command,
+        notes=tuple(notes),
+        versions={package: version(package) for package in ("unetseg", "numpy", "scipy")},
+    )
+    return assemble(arms, scores, (0,), Question(names[0], primary, margin), setup)
+
+
+def group_runs(runs: Sequence[Run]) -> tuple[list[dict[int, Run]], list[str]]:
+    """Return the runs of each arm by seed, in the order in which they were named, and what is to be said.
+
+    A run that has the identity of an earlier one is left out, and said so.
+    """
+    arms: dict[str, dict[int, Run]] = {}
+    notes = []
+    for run in runs:
+        config = run.config()
+        arm = arms.setdefault(config.changed(seed=0).identity(), {})
+        if config.seed in arm:
+            notes.append(f"{run.path} is {arm[config.seed].path} once more (one identity): shown as one run")
+        else:
+            arm[config.seed] = run
+    return list(arms.values()), notes
+
+
+def differing_settings(configs: Sequence[RunConfig]) -> list[dict[str, Any]]:
+    """Return for each configuration the settings in which they do not all agree.
+
+    Args:
+        configs: of different identities.
+    """
+    plain = [asdict(config) for config in configs]
+    for values in plain:
+        if values["skips"] == "on":
+            del values["control"]  # nothing is off that it could stand for
+    names = [spec.name for spec in fields(RunConfig) if spec.name not in NOT_NAMED]
+    differing = {
+        name for name in names if len({repr(values[name]) for values in plain if name in values}) > 1
+    }
+    if "skips" in differing:
+        differing.add("control")
+    return [{name: values[name] for name in names if name in differing & values.keys()} for values in plain]
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """Return for each folder as many of its last parts as it takes to tell all apart.
+
+    Raises:
+        UsageError: if a folder is named twice.
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    for count in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(each[-count:]) for each in parts]
+        if len(set(names)) == len(names):
+            return names
+    raise UsageError("unetseg compare: a folder is named twice")
+
+
+def _common_seeds(arms: Sequence[Mapping[int, Run]]) -> tuple[tuple[int, ...], list[str]]:
+    """Return the seeds that all arms have, and notes; none where every arm is one run of another seed."""
+    every = sorted({seed for arm in arms for seed in arm})
+    common = tuple(seed for seed in every if all(seed in arm for arm in arms))
+    if common:
+        lost = [str(seed) for seed in every if seed not in common]
+        note = f"seeds that not every arm has are left out: {', '.join(lost)}"
+        return common, [note] if lost else []
+    if all(len(arm) == 1 for arm in arms):
+        return (), ["the arms were trained with different seeds"]
+    raise UsageError("unetseg compare: the arms share no seed; train them with the same --seed values")
+
+
+def _arm_of_runs(
+    runs: Sequence[Run], config: RunConfig, seeds: tuple[int, ...], overrides: dict[str, Any], classes: int
+) -> ArmResult:
+    from unetseg.studies.costs import config_cost  # torch, which masks do not need
+
+    cost = config_cost(config, classes)
+    name = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in overrides.items())
+    return ArmResult(
+        name=name,
+        label=f"With {name}",
+        overrides=overrides,
+        config={key: value for key, value in asdict(config).items() if key != "seed"},
+        runs=tuple(run_result(run, seed) for run, seed in zip(runs, seeds, strict=True)),
+        parameters=cost.parameters,
+        gmacs=cost.gmacs,
+        gmacs_size=cost.size,
+    )
