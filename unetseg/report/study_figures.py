@@ -9,8 +9,8 @@ from unetseg.report.figures import Curve, Interval, Points, curves, forest, poin
 from unetseg.report.gallery import Gallery
 from unetseg.report.page import Block, Figure, Figures, Text
 from unetseg.report.text import capital, counted, interval, number
-from unetseg.studies.results import ArmResult, MetricResult, StudyResults
-from unetseg.studies.statistics import Floats
+from unetseg.studies.results import ArmResult, ContrastResult, MetricResult, StudyResults
+from unetseg.studies.statistics import Difference, Floats
 
 # Beside the primary metric: one of overlap, then what overlap hides.
 SHOWN = ("iou", "dataset_iou", "boundary_iou", "nsd", "hd95", "cldice")
@@ -52,20 +52,21 @@ def difference_figures(results: StudyResults) -> list[Block]:
         f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
         "○ undecided."
     )
-    metrics = present(results, (results.primary, *SHOWN))
-    return [Text(explained), Figures([_forest(results, metric) for metric in metrics])]
+    figures = [_forest(results, metric) for metric in present(results, (results.primary, *SHOWN))]
+    return [Text(explained), Figures([*figures, *map(_contrast, results.contrasts)])]
 
 
 def strata_figures(results: StudyResults) -> list[Block]:
     """Return forest plots by the width of structures and by the size of objects."""
     blocks: list[Block] = []
-    for group in STRATA:
-        metrics = present(results, [metric.key for metric in results.metrics if metric.group == group])
-        notes = [f"{capital(metric.label)}: {metric.note}." for metric in metrics if metric.note]
-        if metrics:
-            blocks.append(Figures([_forest(results, metric) for metric in metrics]))
-        if notes:
-            blocks.append(Text(" ".join(notes)))
+    for name in results.classes:
+        for group in STRATA:
+            metrics = [each for each in results.metrics if (each.group, each.class_name) == (group, name)]
+            notes = [f"{capital(metric.label)}: {metric.note}." for metric in metrics if metric.note]
+            if metrics:
+                blocks.append(Figures([_forest(results, metric) for metric in metrics]))
+            if notes:
+                blocks.append(Text(" ".join(notes)))
     return blocks
 
 
@@ -112,19 +113,36 @@ def training_figures(results: StudyResults) -> list[Block]:
 
 
 def _forest(results: StudyResults, metric: MetricResult) -> Figure:
-    rows = []
-    for arm in results.arms:
-        score = metric.arms[arm.name]
-        if score.difference is not None and score.verdict is not None:
-            low, high = score.difference.low, score.difference.high
-            text = f"{number(score.difference.mean, signed=True)} ({interval(low, high, signed=True)})"
-            name = printable(arm.name)
-            rows.append(Interval(name, score.difference.mean, low, high, score.verdict, text))
-    better = "higher" if metric.higher_is_better else "lower"
-    said = "; ".join(f"{row.label}: {row.text}, {row.verdict}" for row in rows)
-    label = f"{metric.label}, difference from {results.reference}. {said}"
-    svg = forest(rows, f"difference ({better} is better)", label, f"forest-{metric.key}", metric.margin)
-    return Figure(heading(metric), svg)
+    rows = [
+        _interval(name, score.difference, score.judgement.verdict)
+        for name, score in metric.arms.items()
+        if score.difference is not None and score.judgement is not None
+    ]
+    title = heading(metric) if len(results.classes) == 1 else f"{heading(metric)}, {metric.class_name}"
+    axis = f"difference ({'higher' if metric.higher_is_better else 'lower'} is better)"
+    label = f"{title}, difference from {results.reference}. {_spoken(rows)}"
+    name = f"forest-{metric.key}-{metric.class_name}"
+    return Figure(title, forest(rows, axis, label, name, metric.margin))
+
+
+def _contrast(contrast: ContrastResult) -> Figure:
+    rows = [
+        _interval(name, score.difference, score.judgement.verdict) for name, score in contrast.arms.items()
+    ]
+    margin = next((score.judgement.margin for score in contrast.arms.values()), None)
+    name = f"contrast-{contrast.first}-{contrast.second}"
+    label = f"{contrast.label}. {_spoken(rows)}"
+    return Figure(contrast.label, forest(rows, "difference of the differences", label, name, margin))
+
+
+def _interval(arm: str, difference: Difference, verdict: str) -> Interval:
+    low, high = difference.low, difference.high
+    text = f"{number(difference.mean, signed=True)} ({interval(low, high, signed=True)})"
+    return Interval(printable(arm), difference.mean, low, high, verdict, text)
+
+
+def _spoken(rows: Sequence[Interval]) -> str:
+    return "; ".join(f"{row.label}: {row.text}, {row.verdict}" for row in rows)
 
 
 def _points(

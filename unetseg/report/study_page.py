@@ -1,9 +1,14 @@
 """A study's results as a page."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from unetseg.errors import UnetsegError
+from unetseg.report.cases import Progress
 from unetseg.report.gallery import Gallery
-from unetseg.report.page import Block, Cell, Finding, Items, Page, Section, Table, Text
+from unetseg.report.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
 from unetseg.report.study_figures import (
     SHOWN,
     difference_figures,
@@ -13,8 +18,33 @@ from unetseg.report.study_figures import (
     strata_figures,
     training_figures,
 )
+from unetseg.report.study_gallery import study_gallery
 from unetseg.report.text import configuration_table, counted, interval, number, versions_table
 from unetseg.studies.results import METHOD, ArmScore, StudyResults
+
+
+def write_study_page(
+    results: StudyResults,
+    path: str | Path,
+    device: str = "auto",
+    progress: Progress | None = None,
+    **options: Any,
+) -> None:
+    """Write the page of a study; where pictures cannot be drawn any more, the page says why.
+
+    Args:
+        results: of at least two arms.
+        path: of the HTML file.
+        device: that predicts the masks to show: auto, cpu, cuda or mps.
+        progress: is told (masks predicted, masks in all).
+        **options: of masks, as of :func:`~unetseg.report.study_gallery.study_gallery`.
+    """
+    try:
+        gallery = study_gallery(results, device, progress, **options)
+    except UnetsegError as error:
+        results = replace(results, notes=(*results.notes, f"the page has no pictures: {error}"))
+        gallery = None
+    write_page(study_page(results, gallery), path)
 
 
 def study_page(results: StudyResults, gallery: Gallery | None) -> Page:

@@ -1,0 +1,82 @@
+"""The images of a study whose arms differ most, as pictures."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetseg.errors import UnetsegError
+from unetseg.evaluation.experiment import open_data
+from unetseg.report.cases import Progress, mask_cases, predicted_cases
+from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
+from unetseg.report.study_figures import compared, image_differences, image_metrics
+from unetseg.report.text import number
+from unetseg.runs import Run
+from unetseg.studies.results import ArmResult, StudyResults
+
+
+def study_gallery(
+    results: StudyResults, device: str = "auto", progress: Progress | None = None, **options: Any
+) -> Gallery:
+    """Draw the images whose arms differ most, with the masks of each arm's first seed.
+
+    Args:
+        results: of runs, or of folders of masks.
+        device: that predicts: auto, cpu, cuda or mps.
+        progress: is told (masks predicted, masks in all).
+        **options: of masks: ``valid``, ``classes``, ``instances`` and ``key`` of
+            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+
+    Raises:
+        UnetsegError: if a run, an image or a mask is not there any more or cannot be read.
+    """
+    arms = [arm for arm in results.arms if arm.same_as is None]
+    names = most_different(results)[:MOST_PICTURES]
+    scores = [_scores(results, arms, name) for name in names]
+    paths = [Path(arm.runs[0].path) for arm in arms]
+    if arms[0].config is None:
+        cases = mask_cases(paths, results.data, names, scores, **options)
+    else:
+        cases = _predicted(results, [Run(path) for path in paths], names, scores, device, progress)
+    labels = [metric.label for metric in image_metrics(results)]
+    return make_gallery(cases, [arm.name for arm in arms], labels, "those that differ most first")
+
+
+def most_different(results: StudyResults) -> list[str]:
+    """Return the images, those first in which any arm is farthest from the reference.
+
+    Counted in the first metric that single images have, averaged over seeds; where there is none, or no arm
+    to compare, the images keep their order.
+    """
+    metrics, arms = image_metrics(results), compared(results)
+    if not metrics or not arms:
+        return list(results.metric(results.primary).images)
+    by_arm = [np.abs(image_differences(results, metrics[0], arm.name)) for arm in arms]
+    farthest = np.nan_to_num(np.max(by_arm, axis=0), nan=-1.0)
+    return [metrics[0].images[index] for index in np.argsort(-farthest, kind="stable")]
+
+
+def _predicted(
+    results: StudyResults,
+    runs: Sequence[Run],
+    names: Sequence[str],
+    scores: Sequence[Sequence[Sequence[str]]],
+    device: str,
+    progress: Progress | None,
+) -> Iterator[Case]:
+    dataset = open_data(runs[0].config())
+    samples = {sample.name: sample for sample in dataset.splits[results.split or "test"]}
+    missing = [name for name in names if name not in samples]
+    if missing:
+        raise UnetsegError(f"{dataset.name}: its {results.split} split has no image {missing[0]} any more")
+    return predicted_cases(runs, dataset, [samples[name] for name in names], scores, device, progress)
+
+
+def _scores(results: StudyResults, arms: Sequence[ArmResult], name: str) -> list[list[str]]:
+    """Return what each arm's first seed scored in an image."""
+    metrics = image_metrics(results)
+    return [
+        [number(float(metric.values[arm.name][0, metric.images.index(name)])) for metric in metrics]
+        for arm in arms
+    ]
