@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 from unetseg.cli import main
 from unetseg.config import RunConfig
 from unetseg.inference import export
-from unetseg.inference.loading import SETTINGS, load_models
-from unetseg.inference.predictor import load_predictor
+from unetseg.inference.loading import SETTINGS, load_models, load_predictor
 from unetseg.models.unet import build_model
 from unetseg.runs import Run
 from unetseg.training import checkpoints

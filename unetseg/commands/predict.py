@@ -34,7 +34,7 @@ def run(argv: Sequence[str]) -> int:
     options = parser.parse(argv)
     chosen = find_run(options.run)
     from unetseg.inference.folder import predict_folder
-    from unetseg.inference.predictor import load_predictor
+    from unetseg.inference.loading import load_predictor
 
     print(f"run {chosen.path}")
     output = Path(options.output)

@@ -61,7 +61,7 @@ def open_region_reader(
                 tiff = TiffPicture(file)
                 warn_of_more(path, tiff.pages, "pages")
                 reader = _TiffReader(path, tiff, max_pixels)
-        yield reader or _WholeReader(read_image(path, max_pixels=max_pixels))
+        yield reader or ArrayReader(read_image(path, max_pixels=max_pixels))
 
 
 def write_tiled_tiff(
@@ -106,12 +106,15 @@ def write_tiled_tiff(
             )
 
 
-class _WholeReader:
+class ArrayReader:
+    """The regions of an image in memory, H×W×3 uint8."""
+
     def __init__(self, rgb: np.ndarray) -> None:
         self._rgb = rgb
         self.height, self.width = rgb.shape[:2]
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Return a region; see ``RegionReader``."""
         _check_region(self, top, left, height, width)
         return self._rgb[top : top + height, left : left + width].copy()
 

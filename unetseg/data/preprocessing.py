@@ -40,6 +40,11 @@ class Preprocessing:
         factor = self.longest / max(height, width)
         return max(1, round(height * factor)), max(1, round(width * factor))
 
+    def padded_size(self, height: int, width: int, stride: int) -> tuple[int, int]:
+        """Return the (height, width) of what ``prepare`` makes of an image of this size."""
+        scaled = self.scaled_size(height, width)
+        return scaled[0] + -scaled[0] % stride, scaled[1] + -scaled[1] % stride
+
     def scale_image(self, image: np.ndarray) -> np.ndarray:
         """Resize an image, H×W×3 uint8, by the scale rule; area averaging where it shrinks."""
         height, width = self.scaled_size(*image.shape[:2])

@@ -16,7 +16,7 @@ from unetseg.evaluation.evaluate import evaluate_run, write_rows
 from unetseg.evaluation.summary import Evaluation
 from unetseg.evaluation.table import score_table
 from unetseg.files import write_json
-from unetseg.inference.predictor import load_predictor
+from unetseg.inference.loading import load_predictor
 from unetseg.plots import training_curves
 from unetseg.progress import show_progress
 from unetseg.runs import Run, discard_empty, new_run

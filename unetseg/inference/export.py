@@ -20,9 +20,8 @@ from unetseg.data.find import printable
 from unetseg.data.label_files import plain_write_errors
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.files import atomic_path
-from unetseg.inference.loading import SETTINGS, predictor_from_onnx
+from unetseg.inference.loading import SETTINGS, not_ours, predictor_from_onnx, predictor_from_weights
 from unetseg.inference.networks import Network
-from unetseg.inference.predictor import not_ours, predictor_from_weights
 from unetseg.runs import EXPORT_FORMATS, Run
 from unetseg.training import checkpoints
 

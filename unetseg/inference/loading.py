@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from unetseg.config import from_mapping
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.inference.networks import OnnxNetwork, onnx_session
-from unetseg.inference.predictor import (
-    Member,
-    Predictor,
-    load_predictor,
-    not_ours,
-    predictor_from_weights,
-)
+from unetseg.inference.networks import OnnxNetwork, TorchNetwork, onnx_session
+from unetseg.inference.predictor import Member, Predictor
+from unetseg.models.hardware import choose_hardware
+from unetseg.models.unet import build_model
 from unetseg.runs import EXPORT_FORMATS, Run, find_run
+from unetseg.training import checkpoints
 
 SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
 
@@ -31,13 +31,20 @@ def find_models(names: Sequence[str]) -> list[Run | Path]:
 
 
 def load_models(
-    models: Sequence[Run | Path], device: str = "auto", *, flips: bool = False, threshold: float = 0.5
+    models: Sequence[Run | Path],
+    device: str = "auto",
+    precision: str | None = None,
+    *,
+    flips: bool = False,
+    threshold: float = 0.5,
 ) -> Predictor:
     """Load runs and exported models as one predictor; several average their probabilities.
 
     Args:
         models: runs, ``.onnx`` and ``.safetensors`` files.
         device: auto, cpu, cuda or mps; ONNX models run on the CPU.
+        precision: auto, float32, bfloat16 or float16; None for that of the training;
+            ONNX models have their own.
         flips: average over the flips of each image, too.
         threshold: probability above which a pixel is foreground, where there is one foreground class.
 
@@ -45,18 +52,71 @@ def load_models(
         UsageError: if their classes differ, or a threshold is given for several foreground classes.
         UnetsegError: if a file is missing, damaged or not one of ours.
     """
-    loaded = [_load(model, device) for model in models]
+    loaded = [_load(model, device, precision) for model in models]
     first = loaded[0]
     for model, each in zip(models, loaded, strict=True):
         if each.classes != first.classes:
             raise UsageError(
-                f"{_path(model)}: its classes ({', '.join(each.classes)}) are not those of {_path(models[0])} "
-                f"({', '.join(first.classes)}); runs of an ensemble must have the same"
+                f"{_path(model)}: its classes ({', '.join(each.classes)}) are not those of "
+                f"{_path(models[0])} ({', '.join(first.classes)}); runs of an ensemble must have the same"
             )
     if threshold != 0.5 and len(first.classes) != 2:
         raise UsageError(f"--threshold: is for one foreground class; {_path(models[0])} has several")
     members = [member for each in loaded for member in each.members]
     return Predictor(members, first.classes, first.colours, flips=flips, threshold=threshold)
+
+
+def load_predictor(run: Run, device: str = "auto", precision: str | None = None) -> Predictor:
+    """Load the best weights of a run; the arguments are those of ``predictor_from_weights``.
+
+    Raises:
+        UnetsegError: if the checkpoint is missing, damaged or not one of ours.
+    """
+    content = checkpoints.load(run.best)
+    try:
+        state, settings = content["state_dict"], content["inference"]
+    except KeyError as error:
+        raise not_ours(run.best, error) from error
+    return predictor_from_weights(run.best, state, settings, device, precision)
+
+
+def predictor_from_weights(
+    path: Path,
+    state: dict[str, torch.Tensor],
+    settings: dict[str, Any],
+    device: str = "auto",
+    precision: str | None = None,
+) -> Predictor:
+    """Build the network that ``settings`` describe and give it its weights, strictly.
+
+    Args:
+        path: where they come from, for the error line.
+        state: the module's state dict.
+        settings: ``config``, ``classes``, ``colours`` and ``preprocessing``, plain values.
+        device: auto, cpu, cuda or mps.
+        precision: auto, float32, bfloat16 or float16; None for that of the training.
+
+    Raises:
+        UnetsegError: if they do not belong together.
+    """
+    try:
+        config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
+        config = config.changed(precision=precision or _anywhere(config.precision))
+        classes = settings["classes"]
+        model = build_model(config, 1 if len(classes) == 2 else len(classes))
+        model.load_state_dict(state, strict=True)
+        member = Member(
+            TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
+        )
+        return Predictor([member], classes, settings["colours"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise not_ours(path, error) from error
+
+
+def not_ours(path: Path, error: Exception) -> UnetsegError:
+    """Return the error for a file of weights that is not one of this package's."""
+    reason = " ".join(str(error).split())[:120]
+    return UnetsegError(f"{path}: is not a checkpoint of unetseg's, or of another version ({reason})")
 
 
 def predictor_from_onnx(path: Path) -> Predictor:
@@ -76,7 +136,7 @@ def predictor_from_onnx(path: Path) -> Predictor:
         raise not_ours(path, error) from error
 
 
-def predictor_from_safetensors(path: Path, device: str = "auto") -> Predictor:
+def predictor_from_safetensors(path: Path, device: str = "auto", precision: str | None = None) -> Predictor:
     """Load exported weights into the network that the file's own metadata describe.
 
     Raises:
@@ -91,7 +151,7 @@ def predictor_from_safetensors(path: Path, device: str = "auto") -> Predictor:
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
         raise UnetsegError(f"{path}: is no whole safetensors file ({reason}); export it again") from error
-    return predictor_from_weights(path, state, _settings(path, metadata), device)
+    return predictor_from_weights(path, state, _settings(path, metadata), device, precision)
 
 
 def _find(name: str) -> Run | Path:
@@ -102,12 +162,12 @@ def _find(name: str) -> Run | Path:
     return Path(name)
 
 
-def _load(model: Run | Path, device: str) -> Predictor:
+def _load(model: Run | Path, device: str, precision: str | None) -> Predictor:
     if isinstance(model, Run):
-        return load_predictor(model, device)
+        return load_predictor(model, device, precision)
     if model.suffix.lower() == ".onnx":
         return predictor_from_onnx(model)
-    return predictor_from_safetensors(model, device)
+    return predictor_from_safetensors(model, device, precision)
 
 
 def _path(model: Run | Path) -> Path:
@@ -122,3 +182,8 @@ def _settings(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise not_ours(path, TypeError("its metadata hold no settings"))
     return settings
+
+
+def _anywhere(precision: str) -> str:
+    """Return a precision that every device has: a run of a GPU in float16 predicts on a CPU, too."""
+    return "auto" if precision == "float16" else precision

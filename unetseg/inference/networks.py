@@ -1,6 +1,6 @@
 """Networks by the library that runs them: PyTorch or ONNX Runtime, both from array to array."""
 
-import os
+import math
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,9 @@ import torch
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.models.hardware import Hardware
 
+# Measured on a ResNet-18 U-Net: batches halve the time of images of 96², save a tenth at 256², then nothing.
+CPU_BATCH_PIXELS = 1 << 18
+CPU_BYTES = 3 << 29  # most that ``bytes_per_pixel`` counts for one pass on a CPU: larger ones are no faster
 ONNX_BYTES_PER_PIXEL = 3000  # of a U-Net on a ResNet-34 in float32; ONNX Runtime does not tell
 
 
@@ -19,10 +22,12 @@ class Network(Protocol):
     Attributes:
         stride: both sides of the images must be multiples of it.
         batch_pixels: how many pixels may go through together before more of them bring no speed.
+        most_bytes: that one pass may take, by the count of ``bytes_per_pixel``, on any machine.
     """
 
     stride: int
     batch_pixels: int
+    most_bytes: float
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Map N×H×W×3 float32 to N×outputs×H×W float32."""
@@ -43,8 +48,13 @@ class TorchNetwork:
     def __init__(self, model: torch.nn.Module, hardware: Hardware) -> None:
         self.hardware = hardware
         self.stride: int = model.stride  # type: ignore[assignment]
-        self.batch_pixels = 1 << 19 if hardware.device == "cpu" else 1 << 23
+        on_cpu = hardware.device == "cpu"
+        self.batch_pixels = CPU_BATCH_PIXELS if on_cpu else 1 << 23
+        self.most_bytes = CPU_BYTES if on_cpu else math.inf
         self.model = model.to(hardware.device, memory_format=hardware.memory_format).eval()  # type: ignore[call-overload]
+
+    def __str__(self) -> str:
+        return str(self.hardware)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Map N×H×W×3 float32 to N×outputs×H×W float32."""
@@ -84,9 +94,13 @@ class OnnxNetwork:
 
     def __init__(self, session: Any, stride: int) -> None:
         self.stride = stride
-        self.batch_pixels = 1 << 19
+        self.batch_pixels = CPU_BATCH_PIXELS
+        self.most_bytes: float = CPU_BYTES
         self._session = session
         self._input = session.get_inputs()[0].name
+
+    def __str__(self) -> str:
+        return "ONNX Runtime, cpu"
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Map N×H×W×3 float32 to N×outputs×H×W float32."""
@@ -112,7 +126,9 @@ def onnx_session(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise UsageError(f"{path}: needs ONNX Runtime; install it with: pip install 'unetseg[onnx]'") from None
+        raise UsageError(
+            f"{path}: needs ONNX Runtime; install it with: pip install 'unetseg[onnx]'"
+        ) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, too
     try:
@@ -124,8 +140,15 @@ def onnx_session(path: Path) -> Any:
         raise UnetsegError(f"{path}: is no ONNX model that can be run ({reason}); export it again") from error
 
 
+def most_pixels(network: Network) -> int:
+    """Return how many pixels may go through a network at once, by half of the memory that is free now."""
+    return int(min(network.free_bytes() / 2, network.most_bytes) / network.bytes_per_pixel())
+
+
 def _free_memory() -> int:
+    """Return the bytes that can be had without swapping; Linux tells, elsewhere 2 GB are assumed."""
     try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):  # not on this system
+        with open("/proc/meminfo") as lines:
+            return next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
         return 2 << 30

@@ -131,6 +131,6 @@ def _check_inputs_kept(jobs: Sequence[Job]) -> None:
         for path in job.all_outputs:
             if path.resolve() in inputs:
                 raise UsageError(
-                    f"{printable(job.image.path)}: its output {printable(path)} would replace an input image; "
-                    "choose another folder with -o"
+                    f"{printable(job.image.path)}: its output {printable(path)} would replace an input "
+                    "image; choose another folder with -o"
                 )

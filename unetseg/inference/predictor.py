@@ -1,27 +1,26 @@
 """Trained runs as one function from images to masks."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from unetseg.config import from_mapping
+from unetseg.data.large import ArrayReader, RegionReader
 from unetseg.data.preprocessing import Preprocessing
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.logits import average, to_mask, to_probabilities
-from unetseg.inference.networks import Network, TorchNetwork
-from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import build_model
-from unetseg.runs import Run
-from unetseg.training import checkpoints
+from unetseg.inference.networks import Network, TorchNetwork, most_pixels
+from unetseg.inference.tiles import Tiling, blended_bands, cut, measure_reach
 
 if TYPE_CHECKING:
     from unetseg.inference.folder import FolderResult
 
-__all__ = ["Member", "Predictor", "load_predictor", "predictor_from_checkpoint", "to_mask", "to_probabilities"]
+LONGEST_TILE = 4096  # pixels; more of them bring no speed, on any device
 
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))  # of (rows, columns)
 
@@ -45,6 +44,9 @@ class Predictor:
         colours: one RGB colour a class.
         flips: also predict the image flipped along rows, columns and both (test-time augmentation).
         threshold: probability above which a pixel is foreground, where there is one foreground class.
+
+    Attributes:
+        network_seconds: spent in the networks so far.
     """
 
     def __init__(
@@ -61,6 +63,10 @@ class Predictor:
         self.colours = [(int(r), int(g), int(b)) for r, g, b in colours]
         self.flips = flips
         self.threshold = threshold
+        self.network_seconds = 0.0
+
+    def __str__(self) -> str:
+        return "; ".join(dict.fromkeys(str(member.network) for member in self.members))
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -116,20 +122,97 @@ class Predictor:
     def logits(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return logits, outputs×H×W float32 at each image's own size, of images that may differ in size.
 
-        Images of one size go through the network together.
+        Images of like size go through the network together, large ones in tiles.
 
         Raises:
             ValueError: if an image is not H×W×3 uint8.
         """
-        prepared = [self.prepare(image) for image in images]
-        by_size: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-        for index, arrays in enumerate(prepared):
-            by_size.setdefault(tuple(array.shape for array in arrays), []).append(index)
         out: list[np.ndarray] = [np.empty(0)] * len(images)
-        for indices in by_size.values():
-            for index, each in zip(indices, self.forward([prepared[i] for i in indices]), strict=True):
-                out[index] = self.restore(each, *images[index].shape[:2])
+        groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
+        for index, image in enumerate(images):
+            _check_image(image)
+            tiling = self.tiling(*image.shape[:2])
+            if tiling is None:
+                groups.setdefault(self.network_sizes(*image.shape[:2]), []).append(index)
+            else:
+                out[index] = np.concatenate(list(self.logit_bands(ArrayReader(image), tiling)), axis=1)
+        for sizes, indices in groups.items():
+            count = self.batch_size(sizes)
+            for chunk in (indices[start : start + count] for start in range(0, len(indices), count)):
+                outputs = self.forward([self.prepare(images[index]) for index in chunk])
+                for index, each in zip(chunk, outputs, strict=True):
+                    out[index] = self.restore(each, *images[index].shape[:2])
         return out
+
+    def tiling(
+        self, height: int, width: int, tile: int | None = None, overlap: int | None = None
+    ) -> Tiling | None:
+        """Return the tiles for an image, or None if it goes through the networks whole.
+
+        Args:
+            height: of the image.
+            width: of the image.
+            tile: side of the tiles, pixels; None chooses it by the free memory.
+            overlap: of neighbouring tiles, pixels; None takes what the networks need, up to half a tile.
+
+        Raises:
+            UsageError: if tiles are asked for where the scale rule is not ``native``, or do not fit together.
+        """
+        if not self.native:
+            if tile is not None or overlap is not None:
+                raise UsageError(
+                    "--tile, --overlap: are for runs at native scale; this one's is "
+                    f"{self.preprocessing.scale}"
+                )
+            return None
+        stride = self.stride
+        if tile is None:
+            if height * width <= self.whole_pixels:
+                return None
+            side = min(LONGEST_TILE, int(self.whole_pixels**0.5)) // stride * stride
+        else:
+            side = -(-tile // stride) * stride
+            if max(height, width) <= side:
+                return None
+        wanted = self.reach * 8 / 3 if overlap is None else overlap
+        shared = int(-(-wanted // stride)) * stride
+        if overlap is None:
+            shared = min(shared, side // 2 // stride * stride)
+        return cut(height, width, side, shared, stride)
+
+    def logit_bands(self, reader: RegionReader, tiling: Tiling) -> Iterator[np.ndarray]:
+        """Yield an image's logits, outputs×rows×width float32, from top to bottom."""
+
+        def run(prepared: list[np.ndarray], height: int, width: int) -> np.ndarray:
+            return self.restore(self.forward([prepared])[0], height, width)
+
+        return blended_bands(reader, tiling, self.prepare, run)
+
+    @cached_property
+    def whole_pixels(self) -> int:
+        """The most pixels that go through the networks at once, by the memory that was free at first."""
+        return max(self.stride**2, min(most_pixels(member.network) for member in self.members))
+
+    @cached_property
+    def reach(self) -> int:
+        """How far from a tile's edge the probabilities change visibly, pixels, up to a limit."""
+        limit = 16 * self.stride
+
+        def probabilities(image: np.ndarray) -> np.ndarray:
+            return to_probabilities(self.restore(self.forward([self.prepare(image)])[0], *image.shape[:2]))
+
+        return measure_reach(probabilities, limit)
+
+    def network_sizes(self, height: int, width: int) -> tuple[tuple[int, int], ...]:
+        """Return the size, (height, width), that an image has for each member's network."""
+        return tuple(
+            member.preprocessing.padded_size(height, width, member.network.stride) for member in self.members
+        )
+
+    def batch_size(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """Return how many images of these ``network_sizes`` are best run together."""
+        pairs = zip(self.members, sizes, strict=True)
+        return max(1, min(member.network.batch_pixels // (high * wide) for member, (high, wide) in pairs))
 
     def prepare(self, image: np.ndarray) -> list[np.ndarray]:
         """Return what each member's network is given for an image: H'×W'×3 float32.
@@ -137,8 +220,7 @@ class Predictor:
         Raises:
             ValueError: if the image is not H×W×3 uint8.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-            raise ValueError(f"image: expected H×W×3 uint8, got {image.dtype} of shape {image.shape}")
+        _check_image(image)
         return [member.preprocessing.prepare(image, member.network.stride) for member in self.members]
 
     def forward(self, prepared: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
@@ -150,10 +232,12 @@ class Predictor:
         Returns:
             For each image, one outputs×H'×W' float32 a member.
         """
+        started = time.perf_counter()
         by_member = [
             self._run(member.network, np.stack(batch))
             for member, batch in zip(self.members, zip(*prepared, strict=True), strict=True)
         ]
+        self.network_seconds += time.perf_counter() - started
         return [list(logits) for logits in zip(*by_member, strict=True)]
 
     def restore(self, outputs: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
@@ -179,58 +263,11 @@ class Predictor:
             return network(batch)
         views = []
         for axes in _FLIPS:
-            flipped = network(np.flip(batch, [1 + axis for axis in axes]))
-            views.append(np.flip(flipped, [2 + axis for axis in axes]))
+            flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
+            views.append(np.flip(flipped, tuple(2 + axis for axis in axes)))
         return [average(each) for each in zip(*views, strict=True)]
 
 
-def load_predictor(run: Run, device: str = "auto") -> Predictor:
-    """Load the best weights of a run.
-
-    Raises:
-        UnetsegError: if the checkpoint is missing, damaged or not one of ours.
-    """
-    return predictor_from_checkpoint(run.best, device)
-
-
-def predictor_from_checkpoint(path: Path, device: str = "auto") -> Predictor:
-    """Load a predictor from a ``best.ckpt``."""
-    content = checkpoints.load(path)
-    try:
-        state, settings = content["state_dict"], content["inference"]
-    except KeyError as error:
-        raise not_ours(path, error) from error
-    return predictor_from_weights(path, state, settings, device)
-
-
-def predictor_from_weights(
-    path: Path, state: dict[str, torch.Tensor], settings: dict[str, Any], device: str = "auto"
-) -> Predictor:
-    """Build the network that ``settings`` describe and give it its weights, strictly.
-
-    Args:
-        path: where they come from, for the error line.
-        state: the module's state dict.
-        settings: ``config``, ``classes``, ``colours`` and ``preprocessing``, plain values.
-        device: auto, cpu, cuda or mps.
-
-    Raises:
-        UnetsegError: if they do not belong together.
-    """
-    try:
-        config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
-        classes = settings["classes"]
-        model = build_model(config, 1 if len(classes) == 2 else len(classes))
-        model.load_state_dict(state, strict=True)
-        member = Member(
-            TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
-        )
-        return Predictor([member], classes, settings["colours"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise not_ours(path, error) from error
-
-
-def not_ours(path: Path, error: Exception) -> UnetsegError:
-    """Return the error for a file of weights that is not one of this package's."""
-    reason = " ".join(str(error).split())[:120]
-    return UnetsegError(f"{path}: is not a checkpoint of unetseg's, or of another version ({reason})")
+def _check_image(image: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ValueError(f"image: expected H×W×3 uint8, got {image.dtype} of shape {image.shape}")
