@@ -55,6 +55,11 @@ def _title(name: str, scores: dict[str, Any], images: int) -> str:
 
 
 def _block(title: str, scores: dict[str, Any]) -> str:
+    return align(score_rows(title, scores))
+
+
+def score_rows(title: str, scores: dict[str, Any]) -> list[list[str]]:
+    """Return cells: a heading that begins with ``title``, then a row a score, of one class or the mean."""
     rows = [[title, "dataset", "image mean", "95 % interval", "median", "missed"]]
     for key, label in SHOWN.items():
         image = scores["image"].get(key)
@@ -70,11 +75,15 @@ def _block(title: str, scores: dict[str, Any]) -> str:
                 str(image["missed"]) if key in ("hd", "hd95", "assd") else "",
             ]
         )
-    return align(_without_empty_columns(rows))
+    return _without_empty_columns(rows)
 
 
 def _strata(scores: dict[str, Any]) -> str:
-    """Return where the detail was won or lost: by width and by size, of the whole set."""
+    return "\n".join(align(rows) for rows in strata_rows(scores))
+
+
+def strata_rows(scores: dict[str, Any]) -> list[list[list[str]]]:
+    """Return where the detail was won or lost, of the whole set: cells by width, and cells by size."""
     tables = []
     if thickness := scores["thickness"]:
         tables.append(
@@ -95,7 +104,7 @@ def _strata(scores: dict[str, Any]) -> str:
                 ["mean of best IoU", *(_number(each["mean_iou"]) for each in sizes.values())],
             ]
         )
-    return "\n".join(align(rows) for rows in tables)
+    return tables
 
 
 def _line_a_class(classes: dict[str, Any], images: int) -> str:
