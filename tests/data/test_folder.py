@@ -243,3 +243,14 @@ def test_an_unpaired_name_that_is_not_utf8_is_named_printably(make):
     with pytest.raises(UnetsegError, match=r"images/bad\\xff.png") as raised:
         open_folder(folder)
     assert str(raised.value).isascii()
+
+
+def test_jpeg_masks_are_read_where_a_threshold_says_what_is_foreground(make):
+    mask = np.repeat(np.array([[0, 255]], np.uint8), 12, axis=1).repeat(16, axis=0)
+    folder = make(*three(mask, ending=".jpg"), dataset="classes: [background, polyp]")
+    dataset = open_folder(folder)
+    with pytest.raises(UnetsegError, match="JPEG"):
+        dataset.mask(dataset.splits["train"][0])
+    dataset = open_folder(make([], {}, dataset="threshold: 128"))
+    assert dataset.classes == ("background", "foreground")
+    assert np.array_equal(dataset.mask(dataset.splits["train"][0]), mask // 255)

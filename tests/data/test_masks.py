@@ -132,3 +132,15 @@ def test_mapping_equals_a_lookup_in_the_table_pixel_by_pixel(raw):
     else:
         with pytest.raises(LabelError):
             labels.to_classes(raw)
+
+
+def test_a_threshold_splits_grey_pictures_into_two_classes():
+    labels = parse_classes(["background", "polyp"], None, "card", threshold=128).labels
+    assert labels.to_classes(np.array([[0, 127, 128, 255]], np.uint8)).tolist() == [[0, 0, 1, 1]]
+    assert labels.to_classes(np.array([[[250, 255, 253], [3, 0, 2]]], np.uint8)).tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(("names", "ignore", "threshold"), [("abc", None, 9), ("ab", 7, 9), ("ab", None, 0)])
+def test_a_threshold_goes_with_two_classes_and_nothing_to_ignore(names, ignore, threshold):
+    with pytest.raises(UsageError, match=r"a threshold .* goes with two classes"):
+        parse_classes(list(names), ignore, "card", threshold)

@@ -15,7 +15,9 @@ from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
 CATALOG = Path(__file__).parent / "catalog"
 _TEXTS = ("title", "citation", "homepage", "licence", "terms", "manual")
-_ENTRIES = ("name", "aliases", "files", "layout", "classes", "ignore", "variants", "split")
+_CLASSES = ("classes", "ignore", "threshold")
+_SETTINGS = ("layout", *_CLASSES, "variants", "split")
+_ENTRIES = ("name", "aliases", "files", *_SETTINGS)
 _FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
 _SELECTORS = ("list", "column", "csv", "name", "where")
 
@@ -103,14 +105,14 @@ def read_card(path: Path) -> Card:
         tuple(str(alias) for alias in entry.get("aliases", ())),
         {key: str(entry[key]).strip() for key in _TEXTS if key in entry},
         tuple(_remote(file, where) for file in entry.get("files", ())),
-        {key: entry[key] for key in ("layout", "classes", "ignore", "variants", "split") if key in entry},
+        {key: entry[key] for key in _SETTINGS if key in entry},
     )
     variants = entry.get("variants", {})
     for name in (None, *require_keys(variants, list(variants), f"{where}: variants")):
         if name is not None:
-            require_keys(variants[name], ("layout", "classes", "ignore"), f"{where}: variant {name}")
+            require_keys(variants[name], ("layout", *_CLASSES), f"{where}: variant {name}")
         settings = card.with_variant(name)
-        parse_classes(settings["classes"], settings.get("ignore"), where)
+        _classes(settings, where)
         layout = Layout.parse(settings["layout"], where)
         _check_split(entry["split"], layout, where)
     return card
@@ -162,7 +164,7 @@ def open_card(
         name: layout.sample(folder, name, fields[name]) for members in split.values() for name in members
     }
     _refuse_missing(folder, samples.values())
-    classes: Classes = parse_classes(settings["classes"], settings.get("ignore"), str(card.path))
+    classes = _classes(settings, str(card.path))
     return SegmentationSet(
         card.name if variant is None else f"{card.name}:{variant}",
         classes.names,
@@ -171,6 +173,10 @@ def open_card(
         {part: tuple(samples[name] for name in members) for part, members in split.items()},
         classes.labels,
     )
+
+
+def _classes(settings: dict[str, Any], where: str) -> Classes:
+    return parse_classes(settings["classes"], settings.get("ignore"), where, settings.get("threshold"))
 
 
 def _remote(entry: Any, where: str) -> RemoteFile:

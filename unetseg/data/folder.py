@@ -14,7 +14,7 @@ from unetseg.data.masks import Classes, LabelError, ignored_values, parse_classe
 from unetseg.data.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
-KEYS = ("name", "classes", "ignore", "mask_suffix", "generator")
+KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "generator")
 SHARES = {"val": 0.15, "test": 0.15}
 
 
@@ -190,10 +190,12 @@ def _refuse_unpaired(folder: Path, images: Iterable[Path], masks: Iterable[Path]
 def _classes(folder: Path, settings: dict[str, Any], samples: Iterable[Sample]) -> Classes:
     where = str(folder / "dataset.yaml")
     ignore = settings.get("ignore")
-    names = settings.get("classes")
-    if names is None:
+    names, threshold = settings.get("classes"), settings.get("threshold")
+    if names is None and threshold is not None:
+        names = ["background", "foreground"]
+    elif names is None:
         names = _inferred(folder, samples, set() if ignore is None else ignored_values(ignore, where))
-    return parse_classes(names, ignore, where)
+    return parse_classes(names, ignore, where, threshold)
 
 
 def _inferred(folder: Path, samples: Iterable[Sample], ignored: set[int]) -> list[str]:

@@ -81,17 +81,25 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
             return upright(_rgb(data, image), _orientation(image))
 
 
-def read_labels(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
+def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> np.ndarray:
     """Read a mask's values as they are saved: H×W uint8 or uint16, or H×W×3 uint8 for a mask of colours.
 
     A palette's indices, 1-bit as 0 and 1, grey as it is; turned upright as the image is.
+
+    Args:
+        path: the file; its name may hold any bytes.
+        max_pixels: as of ``read_image``.
+        lossy: take JPEG and WebP, for masks that are grey pictures with a threshold.
 
     Raises:
         ImageError: The file cannot be read, or is of a format that changes values (JPEG, WebP).
     """
     with _opened(path) as (file, kind):
-        if kind in ("JPEG", "WEBP"):
-            raise Refused(f"is a {kind} file, which may change label values; save masks as PNG")
+        if kind in ("JPEG", "WEBP") and not lossy:
+            raise Refused(
+                f"is a {kind} file, which may change label values; save masks as PNG, "
+                "or give the dataset a 'threshold'"
+            )
         if kind == "TIFF":
             picture = TiffPicture(file)
             warn_of_more(path, picture.pages, "pages")

@@ -33,12 +33,15 @@ class LabelMap:
         rest: What all other values are, or None where another value is an error.
         exclusive: Two raw values that may not meet in one mask, because each is one way (0/1 and
             0/255) to write the foreground.
+        threshold: Where set, masks are grey pictures, and the table is this alone: class 1 from this
+            grey on (the mean of the channels), class 0 below.
     """
 
     values: Mapping[int, int]
     colours: Mapping[Colour, int] = field(default_factory=dict)
     rest: int | None = None
     exclusive: tuple[int, int] | None = None
+    threshold: int | None = None
 
     def to_classes(self, raw: np.ndarray, path: Path | None = None) -> np.ndarray:
         """Map raw values to class indices.
@@ -55,6 +58,9 @@ class LabelMap:
             LabelError: A value belongs to no class; the message names the values and how often they occur.
         """
         where = f"{printable(path)}: " if path else ""
+        if self.threshold is not None:
+            grey = raw if raw.ndim == 2 else raw.mean(axis=2)
+            return (grey >= self.threshold).astype(np.uint8)
         if raw.ndim == 3 and not self.colours:
             raw = _single_channel(raw, where)
         indices = self._from_colours(raw) if raw.ndim == 3 else self._table[raw]
@@ -115,19 +121,25 @@ def indexed(names: Iterable[str], ignored: Collection[int] = ()) -> Classes:
     return parse_classes(list(names), {"values": list(ignored)} if ignored else None, "classes")
 
 
-def parse_classes(classes: Any, ignore: Any, where: str) -> Classes:
-    """Read the ``classes`` and ``ignore`` entries of a card or a ``dataset.yaml``.
+def parse_classes(classes: Any, ignore: Any, where: str, threshold: Any = None) -> Classes:
+    """Read the ``classes``, ``ignore`` and ``threshold`` entries of a card or a ``dataset.yaml``.
 
     Args:
         classes: A list of names (raw value = position), or a mapping from name to a raw value, to a
             colour ``[r, g, b]``, or to ``{values: [...] or rest, colour: [r, g, b]}``.
         ignore: None, a raw value, a colour, a list of either, ``{values: [...]}``, or ``rest``.
         where: What the errors name as the place.
+        threshold: None, or the grey from which a pixel is the second of two classes.
 
     Raises:
         UsageError: The entries are not of that form, or two classes share a value.
     """
     names, entries = _named_entries(classes, where)
+    shown = tuple(colour or default_colour(index) for index, (_, colour) in enumerate(entries))
+    if threshold is not None:
+        if len(names) != 2 or ignore is not None or not _is_byte(threshold) or threshold == 0:
+            raise UsageError(f"{where}: a threshold (1 to 255) goes with two classes and nothing to ignore")
+        return Classes(names, shown, LabelMap({}, threshold=threshold), None)
     table: dict[Raw, int] = {}
     rest = None
     wanted = [(raws, index, names[index]) for index, (raws, _) in enumerate(entries)]
@@ -150,7 +162,7 @@ def parse_classes(classes: Any, ignore: Any, where: str) -> Classes:
         exclusive = (1, 255)
     return Classes(
         names,
-        tuple(colour or default_colour(index) for index, (_, colour) in enumerate(entries)),
+        shown,
         LabelMap(values, colours, rest, exclusive),
         None if ignore is None else IGNORED,
     )

@@ -66,7 +66,8 @@ class SegmentationSet:
         if sample.mask is None:
             raise UnetsegError(f"{sample.image}: has no mask")
         labels = self.labels or indexed(self.classes, () if self.ignore_index is None else (255,)).labels
-        return labels.to_classes(read_labels(sample.mask), sample.mask)
+        raw = read_labels(sample.mask, lossy=labels.threshold is not None)
+        return labels.to_classes(raw, sample.mask)
 
     def valid(self, sample: Sample) -> np.ndarray | None:
         """Return the field of view, H×W bool, or None where the whole image counts."""
