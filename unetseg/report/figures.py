@@ -1,6 +1,7 @@
 """The page's figures, from plain numbers. Each is as wide as a phone and says in its label what it shows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +31,13 @@ MARKERS = {
     "equivalent": ("s", EQUIVALENT, EQUIVALENT),
     "undecided": ("o", INK, PAPER),
 }
-_FOREST_ROW = 36
-_POINTS_ROW = 64
+# CSS pixels: of a line of text, of what is drawn below it, of the axis, of a point in its swarm.
+_TEXT = 15
+_FOREST = 20
+_SWARM = 46
 _AXIS = 46
-_POINT = 7.0  # CSS pixels that a point takes in its swarm
+_POINT = 7
+_CHARACTERS = 46  # that fit into a line
 
 
 @dataclass(frozen=True)
@@ -77,15 +81,13 @@ def forest(rows: Sequence[Interval], axis: str, label: str, name: str, margin: f
         name: unique on the page.
         margin: within which a difference counts as none; drawn as a band.
     """
-    with drawing(_FOREST_ROW * len(rows) + _AXIS, name) as figure:
-        axes = _rows_axes(figure, [(row.label, row.text) for row in rows], axis)
+    with _rows([(row.label, row.text) for row in rows], _FOREST, axis, name) as (figure, axes, lines):
         if margin is not None:
             axes.axvspan(-margin, margin, color=BAND, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=1)
         finite = [value for row in rows for value in (row.low, row.high) if np.isfinite(value)]
-        _limits(axes, [*finite, *(row.mean for row in rows), 0.0])
-        left, right = axes.get_xlim()
-        for line, row in enumerate(rows):
+        left, right = _limits(axes, [*finite, *(row.mean for row in rows), 0.0])
+        for line, row in zip(lines, rows, strict=True):
             marker, edge, face = MARKERS[row.verdict]
             ends = np.clip([row.low, row.high], left, right)
             axes.plot(ends, [line, line], color=edge, linewidth=2, solid_capstyle="butt")
@@ -105,25 +107,24 @@ def points(rows: Sequence[Points], axis: str, label: str, name: str, zero: bool 
         name: unique on the page.
         zero: mark the line of no difference.
     """
-    with drawing(_POINTS_ROW * len(rows) + _AXIS, name) as figure:
-        axes = _rows_axes(figure, [(row.label, row.text) for row in rows], axis)
+    with _rows([(row.label, row.text) for row in rows], _SWARM, axis, name) as (figure, axes, lines):
         if zero:
             axes.axvline(0, color=FAINT, linewidth=1)
-        defined = [row.values for row in rows]
-        _limits(axes, [*np.concatenate([each[np.isfinite(each)] for each in defined]), *([0.0] * zero)])
+        every = np.concatenate([row.values[np.isfinite(row.values)] for row in rows])
+        limits = _limits(axes, [*every, *([0.0] * zero)])
         given = {}
-        for line, (row, values) in enumerate(zip(rows, defined, strict=True)):
-            heights = line + _swarm(values, *axes.get_xlim())
-            answering = np.array([bool(each) for each in row.attributes]) & np.isfinite(values)
-            quiet = ~answering & np.isfinite(values)
+        for line, row in zip(lines, rows, strict=True):
+            values, defined = row.values, np.isfinite(row.values)
+            heights = line + _swarm(values, *limits)
+            answering = np.array([bool(each) for each in row.attributes]) & defined
+            quiet = ~answering & defined
             axes.scatter(values[quiet], heights[quiet], s=9, color=FAINT, rasterized=quiet.sum() > 300)
-            axes.scatter(
-                values[answering], heights[answering], s=22, color=INK, alpha=0.55, gid=f"row-{line}"
-            )
-            given[f"row-{line}"] = [row.attributes[index] for index in np.flatnonzero(answering).tolist()]
-            if np.isfinite(values).any():
+            gid = f"row-{line}"
+            axes.scatter(values[answering], heights[answering], s=22, color=INK, alpha=0.55, gid=gid)
+            given[gid] = [row.attributes[index] for index in np.flatnonzero(answering).tolist()]
+            if defined.any():
                 mean = float(np.nanmean(values))
-                axes.plot([mean, mean], [line - 0.32, line + 0.32], color=WORSE, linewidth=2)
+                axes.plot([mean, mean], [line - _SWARM / 2, line + _SWARM / 2], color=WORSE, linewidth=2)
         return to_svg(figure, label, {gid: found for gid, found in given.items() if found})
 
 
@@ -155,33 +156,49 @@ def curves(
         return to_svg(figure, label)
 
 
-def _rows_axes(figure: Any, texts: Iterable[tuple[str, str]], axis: str) -> Any:
-    """Return axes with one line a row, its texts above it to the left and to the right."""
-    axes = figure.subplots()
-    texts = list(texts)
-    axes.set(xlabel=axis, ylim=(len(texts) - 0.4, -0.75), yticks=[])
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="x", color=GRID, linewidth=1)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="x", length=0)
-    for line, (left, right) in enumerate(texts):
-        place = {"transform": axes.get_yaxis_transform(), "va": "bottom", "zorder": 3}
+@contextmanager
+def _rows(
+    texts: Sequence[tuple[str, str]], room: float, axis: str, name: str
+) -> Iterator[tuple[Any, Any, list[float]]]:
+    """Yield a figure of rows, its axes, and the height of each row's line; heights are CSS pixels downwards.
+
+    Args:
+        texts: of each row, what stands above it to the left and to the right.
+        room: below its texts.
+        axis: what the x axis shows.
+        name: unique on the page.
+    """
+    stacked = any(len(left) + len(right) > _CHARACTERS for left, right in texts)
+    above = _TEXT * (1 + stacked)
+    row = above + room
+    with drawing(row * len(texts) + _AXIS, name) as figure:
+        axes = figure.subplots()
+        axes.set(xlabel=axis, ylim=(row * len(texts) + 3, 0), yticks=[])
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x", color=GRID, linewidth=1)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="x", length=0)
+        place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "bottom", "zorder": 3}
         place["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 1}
-        axes.text(0, line - 0.3, _short(left, 46 - len(right)), weight="bold", **place)
-        if right:
-            axes.text(1, line - 0.3, right, ha="right", **place)
-    return axes
+        for index, (left, right) in enumerate(texts):
+            axes.text(0, row * index + _TEXT, _short(left, _CHARACTERS), weight="bold", **place)
+            if right and stacked:
+                axes.text(0, row * index + above, right, **place)
+            elif right:
+                axes.text(1, row * index + above, right, ha="right", **place)
+        yield figure, axes, [row * index + above + room / 2 for index in range(len(texts))]
 
 
-def _limits(axes: Any, values: Sequence[float]) -> None:
-    """Show all of ``values`` and a little more."""
+def _limits(axes: Any, values: Sequence[float]) -> tuple[float, float]:
+    """Show all of ``values`` and a little more; return the ends."""
     low, high = min(values), max(values)
     space = 0.06 * (high - low) or 0.01
     axes.set_xlim(low - space, high + space)
     axes.xaxis.get_major_locator().set_params(nbins=5)
+    return low - space, high + space
 
 
-def _swarm(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _swarm(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
     """Return how far each point moves off its row's line so that neighbours do not hide each other."""
     columns = np.full(values.shape, -1)
     finite = np.isfinite(values)
@@ -191,9 +208,8 @@ def _swarm(values: np.ndarray, low: float, high: float) -> np.ndarray:
         members = np.flatnonzero(columns == column)
         ranks[members] = np.arange(members.size)
     moves = np.where(ranks % 2, 1, -1) * np.ceil(ranks / 2)
-    room = 0.32
-    return moves * min(_POINT / _POINTS_ROW, room / max(1.0, np.abs(moves).max(initial=0)))
+    return moves * min(_POINT, _SWARM / 2 / max(1.0, np.abs(moves).max(initial=0)))
 
 
 def _short(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: max(1, length - 1)] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…"

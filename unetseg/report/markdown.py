@@ -7,9 +7,9 @@ from unetseg.data.find import printable
 from unetseg.evaluation.table import align
 from unetseg.report.page import Block, Cell, Items, Section, Table, Text
 from unetseg.report.study_figures import heading, present
-from unetseg.report.study_page import study_page
-from unetseg.report.text import interval, number
-from unetseg.studies.results import ArmScore, MetricResult, StudyResults
+from unetseg.report.study_page import difference_cells, study_page
+from unetseg.report.text import number
+from unetseg.studies.results import MetricResult, StudyResults
 
 # What the terminal shows beside the primary metric: overall, at boundaries, in the thinnest structures.
 IN_TERMINAL = ("iou", "boundary_iou", "recall_1_2", "train_loss")
@@ -19,7 +19,8 @@ def study_markdown(results: StudyResults) -> str:
     """Return the report as Markdown: the sections of the page without its pictures, and every difference."""
     page = study_page(results, None)
     every = difference_table(results, results.metrics)
-    sections = [page.sections[0], Section("Every difference", [every]), *page.sections[1:]]
+    notes = Items([f"{heading(metric)}: {metric.note}" for metric in results.metrics if metric.note])
+    sections = [page.sections[0], Section("Every difference", [every, notes]), *page.sections[1:]]
     parts = [f"# {_escaped(page.title)}", _escaped(page.summary)]
     for finding in page.findings:
         parts.append("\n".join(f"- {_escaped(text)}" for text in (finding.text, *finding.more)))
@@ -36,11 +37,11 @@ def study_text(results: StudyResults) -> str:
     """Return what the terminal shows: the table of differences, what to know, and the findings."""
     shown = present(results, (results.primary, *IN_TERMINAL))
     table = difference_table(results, shown)
-    rows = [[_plain(cell) for cell in row] for row in (table.head, *table.rows)]
+    rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
     failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]
-    notes = "\n".join([*failures, *results.notes])
-    findings = "\n".join(results.sentences)
-    return printable("\n\n".join(filter(None, (align(rows, left=2), notes, findings))))
+    notes = "\n".join(map(printable, [*failures, *results.notes]))
+    findings = "\n".join(map(printable, results.sentences))
+    return "\n\n".join(filter(None, (align(rows, left=2), notes, findings)))
 
 
 def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> Table:
@@ -50,24 +51,10 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
     rows: list[list[str | Cell]] = []
     for metric in metrics:
         label = heading(metric) + (f", {metric.class_name}" if several else "")
-        note = f" ({metric.note})" if metric.note else ""
         for index, (name, score) in enumerate(metric.arms.items()):
-            first = label + note if index == 0 else ""
+            first = label if index == 0 else ""
             rows.append([first, name, number(score.estimate.mean), *difference_cells(score)])
     return Table(f"Differences from {results.reference}", head, rows)
-
-
-def difference_cells(score: ArmScore) -> list[str | Cell]:
-    """Return difference, interval, p and verdict of an arm in one metric."""
-    if score.difference is None or score.judgement is None:
-        return ["", "", "", "reference"]
-    p = score.judgement.p_adjusted
-    return [
-        number(score.difference.mean, signed=True),
-        interval(score.difference.low, score.difference.high, signed=True),
-        "< 0.001" if p < 0.001 else f"{p:.3f}",
-        Cell(score.judgement.verdict, score.judgement.verdict),
-    ]
 
 
 def _block(block: Block) -> str:

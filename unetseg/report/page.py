@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -38,22 +38,24 @@ class Cell:
 class Table:
     """Rows under headings; the first cell of each row is its heading.
 
-    With ``folded`` only the caption shows until a reader opens it.
+    The first ``left`` columns hold words. With ``folded`` only the caption shows until a reader opens it.
     """
 
     kind: ClassVar[str] = "table"
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str | Cell]]
+    left: int = 1
     folded: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One plot with its title."""
+    """One plot with its title and what is to be said of it; drawn only for who shows it."""
 
     title: str
-    svg: Markup
+    draw: Callable[[], Markup]
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A study's results as figures: differences, strata, one point an image, training curves."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -62,11 +63,8 @@ def strata_figures(results: StudyResults) -> list[Block]:
     for name in results.classes:
         for group in STRATA:
             metrics = [each for each in results.metrics if (each.group, each.class_name) == (group, name)]
-            notes = [f"{capital(metric.label)}: {metric.note}." for metric in metrics if metric.note]
             if metrics:
                 blocks.append(Figures([_forest(results, metric) for metric in metrics]))
-            if notes:
-                blocks.append(Text(" ".join(notes)))
     return blocks
 
 
@@ -108,7 +106,8 @@ def training_figures(results: StudyResults) -> list[Block]:
     for index, (name, runs) in enumerate(trained.items()):
         behind = [] if name == results.reference else trained.get(results.reference, [])
         label = f"{name}: validation IoU and training loss of {counted(len(runs), 'run')} by epoch"
-        figures.append(Figure(name, curves(runs, behind, (1.0, highest), label, f"curves-{index}")))
+        draw = partial(curves, runs, behind, (1.0, highest), label, f"curves-{index}")
+        figures.append(Figure(name, draw))
     return [Text(f"One line a run; dashed: the runs of {results.reference}."), Figures(figures)]
 
 
@@ -122,7 +121,7 @@ def _forest(results: StudyResults, metric: MetricResult) -> Figure:
     axis = f"difference ({'higher' if metric.higher_is_better else 'lower'} is better)"
     label = f"{title}, difference from {results.reference}. {_spoken(rows)}"
     name = f"forest-{metric.key}-{metric.class_name}"
-    return Figure(title, forest(rows, axis, label, name, metric.margin))
+    return Figure(title, partial(forest, rows, axis, label, name, metric.margin), metric.note)
 
 
 def _contrast(contrast: ContrastResult) -> Figure:
@@ -132,7 +131,7 @@ def _contrast(contrast: ContrastResult) -> Figure:
     margin = next((score.judgement.margin for score in contrast.arms.values()), None)
     name = f"contrast-{contrast.first}-{contrast.second}"
     label = f"{contrast.label}. {_spoken(rows)}"
-    return Figure(contrast.label, forest(rows, "difference of the differences", label, name, margin))
+    return Figure(contrast.label, partial(forest, rows, "difference of the differences", label, name, margin))
 
 
 def _interval(arm: str, difference: Difference, verdict: str) -> Interval:
@@ -167,7 +166,7 @@ def _points(
         rows.append(Points(name, values[order], attributes))
     label = f"{metric.label} of each image, difference from {results.reference}, one row an arm"
     axis = f"difference from {results.reference}"
-    return Figure(heading(metric), points(rows, axis, label, f"points-{metric.key}"))
+    return Figure(heading(metric), partial(points, rows, axis, label, f"points-{metric.key}"))
 
 
 def _curve(epochs: Sequence[Mapping[str, float]]) -> Curve:

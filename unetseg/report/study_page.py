@@ -71,7 +71,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
         Section("To repeat this", _provenance(results)),
     ]
     return Page(
-        title=f"Study {results.name} on {results.data}",
+        title=f"Study on {results.data}: {results.name}",
         summary=f"{arms}; {images} {split}. {results.claim}".strip(),
         findings=_findings(results),
         notes=[*failures, *results.notes],
@@ -101,7 +101,7 @@ def _arms_table(results: StudyResults) -> Table:
         [
             arm.name,
             number(primary.arms[arm.name].estimate.mean),
-            *_against_reference(primary.arms[arm.name]),
+            *difference_cells(primary.arms[arm.name]),
             *(_with_difference(metric.arms[arm.name]) for metric in others),
         ]
         for arm in results.arms
@@ -110,7 +110,8 @@ def _arms_table(results: StudyResults) -> Table:
     return Table(caption, [*head, *map(heading, others)], rows)
 
 
-def _against_reference(score: ArmScore) -> list[str | Cell]:
+def difference_cells(score: ArmScore) -> list[str | Cell]:
+    """Return difference, interval, p and verdict of an arm in one metric."""
     if score.difference is None or score.judgement is None:
         return ["", "", "", "reference"]
     p = score.judgement.p_adjusted
@@ -169,6 +170,7 @@ def _cost_table(results: StudyResults) -> Table:
         "What each arm is, what it costs, and what the validation split chose for it",
         [head[column] for column in used],
         [[row[column] for column in used] for row in rows],
+        left=2,
     )
 
 
