@@ -169,13 +169,14 @@ def test_a_group_keeps_the_frames_of_one_sequence_together(tmp_path, write_card)
 
 def test_a_card_of_ones_own_lies_beside_its_files_or_takes_a_data_dir(tmp_path, write_card):
     for number in range(4):
-        save(tmp_path / f"elsewhere/images/{number}.png", np.zeros((1, 2, 3)))
-        save(tmp_path / f"elsewhere/masks/{number}.png", [[0, 255]])
+        save(tmp_path / f"some/place/else/images/{number}.png", np.zeros((1, 2, 3)))
+        save(tmp_path / f"some/place/else/masks/{number}.png", [[0, 255]])
     path = write_card(variants={"swapped": {"classes": {"background": 255, "vessel": 0}}})
     with pytest.raises(UnetsegError, match="no file is called"):
         open_dataset(str(path))
-    assert masks(open_dataset(str(path), data_dir=tmp_path / "elsewhere"))["0"] == [[0, 1]]
-    assert masks(open_dataset(f"{path}:swapped", data_dir=tmp_path / "elsewhere"))["0"] == [[1, 0]]
+    elsewhere = tmp_path / "some/place/else"
+    assert masks(open_dataset(str(path), data_dir=elsewhere))["0"] == [[0, 1]]
+    assert masks(open_dataset(f"{path}:swapped", data_dir=elsewhere))["0"] == [[1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -184,6 +185,8 @@ def test_a_card_of_ones_own_lies_beside_its_files_or_takes_a_data_dir(tmp_path, 
         ({"license": "CC0"}, "unknown key 'license'; did you mean 'licence'"),
         ({"title": None, "split": {"val": 0.1}}, "split: lacks 'test'"),
         ({"split": {"val": 0.1, "test": {"lst": "a"}}}, "did you mean 'list'"),
+        ({"split": {"val": 0.1, "test": {"list": "a", "otherwise": "rest"}}}, "give a share between 0 and 1"),
+        ({"split": {"val": 0.1, "test": 0.1, "group": {"by": "{name}"}}}, "needs 'by' and 'until'"),
         ({"split": {"val": 2, "test": 0.1}}, "neither a selection nor a share"),
         ({"layout": {"image": "{name}.png", "mask": "{nme}.png"}}, r"uses \{nme\}"),
         ({"layout": {"image": "{name}.png"}}, "layout lacks 'mask'"),
@@ -225,3 +228,63 @@ def test_an_empty_split_is_refused(tmp_path, write_card):
     card = read_card(write_card(split={"train": {"where": {"name": "b"}}, "val": 0.1, "test": 0.1}))
     with pytest.raises(UnetsegError, match="the train split is empty"):
         open_card(card, tmp_path)
+
+
+def draw(folder, names):
+    for name in names:
+        save(folder / f"images/{name}.png", np.zeros((1, 2, 3)))
+        save(folder / f"masks/{name}.png", [[0, 255]])
+
+
+def test_a_table_that_is_not_there_is_replaced_by_what_otherwise_says(tmp_path, write_card):
+    draw(tmp_path, "abcdefghij")
+    table = {
+        part: {"csv": "split.csv", "where": {"split": part}, "otherwise": otherwise}
+        for part, otherwise in (("train", "rest"), ("val", 0.2), ("test", 0.3))
+    }
+    path = write_card(split=table)
+    assert [len(part) for part in names(open_dataset(str(path))).values()] == [5, 2, 3]
+    (tmp_path / "split.csv").write_text("name,split\na,train\nb,val\nc,test\n")
+    assert names(open_dataset(str(path))) == {"train": ["a"], "val": ["b"], "test": ["c"]}
+
+
+def test_a_block_of_slices_is_chosen_by_a_list_of_values_and_slices_in_none_are_left_out(
+    tmp_path, write_card
+):
+    draw(tmp_path, [f"{number:02}" for number in range(12)])
+    blocks = {"train": ["00", "01", "02"], "val": ["04"], "test": ["06", "07"]}
+    path = write_card(split={part: {"where": {"name": block}} for part, block in blocks.items()})
+    assert names(open_dataset(str(path))) == blocks
+
+
+def test_a_group_may_end_at_a_text(tmp_path, write_card):
+    draw(
+        tmp_path,
+        [f"{photo}-{crop}" for photo in ("11125", "7Q3A", "IMG28", "no") for crop in (1, 2)] + ["whole"],
+    )
+    path = write_card(split={"val": 0.2, "test": 0.2, "group": {"by": "{name}", "until": "-"}})
+    split = names(open_dataset(str(path)))
+    photos = [{name.split("-")[0] for name in members} for members in split.values()]
+    assert sum(map(len, photos)) == len(set.union(*photos)) == 5
+
+
+def test_the_folder_of_a_set_is_found_inside_what_an_archive_wraps_it_in(tmp_path, write_card):
+    path = write_card()
+    draw(tmp_path / "set-main/data", "abc")
+    assert sorted(masks(open_dataset(str(path)))) == ["a", "b", "c"]
+    draw(tmp_path / "set-main/copy", "abc")
+    with pytest.raises(UnetsegError, match=r"set-main/copy and set-main/data both hold images/\{name\}\.png"):
+        open_dataset(str(path))
+
+
+def test_fields_side_by_side_are_told_apart_by_the_last_character(tmp_path, write_card):
+    for eye in ("01L", "01R", "14L"):
+        save(tmp_path / f"Image_{eye}.jpg", np.zeros((1, 2, 3)))
+        save(tmp_path / f"Image_{eye}_1stHO.png", [[0, 255]])
+    layout = {
+        "image": "Image_{patient}{eye}.jpg",
+        "mask": "Image_{patient}{eye}_1stHO.png",
+        "name": "{eye}{patient}",
+    }
+    dataset = open_dataset(str(write_card(layout=layout)))
+    assert sorted(masks(dataset)) == ["L01", "L14", "R01"]

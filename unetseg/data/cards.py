@@ -1,6 +1,5 @@
 """Cards: one YAML file says all there is to say about a public set, and no code does."""
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 from unetseg.data.folder import first_few, read_yaml
 from unetseg.data.layout import Layout
 from unetseg.data.masks import Classes, parse_classes, require_keys
-from unetseg.data.samples import SPLITS, SegmentationSet, split_names
+from unetseg.data.samples import SegmentationSet
+from unetseg.data.splits import check_split, divide
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
 CATALOG = Path(__file__).parent / "catalog"
@@ -19,7 +19,6 @@ _CLASSES = ("classes", "ignore", "threshold")
 _SETTINGS = ("layout", *_CLASSES, "variants", "split")
 _ENTRIES = ("name", "aliases", "files", *_SETTINGS)
 _FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
-_SELECTORS = ("list", "column", "csv", "name", "where")
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def read_card(path: Path) -> Card:
         settings = card.with_variant(name)
         _classes(settings, where)
         layout = Layout.parse(settings["layout"], where)
-        _check_split(entry["split"], layout, where)
+        check_split(entry["split"], layout, where)
     return card
 
 
@@ -136,30 +135,20 @@ def find_card(name: str) -> Card | None:
 def open_card(
     card: Card, folder: Path, *, variant: str | None = None, split_seed: int = 0
 ) -> SegmentationSet:
-    """Open the files of a card's set that lie in ``folder``.
+    """Open the files of a card's set that lie in ``folder``, or in a folder at most two levels below it.
 
     Raises:
         UnetsegError: Files that the card speaks of are not there; the message names the first few.
     """
     settings = card.with_variant(variant)
     layout = Layout.parse(settings["layout"], str(card.path))
+    folder = layout.locate(folder)
     fields = layout.find(folder)
     if not fields:
         raise UnetsegError(
             f"{folder}: no file is called {layout.image}, as in the official layout of {card.name}"
         )
-    fixed = {
-        split: _selected(selector, folder, fields, split)
-        for split, selector in settings["split"].items()
-        if isinstance(selector, dict)
-    }
-    shares = {
-        split: share for split, share in settings["split"].items() if split in SPLITS and split not in fixed
-    }
-    group = settings["split"].get("group", "{name}")
-    split = split_names(
-        fields, fixed, shares, split_seed, lambda name: group.format(**{"name": name, **fields[name]})
-    )
+    split = divide(settings["split"], folder, fields, split_seed)
     samples = {
         name: layout.sample(folder, name, fields[name]) for members in split.values() for name in members
     }
@@ -193,57 +182,6 @@ def _remote(entry: Any, where: str) -> RemoteFile:
     if not file.name or PurePosixPath(file.into).is_absolute() or ".." in PurePosixPath(file.into).parts:
         raise UsageError(f"{where}: '{file.into}/{file.name}' does not lie below the set's folder")
     return file
-
-
-def _check_split(entry: Any, layout: Layout, where: str) -> None:
-    for split, selector in require_keys(entry, (*SPLITS, "group"), f"{where}: split").items():
-        if split == "group":
-            layout.require_fields(str(selector), where, also=("name",))
-            continue
-        if isinstance(selector, dict):
-            require_keys(selector, _SELECTORS, f"{where}: split: {split}")
-            if not selector.keys() & {"list", "csv", "where"}:
-                raise UsageError(f"{where}: split: {split} needs 'list', 'csv' or 'where'")
-        elif split == "train" or not isinstance(selector, int | float) or not 0 < selector < 1:
-            raise UsageError(f"{where}: split: {split} is neither a selection nor a share between 0 and 1")
-    for split in SPLITS[1:]:
-        if split not in entry:
-            raise UsageError(f"{where}: split: lacks '{split}' (a selection, or a share of train)")
-
-
-def _selected(
-    selector: dict[str, Any], folder: Path, fields: dict[str, dict[str, str]], split: str
-) -> list[str]:
-    """Return the names that a split's selector picks: by a list, a table's rows, or the path's fields."""
-    where = {key: str(value) for key, value in selector.get("where", {}).items()}
-    table = str(selector.get("list") or selector.get("csv"))
-    try:
-        if "list" in selector:
-            names = [line.split()[selector.get("column", 0)] for line in _lines(folder / table)]
-        elif "csv" in selector:
-            rows = csv.DictReader(_lines(folder / table))
-            names = [row[selector.get("name", "name")] for row in rows if where.items() <= row.items()]
-        else:
-            names = [name for name, values in fields.items() if where.items() <= values.items()]
-    except (IndexError, KeyError) as error:
-        raise UnetsegError(f"{folder / table}: lacks the column that the card names for {split}") from error
-    names = [name if name in fields else PurePosixPath(name).stem for name in names]
-    absent = [name for name in names if name not in fields]
-    if absent:
-        raise UnetsegError(
-            f"{folder}: {len(absent)} image(s) of the {split} split are missing: {first_few(absent)}"
-        )
-    if not names:
-        raise UnetsegError(f"{folder}: the {split} split is empty")
-    return names
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError as error:
-        raise UnetsegError(f"{path}: the split list cannot be read: {error.strerror}") from error
-    return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
 def _refuse_missing(folder: Path, samples: Any) -> None:

@@ -1,7 +1,7 @@
 """Where the files of a public set lie: templates with fields that the image's path fills."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,9 @@ from typing import Any
 from unetseg.data.masks import require_keys
 from unetseg.data.samples import Sample
 from unetseg.errors import UnetsegError, UsageError
+
+Fields = dict[str, str]
+"""What a path fills the fields of a template with."""
 
 _PATHS = ("image", "mask", "valid", "instances")
 
@@ -61,20 +64,41 @@ class Layout:
                 parts.append(f"(?P<{field}>[^/]+)")
         return re.compile("".join(parts))
 
-    def find(self, folder: Path) -> dict[str, dict[str, str]]:
+    def locate(self, folder: Path) -> Path:
+        """Return the folder that the templates start from: ``folder``, or else one up to two levels below.
+
+        Archives differ in the folders that they wrap a set in. Where nothing fits, that is ``folder`` too.
+
+        Raises:
+            UnetsegError: Several folders fit.
+        """
+        for pattern in ("", "*", "*/*"):
+            below = sorted(path for path in folder.glob(pattern) if path.is_dir()) if pattern else [folder]
+            roots = [root for root in below if next(self._matches(root), None)]
+            if len(roots) > 1:
+                names = " and ".join(root.relative_to(folder).as_posix() for root in roots[:2])
+                raise UnetsegError(f"{folder}: {names} both hold {self.image}; point to one of them")
+            if roots:
+                return roots[0]
+        return folder
+
+    def find(self, folder: Path) -> dict[str, Fields]:
         """Return, for every image below ``folder``, its name and what its path fills the fields with."""
-        found: dict[str, dict[str, str]] = {}
-        for path in folder.glob(re.sub(r"{\w+}", "*", self.image)):
-            match = self._pattern.fullmatch(path.relative_to(folder).as_posix())
-            if not match or path.name.startswith("."):
-                continue
+        found: dict[str, Fields] = {}
+        for path, match in self._matches(folder):
             name = self.name.format(**match.groupdict())
             if name in found:
                 raise UnetsegError(f"{folder}: two images are called '{name}', one is {path}")
             found[name] = match.groupdict()
         return found
 
-    def sample(self, folder: Path, name: str, fields: dict[str, str]) -> Sample:
+    def _matches(self, folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+        for path in folder.glob(re.sub(r"({\w+})+", "*", self.image)):
+            match = self._pattern.fullmatch(path.relative_to(folder).as_posix())
+            if match and not path.name.startswith("."):
+                yield path, match
+
+    def sample(self, folder: Path, name: str, fields: Fields) -> Sample:
         """Return the sample whose path filled the fields so."""
         return Sample(
             name, **{key: folder / template.format(**fields) for key, template in self.paths.items()}
