@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+PART = ".part-"  # begins the names of files that are being written, then comes the process's number
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=target.suffix, dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{PART}{os.getpid()}-", suffix=target.suffix, dir=target.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -49,6 +52,25 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write ``value`` to ``path`` atomically as indented JSON."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def abandoned_parts(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the half-written files in a folder whose process was killed."""
+    for path in Path(folder).glob(f"{PART}*"):
+        writer = re.match(rf"{re.escape(PART)}(\d+)-", path.name)
+        if writer and not _is_running(int(writer[1])):
+            yield path
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 would end it
+        return True
+    with suppress(PermissionError):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True
 
 
 def _umask() -> int:

@@ -66,15 +66,14 @@ def export_run(run: Run, format: str, path: Path | None = None, *, overwrite: bo
         state, settings = content["state_dict"], _shipped(content["inference"])
     except (KeyError, TypeError) as error:
         raise not_ours(run.best, error) from error
-    in_float32 = {**settings, "config": {**settings["config"], "precision": "float32"}}
-    predictor = predictor_from_weights(run.best, state, in_float32, "cpu")
+    predictor = predictor_from_weights(run.best, state, settings, "cpu", "float32")
     network = predictor.members[0].network
     with plain_write_errors(path), atomic_path(path) as part:
         if format == "safetensors":
             tensors = {name: tensor.contiguous() for name, tensor in state.items()}
             part.write_bytes(save(tensors, metadata={SETTINGS: json.dumps(settings)}))
         else:
-            _write_onnx(part, predictor.model, {**settings, "stride": network.stride}, str(path))
+            _write_onnx(part, predictor.model, {**settings, "stride": network.stride}, path)
             _check_same(predictor_from_onnx(part).members[0].network, network, path)
     return path
 
@@ -104,7 +103,7 @@ def _shipped(inference: dict[str, Any]) -> dict[str, Any]:
     return {**inference, "config": {name: inference["config"][name] for name in needed}}
 
 
-def _write_onnx(path: Path, model: torch.nn.Module, settings: dict[str, Any], name: str) -> None:
+def _write_onnx(part: Path, model: torch.nn.Module, settings: dict[str, Any], path: Path) -> None:
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
     side = 2 * settings["stride"]
@@ -124,14 +123,20 @@ def _write_onnx(path: Path, model: torch.nn.Module, settings: dict[str, Any], na
             assert program is not None
             ClearMetadataAndDocStringPass()(program.model)  # names of this machine's source files
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
         raise UnetsegError(
-            f"{name}: the network cannot be expressed in ONNX ({type(error).__name__}: {reason}); "
+            f"{printable(path)}: the network cannot be expressed in ONNX ({_root_reason(error)}); "
             "--format safetensors takes any"
         ) from error
     program.model.doc_string = _ONNX_NOTE
     program.model.metadata_props[SETTINGS] = json.dumps(settings)
-    program.save(os.fspath(path), external_data=False)
+    program.save(os.fspath(part), external_data=False)
+
+
+def _root_reason(error: BaseException) -> str:
+    """Return what the exporter stumbled over, without the advice that it wraps it in."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return printable(f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
 
 
 def _check_same(exported: Network, original: Network, path: Path) -> None:
@@ -146,7 +151,7 @@ def _check_same(exported: Network, original: Network, path: Path) -> None:
             if not difference <= _TOLERANCE * max(1.0, np.abs(expected).max()):
                 problem = f"differs from PyTorch by {difference:.2g}"
         except Exception as error:  # ONNX Runtime has types of its own
-            problem = f"fails ({' '.join(str(error).split())[:160]})"
+            problem = f"fails ({_root_reason(error)})"
         if problem:
             raise UnetsegError(
                 f"{printable(path)}: was not written: ONNX Runtime {problem} on {batch} images of "
@@ -156,9 +161,9 @@ def _check_same(exported: Network, original: Network, path: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress and warnings off the screen."""
+    """Keep the exporter's progress and complaints off the screen; its errors are raised."""
     disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")

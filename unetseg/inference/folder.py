@@ -1,82 +1,102 @@
 """A folder of images in, a folder of masks out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from unetseg.data.find import FoundImage, check_collisions, find_images
-from unetseg.data.images import read_image, write_image, write_labels
-from unetseg.errors import UnetsegError
+from unetseg.data.find import FoundImage, find_images, printable
+from unetseg.data.label_files import plain_write_errors
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.files import abandoned_parts
+from unetseg.inference.outputs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
+from unetseg.inference.pipeline import Failure, FolderResult, Pipeline, Progress
 from unetseg.inference.predictor import Predictor
-from unetseg.progress import show_progress
+from unetseg.inference.results import PredictionTable
+from unetseg.signals import Stopped
 
-
-@dataclass(frozen=True)
-class Failure:
-    """An image that got no mask, and why."""
-
-    image: Path
-    reason: str
+__all__ = ["Failure", "FolderResult", "predict_folder", "predict_images"]
 
 
 def predict_folder(
-    predictor: Predictor, inputs: Sequence[str | Path], output: Path, *, overlay: bool = False
-) -> tuple[int, list[Failure]]:
-    """Write one mask an image: a palette PNG of class indices, of exactly the image's size.
+    predictor: Predictor, inputs: Sequence[str | Path], output: Path, options: OutputOptions
+) -> FolderResult:
+    """Write one mask an image, of exactly the image's size, and ``predictions.csv``.
 
     Args:
-        predictor: of a run.
-        inputs: files, folders or globs; sub-folders are kept.
+        predictor: of one or more runs.
+        inputs: files, folders or globs; sub-folders are kept. ``-`` reads names from standard input.
         output: the masks' folder.
-        overlay: also write ``NAME.overlay.jpg``, the mask's colours and outlines over the image.
+        options: what to write.
 
     Returns:
-        How many masks were written, and the images that failed; one bad file stops no other.
+        What was done, and the images that failed; one bad file stops no other.
 
     Raises:
-        UsageError: if an input is missing, or two would write the same mask.
+        UsageError: if an input is missing, two would write the same file, or a file would be written over.
+        UnetsegError: if nothing more can be written, as on a full disk.
     """
-    found = find_images(inputs)
-    check_collisions(found, ".png")
-    failures: list[Failure] = []
-    progress = show_progress("predicting")
-    for done, image in enumerate(found, start=1):
-        try:
-            _predict_one(predictor, image, output, overlay)
-        except UnetsegError as error:
-            failures.append(Failure(image.path, str(error)))
-        progress(done, len(found))
-    return len(found) - len(failures), failures
+    return predict_images(predictor, find_images(inputs), output, options)
 
 
-def _predict_one(predictor: Predictor, found: FoundImage, output: Path, overlay: bool) -> None:
-    image = read_image(found.path)
-    mask = predictor(image)
-    target = (output / found.relative).with_suffix(".png")
-    write_labels(target, mask, predictor.colours)
-    if overlay:
-        write_image(target.with_suffix(".overlay.jpg"), draw_overlay(image, mask, predictor.colours))
-
-
-def draw_overlay(image: np.ndarray, mask: np.ndarray, colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
-    """Return the image with each foreground class tinted and outlined in its colour.
+def predict_images(
+    predictor: Predictor,
+    found: Sequence[FoundImage],
+    output: Path,
+    options: OutputOptions,
+    progress: Progress | None = None,
+) -> FolderResult:
+    """Do what ``predict_folder`` does, for images that were found already.
 
     Args:
-        image: H×W×3 uint8.
-        mask: H×W uint8 class indices.
-        colours: RGB, one a class.
+        predictor: of one or more runs.
+        found: the images.
+        output: the masks' folder.
+        options: what to write.
+        progress: is told (images done, images in all).
     """
-    out = image.copy()
-    for index in range(1, len(colours)):
-        inside = mask == index
-        if not inside.any():
-            continue
-        colour = np.array(colours[index], dtype=np.float32)
-        out[inside] = (0.65 * out[inside] + 0.35 * colour).astype(np.uint8)
-        contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        width = max(1, round(max(mask.shape) / 600))
-        cv2.drawContours(out, contours, -1, tuple(int(c) for c in colours[index]), width)
-    return out
+    jobs = plan_jobs(without_outputs(found, output), output, predictor.classes, options)
+    if options.tile is not None or options.overlap is not None:
+        predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses what does not fit
+    _make_folder(output)
+    _remove_abandoned(jobs)
+    table = PredictionTable(output, predictor.classes)
+    result = FolderResult(len(jobs))
+    try:
+        Pipeline(predictor, options, table, result, progress or (lambda done, total: None)).run(jobs)
+    except BaseException as error:
+        with suppress(
+            UnetsegError
+        ):  # on a full disk the rows stay in the journal, for --continue to take over
+            table.write()
+        if isinstance(error, (Stopped, UnetsegError)):
+            error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
+        raise
+    table.write()
+    return result
+
+
+def _how_to_go_on(result: FolderResult, output: Path, options: OutputOptions) -> str:
+    again = (
+        "run the same command again" if options.overwrite else "go on with the same command and --continue"
+    )
+    return (
+        f"{result.written + result.kept} of {result.total} masks are in {printable(output)}, whole; {again}"
+    )
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        with plain_write_errors(output):
+            output.mkdir(parents=True, exist_ok=True)
+    except UnetsegError as error:
+        if isinstance(error.__cause__, (FileExistsError, NotADirectoryError)):
+            raise UsageError(f"{printable(output)}: is a file; name a folder with -o") from error
+        raise
+
+
+def _remove_abandoned(jobs: Sequence[Job]) -> None:
+    """Remove what a killed process left half-written beside the masks, but for the journals of its table."""
+    for folder in {job.mask.parent for job in jobs}:
+        for part in abandoned_parts(folder):
+            if not part.name.endswith(TABLE):
+                part.unlink(missing_ok=True)

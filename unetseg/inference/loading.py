@@ -57,11 +57,11 @@ def load_models(
     for model, each in zip(models, loaded, strict=True):
         if each.classes != first.classes:
             raise UsageError(
-                f"{_path(model)}: its classes ({', '.join(each.classes)}) are not those of "
-                f"{_path(models[0])} ({', '.join(first.classes)}); runs of an ensemble must have the same"
+                f"{path_of(model)}: its classes ({', '.join(each.classes)}) are not those of "
+                f"{path_of(models[0])} ({', '.join(first.classes)}); runs of an ensemble must have the same"
             )
     if threshold != 0.5 and len(first.classes) != 2:
-        raise UsageError(f"--threshold: is for one foreground class; {_path(models[0])} has several")
+        raise UsageError(f"--threshold: is for one foreground class; {path_of(models[0])} has several")
     members = [member for each in loaded for member in each.members]
     return Predictor(members, first.classes, first.colours, flips=flips, threshold=threshold)
 
@@ -170,7 +170,8 @@ def _load(model: Run | Path, device: str, precision: str | None) -> Predictor:
     return predictor_from_safetensors(model, device, precision)
 
 
-def _path(model: Run | Path) -> Path:
+def path_of(model: Run | Path) -> Path:
+    """Return the folder of a run, the file of an exported model."""
     return model.path if isinstance(model, Run) else model
 
 

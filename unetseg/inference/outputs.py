@@ -1,5 +1,6 @@
 """What is written for each image, under which names, and what is refused before anything is read."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from unetseg.data.find import FoundImage, check_collisions, printable
 from unetseg.errors import UsageError
 
+TABLE = "predictions.csv"
 FORMATS = {"png": ".png", "tiff": ".tif", "geojson": ".geojson", "coco": ".coco.json"}
 
 
@@ -41,6 +43,10 @@ class OutputOptions:
             raise UsageError(f"--format '{self.format}': choose from {', '.join(FORMATS)}")
         if self.overwrite and self.continue_:
             raise UsageError("--overwrite and --continue: give one of them")
+        for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether all of them are there."""
-        return all(path.exists() for path in self.all_outputs)
+        """Whether the mask is there."""
+        return os.path.exists(self.mask)
 
 
 def plan_jobs(
@@ -77,12 +83,12 @@ def plan_jobs(
     _check_extras(jobs)
     _check_inputs_kept(jobs)
     if not (options.overwrite or options.continue_):
-        for job in jobs:
-            if job.mask.exists():
-                raise UsageError(
-                    f"{printable(job.mask)}: is already there; --continue leaves out what is finished, "
-                    "--overwrite replaces it"
-                )
+        there = [path for job in jobs for path in job.all_outputs if os.path.exists(path)]
+        if there:
+            raise UsageError(
+                f"{printable(there[0])}: is already there; --continue leaves out images that have their "
+                "mask, --overwrite replaces what is there"
+            )
     return jobs
 
 
@@ -93,8 +99,8 @@ def without_outputs(found: Iterable[FoundImage], output: Path) -> list[FoundImag
     itself the folder of all the images is left as it is.
     """
     images = list(found)
-    inside = output.absolute()
-    kept = [image for image in images if inside not in image.path.absolute().parents]
+    inside = Path(os.path.realpath(output))
+    kept = [image for image in images if inside not in Path(os.path.realpath(image.path)).parents]
     return kept or images
 
 
@@ -126,10 +132,10 @@ def _check_extras(jobs: Sequence[Job]) -> None:
 
 
 def _check_inputs_kept(jobs: Sequence[Job]) -> None:
-    inputs = {job.image.path.resolve() for job in jobs}
+    inputs = {os.path.realpath(job.image.path) for job in jobs}
     for job in jobs:
         for path in job.all_outputs:
-            if path.resolve() in inputs:
+            if os.path.realpath(path) in inputs:
                 raise UsageError(
                     f"{printable(job.image.path)}: its output {printable(path)} would replace an input "
                     "image; choose another folder with -o"

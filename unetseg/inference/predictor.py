@@ -14,7 +14,7 @@ from unetseg.data.large import ArrayReader, RegionReader
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.logits import average, to_mask, to_probabilities
-from unetseg.inference.networks import Network, TorchNetwork, most_pixels
+from unetseg.inference.networks import IN_USE, Network, TorchNetwork, most_pixels
 from unetseg.inference.tiles import Tiling, blended_bands, cut, measure_reach
 
 if TYPE_CHECKING:
@@ -209,6 +209,20 @@ class Predictor:
             member.preprocessing.padded_size(height, width, member.network.stride) for member in self.members
         )
 
+    def too_large(self, sizes: Sequence[tuple[int, int]]) -> str:
+        """Return why images of these ``network_sizes`` cannot go through whole, or nothing if they can."""
+        for member, (height, width) in zip(self.members, sizes, strict=True):
+            if height * width <= self.whole_pixels:
+                continue
+            needed = height * width * member.network.bytes_per_pixel * IN_USE
+            free = member.network.free_bytes()
+            if needed > free:
+                return (
+                    f"needs about {needed / 1e9:.1f} GB for the network at scale "
+                    f"{member.preprocessing.scale}, {free / 1e9:.1f} GB are free; make it smaller"
+                )
+        return ""
+
     def batch_size(self, sizes: Sequence[tuple[int, int]]) -> int:
         """Return how many images of these ``network_sizes`` are best run together."""
         pairs = zip(self.members, sizes, strict=True)
@@ -257,10 +271,10 @@ class Predictor:
         ]
         return average(restored)
 
-    def _run(self, network: Network, batch: np.ndarray) -> Sequence[np.ndarray]:
+    def _run(self, network: Network, batch: np.ndarray) -> list[np.ndarray]:
         """Map N×H×W×3 to N×outputs×H×W, over the flips if they are asked for."""
         if not self.flips:
-            return network(batch)
+            return list(network(batch))
         views = []
         for axes in _FLIPS:
             flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
