@@ -158,3 +158,12 @@ def test_only_the_wanted_keys_come_back_and_in_their_usual_order():
 def test_integers_0_and_1_do_for_masks():
     mask = square(10, 10, 5)
     assert binary_scores(mask.astype(np.uint8), mask.astype(int)) == binary_scores(mask, mask)
+
+
+def test_default_widths_are_shares_of_the_whole_images_diagonal():
+    first, second = (square(20, left, 60, shape=(300, 400)) for left in (20, 24))  # a diagonal of 500
+    default = binary_scores(first, second)
+    assert default["boundary_iou"] == binary_scores(first, second, boundary_width=10)["boundary_iou"]
+    assert default["boundary_iou"] != binary_scores(first, second, boundary_width=9)["boundary_iou"]
+    assert (default["boundary_f"], default["nsd"] < 1) == (1, True)
+    assert binary_scores(first, second, edge_radius=3)["boundary_f"] < 1
