@@ -14,7 +14,7 @@ from unetseg.errors import UsageError
 if TYPE_CHECKING:
     from unetseg.studies.study import Study
 
-NOT_BASE = ("seed", "workers")  # the study has its own seeds, and --workers means runs here
+NOT_BASE = ("seed", "workers")  # the study has its own seeds, and --workers means runs side by side here
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,12 +30,12 @@ def run(argv: Sequence[str]) -> int:
     if options.dry_run:
         from unetseg.studies.estimate import plan_text
 
-        print(plan_text(plan, options.workers))
+        print(plan_text(plan, options.side_by_side))
         return 0
     from unetseg.report.markdown import study_text
     from unetseg.report.outputs import write_outputs
 
-    results = run_study(plan, options.workers, command=shlex.join(["unetseg", "ablate", *argv]))
+    results = run_study(plan, options.side_by_side, command=shlex.join(["unetseg", "ablate", *argv]))
     write_outputs(results, folder)
     print(f"\n{study_text(results)}\n")
     print(f"report: {folder / 'report.md'}")
@@ -55,7 +55,9 @@ def _parser() -> Parser:
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds an arm [5]")
     parser.add_argument("--arms", metavar="A,B", help="only these arms, and the reference")
     parser.add_argument("-o", "--output", metavar="DIR", help="the study's folder [checkpoints/STUDY-DATA]")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="runs side by side [1]")
+    parser.add_argument(
+        "--workers", dest="side_by_side", type=int, default=1, metavar="N", help="runs side by side [1]"
+    )
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and the time it takes, and stop"
     )
@@ -68,7 +70,7 @@ def _study(options: Namespace, trainer: dict[str, object]) -> "Study":
     """Return the study under the base that the flags make."""
     from unetseg.studies.study_file import load_study
 
-    if options.workers < 1:
-        raise UsageError(f"--workers {options.workers}: must be at least 1")
+    if options.side_by_side < 1:
+        raise UsageError(f"--workers {options.side_by_side}: must be at least 1")
     study = load_study(options.study)
     return study.based_on(config_from(options, trainer, study.base), options.seeds)

@@ -16,20 +16,23 @@ IN_TERMINAL = ("iou", "boundary_iou", "recall_1_2", "train_loss")
 
 
 def study_markdown(results: StudyResults) -> str:
-    """Return the report as Markdown: the sections of the page without its pictures, and every difference."""
+    """Return the report as Markdown: the page, with every difference as a number in place of its figures."""
     page = study_page(results, None)
     every = difference_table(results, results.metrics)
     notes = Items([f"{heading(metric)}: {metric.note}" for metric in results.metrics if metric.note])
-    sections = [page.sections[0], Section("Every difference", [every, notes]), *page.sections[1:]]
+    in_words = [section for section in page.sections[1:] if not any(map(_is_drawn, section.blocks))]
+    sections = [
+        Section(page.sections[0].title, page.sections[0].blocks[:1]),
+        Section("Every difference", [every, notes]),
+        *in_words,
+    ]
     parts = [f"# {_escaped(page.title)}", _escaped(page.summary)]
     for finding in page.findings:
         parts.append("\n".join(f"- {_escaped(text)}" for text in (finding.text, *finding.more)))
     if page.notes:
         parts.append("\n>\n".join(f"> {_escaped(note)}" for note in page.notes))
     for section in sections:
-        blocks = [text for block in section.blocks if (text := _block(block))]
-        if blocks:
-            parts += [f"## {_escaped(section.title)}", *blocks]
+        parts += [f"## {_escaped(section.title)}", *filter(None, map(_block, section.blocks))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,6 +60,10 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
     return Table(f"Differences from {results.reference}", head, rows)
 
 
+def _is_drawn(block: Block) -> bool:
+    return not isinstance(block, (Table, Text, Items))
+
+
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return f"{_escaped(block.caption)}:\n\n{_table(block)}"
@@ -65,7 +72,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Items):
         mark = "    {}" if block.code else "- {}"
         return "\n".join(mark.format(text if block.code else _escaped(text)) for text in block.texts)
-    return ""  # figures and pictures
+    raise TypeError(f"no words for {type(block).__name__}")
 
 
 def _table(table: Table) -> str:

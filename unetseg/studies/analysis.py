@@ -88,7 +88,7 @@ def analyse_contrast(
             ),
         )
         for arm in arms
-        if arm.name in gaps
+        if arm.name in gaps and arm.same_as is None
     }
     return (
         ContrastResult(

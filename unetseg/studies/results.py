@@ -5,6 +5,7 @@ from the reference) and contrasts (whether one metric moved more than another). 
 single images is in ``summary.json``; those are in ``results.csv``, and here in ``MetricResult.values``.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -255,10 +256,19 @@ class StudyResults:
             "failures": [asdict(failure) for failure in self.failures],
             "sentences": list(self.sentences),
             "method": list(METHOD),
-            "arms": [asdict(arm) | {"seconds": arm.seconds} for arm in self.arms],
+            "arms": [_finite(asdict(arm)) | {"seconds": arm.seconds} for arm in self.arms],
             "metrics": [_plain_metric(metric) for metric in self.metrics],
             "contrasts": [_plain_contrast(contrast) for contrast in self.contrasts],
         }
+
+
+def _finite(value: Any) -> Any:
+    """Return ``value`` with None for numbers that JSON has not: an epoch without validation has a NaN."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain_metric(metric: MetricResult) -> dict[str, Any]:

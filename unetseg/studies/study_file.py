@@ -140,7 +140,8 @@ def _arms(values: Any, where: str) -> tuple[Arm, ...]:
 def _arm(name: str, entry: Any, where: str) -> Arm:
     _require(isinstance(entry, Mapping), where, f"arm {name} must hold 'key: value' lines")
     overrides = {str(key).replace("-", "_"): value for key, value in entry.items()}
-    label = str(overrides.pop("label", f"In arm {name}"))
+    settings = ", ".join(f"{key} {_words(value)}" for key, value in overrides.items() if key != "label")
+    label = str(overrides.pop("label", f"In arm {name} ({settings or 'the base as it is'})"))
     for key in SHARED:
         _require(key not in overrides, where, f"arm {name} sets {key}, which all arms share")
     for key, value in overrides.items():
@@ -151,6 +152,10 @@ def _arm(name: str, entry: Any, where: str) -> Arm:
 def _word(value: Any) -> str:
     """Return a name; YAML reads an unquoted ``on`` as true."""
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _words(value: Any) -> str:
+    return " or ".join(map(str, value)) if isinstance(value, list) else _word(value)
 
 
 def _require(condition: bool, where: str, message: str) -> None:

@@ -109,7 +109,7 @@ class Display:
         """Report that a run has ended, or failed and why."""
         self.ended += 1
         self.left[trial.run.path] = 0
-        what = f"{trial.arm}, seed {trial.config.seed}"
+        what = trial.run.path.name
         if reason is not None:
             self.failures[trial.run.path] = reason
             line = f"{what}: failed: {reason}"
