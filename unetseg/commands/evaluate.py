@@ -1,8 +1,10 @@
 """``unetseg evaluate``: a run, or masks made by any tool."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,18 @@ def run(argv: Sequence[str]) -> int:
     _refuse_mixture(options, of_masks)
     if options.run is None and not of_masks:
         raise UsageError("unetseg evaluate: name a run, or --predictions DIR and --reference DIR")
-    if options.json and Path(options.json).is_dir():
-        raise UsageError(f"--json {printable(options.json)}: is a folder; name a file")
-    result, left_out = _score_masks(options) if of_masks else (_score_run(options), [])
+    for name in ("json", "html"):
+        path = getattr(options, name)
+        if path and Path(path).is_dir():
+            raise UsageError(f"--{name} {printable(path)}: is a folder; name a file")
+    command = shlex.join(["unetseg", "evaluate", *argv])
+    result, left_out = _score_masks(options, command) if of_masks else (_score_run(options, command), [])
     print(score_table(result, every_class=True))
     for line in left_out:
         print(line, file=sys.stderr)
     if options.json:
-        _write(options.json, result)
+        with _plain_errors(options.json):
+            write_json(options.json, result)
     return PARTLY_DONE if left_out else 0
 
 
@@ -43,6 +49,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help="the run's folder")
     parser.add_argument("--json", metavar="FILE", help="also write all numbers here")
+    parser.add_argument("--html", metavar="FILE", help="also write a page with pictures here")
     run = parser.add_argument_group("of a run")
     run.add_argument("--data", metavar="DATA", help="another dataset of the same classes")
     run.add_argument("--data-dir", metavar="DIR", help="where the named dataset already lies on disk")
@@ -68,33 +75,41 @@ def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
             raise UsageError(f"unetseg evaluate: --{name.replace('_', '-')} goes with {other} only")
 
 
-def _score_run(options: argparse.Namespace) -> dict[str, Any]:
+def _score_run(options: argparse.Namespace, command: str) -> dict[str, Any]:
     run = find_run(options.run)
-    from unetseg.evaluation.experiment import evaluate_existing
+    from unetseg.evaluation.experiment import evaluate_existing, with_data
 
-    return evaluate_existing(
+    evaluation = evaluate_existing(
         run, options.data, options.data_dir, options.split or "test", options.device or "auto"
-    ).as_dict()
+    )
+    if options.html:
+        from unetseg.progress import show_progress
+        from unetseg.report.run_page import write_run_page
+
+        config = with_data(run.config(), options.data, options.data_dir)
+        config = config.changed(device=options.device or "auto")
+        with _plain_errors(options.html):
+            write_run_page(options.html, run, evaluation, config, command, show_progress("drawing"))
+    return evaluation.as_dict()
 
 
-def _score_masks(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+def _score_masks(options: argparse.Namespace, command: str) -> tuple[dict[str, Any], list[str]]:
     from unetseg.evaluation.masks import evaluate_masks, read_names
     from unetseg.progress import show_progress
 
-    evaluation, left_out = evaluate_masks(
-        options.predictions,
-        options.reference,
-        options.valid,
-        classes=None if options.names is None else read_names(options.names),
-        instances=options.instances,
-        key=options.key,
-        progress=show_progress("scoring"),
-    )
+    names = None if options.names is None else read_names(options.names)
+    how = {"valid": options.valid, "classes": names, "instances": options.instances, "key": options.key}
+    folders = (options.predictions, options.reference)
+    evaluation, left_out = evaluate_masks(*folders, **how, progress=show_progress("scoring"))
+    if options.html:
+        from unetseg.report.run_page import write_masks_page
+
+        with _plain_errors(options.html):
+            write_masks_page(options.html, *folders, evaluation, command, **how)
     return evaluation.as_dict() | {"left_out": left_out.as_dict()}, left_out.lines()
 
 
-def _write(path: str, result: dict[str, Any]) -> None:
-    from unetseg.data.label_files import plain_write_errors
+def _plain_errors(path: str) -> AbstractContextManager[None]:
+    from unetseg.data.label_files import plain_write_errors  # numpy, which --help does not need
 
-    with plain_write_errors(path):
-        write_json(path, result)
+    return plain_write_errors(path)

@@ -115,10 +115,12 @@ def evaluate_existing(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    config = run.config()
+    dataset = open_data(with_data(run.config(), data, data_dir))
+    return evaluate_run(load_predictor(run, device), dataset, split, show_progress("evaluating"))
+
+
+def with_data(config: RunConfig, data: str | None, data_dir: str | None) -> RunConfig:
+    """Return a configuration with another dataset, or the same in another place; as it is for None."""
     if data is not None:
-        config = config.changed(data=data, data_dir=data_dir)
-    elif data_dir is not None:
-        config = config.changed(data_dir=data_dir)
-    predictor = load_predictor(run, device)
-    return evaluate_run(predictor, open_data(config), split, show_progress("evaluating"))
+        return config.changed(data=data, data_dir=data_dir)
+    return config if data_dir is None else config.changed(data_dir=data_dir)

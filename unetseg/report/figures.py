@@ -124,7 +124,7 @@ def points(rows: Sequence[Points], axis: str, label: str, name: str, zero: bool 
             given[gid] = [row.attributes[index] for index in np.flatnonzero(answering).tolist()]
             if defined.any():
                 mean = float(np.nanmean(values))
-                axes.plot([mean, mean], [line - _SWARM / 2, line + _SWARM / 2], color=WORSE, linewidth=2)
+                axes.plot([mean, mean], [line - _SWARM / 2 + 3, line + _SWARM / 2], color=WORSE, linewidth=2)
         return to_svg(figure, label, {gid: found for gid, found in given.items() if found})
 
 
@@ -208,7 +208,7 @@ def _swarm(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.f
         members = np.flatnonzero(columns == column)
         ranks[members] = np.arange(members.size)
     moves = np.where(ranks % 2, 1, -1) * np.ceil(ranks / 2)
-    return moves * min(_POINT, _SWARM / 2 / max(1.0, np.abs(moves).max(initial=0)))
+    return moves * min(_POINT, (_SWARM / 2 - 5) / max(1.0, np.abs(moves).max(initial=0)))
 
 
 def _short(text: str, length: int) -> str:

@@ -94,7 +94,7 @@ def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]
 def training_figures(results: StudyResults) -> list[Block]:
     """Return the training curves of every run, one figure an arm, all on the same scale."""
     trained = {
-        arm.name: [_curve(run.epochs) for run in arm.runs if run.epochs]
+        arm.name: [curve_of(run.epochs) for run in arm.runs if run.epochs]
         for arm in results.arms
         if arm.same_as is None
     }
@@ -169,6 +169,7 @@ def _points(
     return Figure(heading(metric), partial(points, rows, axis, label, f"points-{metric.key}"))
 
 
-def _curve(epochs: Sequence[Mapping[str, float]]) -> Curve:
+def curve_of(epochs: Sequence[Mapping[str, float]]) -> Curve:
+    """Return a run's curve from the rows of its ``metrics.csv``."""
     loss, iou = ([row.get(key, np.nan) for row in epochs] for key in ("train_loss", "val_iou"))
     return Curve([row["epoch"] for row in epochs], loss, iou)

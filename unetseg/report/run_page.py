@@ -1,0 +1,234 @@
+"""The scores of one run, or of one folder of masks, as a page of the same parts as a study's."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetseg.config import RunConfig
+from unetseg.data.find import printable
+from unetseg.evaluation.experiment import open_data
+from unetseg.evaluation.scoring import Row
+from unetseg.evaluation.summary import Evaluation
+from unetseg.evaluation.table import SHOWN, score_rows, strata_rows
+from unetseg.report.cases import Progress, mask_cases, predicted_cases
+from unetseg.report.figures import Points, curves, points
+from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
+from unetseg.report.page import Block, Figure, Figures, Finding, Items, Page, Section, Table, Text, write_page
+from unetseg.report.study_figures import curve_of
+from unetseg.report.text import capital, configuration_table, counted, interval, number, versions_table
+from unetseg.runs import Run
+from unetseg.studies.assemble import read_environment
+from unetseg.studies.costs import config_cost
+
+# Shown image by image; the first orders the pictures.
+BY_IMAGE = ("iou", "boundary_iou", "nsd", "skeleton_recall")
+METHOD = (
+    "Every mask is scored whole, at its image's original resolution.",
+    "'Dataset' sums the pixels of all images before it divides; 'image mean' averages the images' scores, "
+    "with the 95 % interval of Student's t over images.",
+    "A distance is infinite where one mask is empty and the other is not: it counts as 'missed', and as the "
+    "image's diagonal in the mean.",
+    "Limits: the intervals count the chance in images alone. How much another training of the same "
+    "configuration would differ is not in them; 'unetseg ablate' and 'unetseg compare' measure it.",
+)
+
+
+def write_run_page(
+    path: str | Path,
+    run: Run,
+    evaluation: Evaluation,
+    config: RunConfig,
+    command: str,
+    progress: Progress | None = None,
+) -> None:
+    """Write the page of a run that was just evaluated.
+
+    Args:
+        path: of the HTML file.
+        run: that was evaluated.
+        evaluation: of it.
+        config: names the data that it was evaluated on, and the device.
+        command: that was typed.
+        progress: is told (masks predicted, masks in all).
+
+    Raises:
+        UnetsegError: if the run or its data cannot be read.
+    """
+    rows = ordered_rows(evaluation)[:MOST_PICTURES]
+    dataset = open_data(config)
+    samples = {sample.name: sample for sample in dataset.splits[evaluation.split or "test"]}
+    cases = predicted_cases(
+        [run],
+        dataset,
+        [samples[row["image"]] for row in rows],
+        _score_texts(rows),
+        config.device,
+        progress,
+    )
+    trained = run.config()
+    cost = config_cost(trained, len(evaluation.classes))
+    seconds = read_environment(run).get("training_seconds")
+    facts = [str(cost), f"trained in {seconds:.0f} s" if seconds is not None else "", f"seed {trained.seed}"]
+    curve = curve_of(run.epochs())
+    label = "validation IoU and training loss by epoch"
+    draw = partial(curves, [curve], [], (1.0, 1.05 * np.nanmax(curve.loss)), label, "curves")
+    more = [
+        Section("Training", [Text(f"{'; '.join(filter(None, facts))}."), Figures([Figure("One run", draw)])]),
+        _provenance(command, evaluation, read_environment(run).get("packages", {}), trained),
+    ]
+    write_page(evaluation_page(str(run.path), dataset.name, evaluation, _gallery(cases, rows), more), path)
+
+
+def write_masks_page(
+    path: str | Path,
+    predictions: str | Path,
+    reference: str | Path,
+    evaluation: Evaluation,
+    command: str,
+    **options: Any,
+) -> None:
+    """Write the page of a folder of masks that was just evaluated.
+
+    Args:
+        path: of the HTML file.
+        predictions: folder of masks.
+        reference: folder of masks.
+        evaluation: of them.
+        command: that was typed.
+        **options: ``valid``, ``classes``, ``instances`` and ``key``, as of
+            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+
+    Raises:
+        UnetsegError: if a mask cannot be read any more.
+    """
+    rows = ordered_rows(evaluation)[:MOST_PICTURES]
+    names = [row["image"] for row in rows]
+    cases = mask_cases([predictions], reference, names, _score_texts(rows), **options)
+    more = [_provenance(command, evaluation, {}, None)]
+    page = evaluation_page(str(predictions), str(reference), evaluation, _gallery(cases, rows), more)
+    write_page(page, path)
+
+
+def evaluation_page(
+    name: str, data: str, evaluation: Evaluation, gallery: Gallery, more: Sequence[Section]
+) -> Page:
+    """Return the page of one evaluation.
+
+    Args:
+        name: of the run or folder.
+        data: that it was scored on.
+        evaluation: of it.
+        gallery: of its images.
+        more: sections at the end.
+    """
+    summary = evaluation.summary()
+    classes = summary["classes"] | (
+        {"mean of classes": summary["mean"]} if len(summary["classes"]) > 1 else {}
+    )
+    tables = [
+        Table(f"Scores, {title}", ["Score", *map(capital, rows[0][1:])], rows[1:])
+        for title, scores in classes.items()
+        if len(rows := score_rows(title, scores)) > 1
+    ]
+    strata = [
+        Table(f"{capital(rows[0][0])}, {title}", rows[0], rows[1:])
+        for title, scores in summary["classes"].items()
+        for rows in strata_rows(scores)
+    ]
+    split = f"the {evaluation.split} split of {data}" if evaluation.split else f"against {data}"
+    sections = [
+        Section("Scores", tables),
+        Section("Image by image", _by_image(evaluation, gallery)),
+        Section("By width and size of the structures", strata),
+        *more[:-1],
+        Section("How the numbers were made", [Items(METHOD)]),
+        *more[-1:],
+    ]
+    return Page(
+        title=f"Scores of {name}",
+        summary=f"{counted(summary['images'], 'image')}, {split}",
+        findings=_findings(summary),
+        notes=summary["notes"],
+        sections=[section for section in sections if section.blocks],
+    )
+
+
+def ordered_rows(evaluation: Evaluation) -> list[Row]:
+    """Return one row an image, of the class or the mean over classes, the lowest IoU first."""
+    name = evaluation.classes[0] if len(evaluation.classes) == 1 else "mean"
+    rows = [row for row in evaluation.rows if row["class"] == name]
+    return sorted(rows, key=lambda row: row.get("iou", math.inf))
+
+
+def _findings(summary: Mapping[str, Any]) -> list[Finding]:
+    mean = summary["mean"]
+    what = f", mean of {len(summary['classes'])} classes" if len(summary["classes"]) > 1 else ""
+    found = [Finding(f"Dataset IoU{what}: {number(mean['dataset']['iou'])}.")]
+    for key in ("iou", "boundary_iou"):
+        score = mean["image"].get(key)
+        if score:
+            label = f"Image {SHOWN[key]}" if key == "iou" else SHOWN[key]
+            span = interval(score["low"], score["high"])
+            sample = f"95 % interval {span}, {counted(score['images'], 'image')}"
+            found.append(Finding(f"{label}{what}: {number(score['mean'])} on average ({sample})."))
+    for name, scores in summary["classes"].items():
+        if widths := scores["thickness"]:
+            told = ", ".join(f"{number(each['recall'])} at {width} px" for width, each in widths.items())
+            found.append(Finding(f"Share of the skeleton of {name} that is found, by width: {told}."))
+    return found
+
+
+def _by_image(evaluation: Evaluation, gallery: Gallery) -> list[Block]:
+    rows = ordered_rows(evaluation)
+    drawn = []
+    for key in BY_IMAGE:
+        if key not in rows[0]:
+            continue
+        ordered = sorted(rows, key=lambda row: row[key])
+        attributes = [
+            {
+                "data-image": str(gallery.positions[row["image"]]),
+                "aria-label": f"{printable(row['image'])}: {SHOWN[key]} {number(row[key])}",
+            }
+            if row["image"] in gallery.positions
+            else {}
+            for row in ordered
+        ]
+        drawn.append(Points(SHOWN[key], np.array([row[key] for row in ordered], float), attributes))
+    label = "Scores of each image, one row a score"
+    figure = Figure("Scores of single images", partial(points, drawn, "score", label, "points", zero=False))
+    which = "all" if len(gallery.pictures) == len(rows) else f"the {len(gallery.pictures)} lowest of"
+    pictures = (
+        f"Below, {which} {counted(len(rows), 'image')}, {gallery.order}, at most 512 pixels wide and high."
+    )
+    return [
+        Text("One dot an image; the upright line in each row is the mean."),
+        Figures([figure], answering=True),
+        Text(pictures),
+        gallery,
+    ]
+
+
+def _score_texts(rows: Sequence[Row]) -> list[list[list[str]]]:
+    return [[[number(row[key]) for key in BY_IMAGE if key in row]] for row in rows]
+
+
+def _gallery(cases: Iterator[Case], rows: Sequence[Row]) -> Gallery:
+    labels = [SHOWN[key] for key in BY_IMAGE if key in rows[0]]
+    return make_gallery(cases, ["prediction"], labels, "the lowest IoU first")
+
+
+def _provenance(
+    command: str, evaluation: Evaluation, versions: Mapping[str, str | None], config: RunConfig | None
+) -> Section:
+    blocks: list[Block] = [
+        Items([command], code=True),
+        Text(f"Fingerprint of the images and their masks: {evaluation.fingerprint}."),
+    ]
+    if config is not None:
+        blocks.append(configuration_table(vars(config), "the run"))
+    return Section("To repeat this", [*blocks, *versions_table(versions)])
