@@ -67,6 +67,11 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
         name = spec.metadata["group"]
         group = groups.setdefault(name, None) or parser.add_argument_group(name)
         groups[name] = group
+        text = spec.metadata["help"].replace("%", "%%")
+        if HINTS[spec.name] is bool:
+            switch = argparse.BooleanOptionalAction
+            group.add_argument(flag(spec.name), default=argparse.SUPPRESS, action=switch, help=text)
+            continue
         choices = spec.metadata["choices"]
         shown = "" if spec.default in (None, "") else f" [{spec.default}]"
         group.add_argument(
@@ -75,7 +80,7 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
             default=argparse.SUPPRESS,
             type=_reader(spec.name),
             metavar="|".join(choices) if choices else _metavar(spec.name),
-            help=(spec.metadata["help"] + shown).replace("%", "%%"),
+            help=text + shown,
         )
     if "hardware" in groups:
         groups["hardware"].add_argument(

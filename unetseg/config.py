@@ -16,6 +16,8 @@ import yaml
 from unetseg.errors import UsageError, did_you_mean
 
 CONTROLS = ("drop", "zero", "widen", "self")
+MERGES = ("concat", "add", "gate", "attention")
+SHORTS = ("plain", "residual", "preactivation", "highway", "dense")
 AUGMENTATIONS = ("none", "light", "full")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -36,13 +38,17 @@ class RunConfig:
 
     skips: str = option("model", "long skips: on, off, levels such as 1,3, or ^1 for all but level 1", "on")
     control: str = option("model", "what stands in for a skip that is off", "drop", CONTROLS)
+    merge: str = option("model", "how a long skip joins the decoder", "concat", MERGES)
     encoder: str = option(
         "model", "basic (our own), or any encoder of smp or timm (tu-NAME) by name", "basic"
     )
     weights: str = option("model", "the encoder's first weights", "none", ("imagenet", "none"))
     width: int = option("model", "basic encoder: channels at full resolution, a multiple of 16", 16)
     stages: int = option("model", "basic encoder: resolutions, each half of the one before", 5)
-    blocks: int = option("model", "basic encoder: residual blocks a stage", 1)
+    blocks: int = option("model", "basic encoder: blocks a stage, of two convolutions each", 1)
+    short: str = option("model", "basic encoder: the short skip in its blocks", "residual", SHORTS)
+    short_decoder: bool = option("model", "the same short skip in the decoder's blocks", False)
+    zero_init: bool = option("model", "residual, preactivation: blocks start as the identity", False)
 
     data: str = option("data", "a dataset by name, or a folder with images/ and masks/", "filaments")
     data_dir: str | None = option("data", "where the named dataset already lies on disk", None)
@@ -68,6 +74,7 @@ class RunConfig:
     )
     init: str | None = option("training", "start from the weights of this run", None)
     seed: int = option("training", "weights, order and augmentation", 0)
+    log_gradients: bool = option("training", "record the gradient's flow every epoch", False)
 
     device: str = option("hardware", "where to compute", "auto", DEVICES)
     precision: str = option(
@@ -86,12 +93,14 @@ class RunConfig:
         _check_ranges(self)
 
     def identity(self) -> str:
-        """Return a hash of all that decides the result: not the device, nor the loader's processes."""
+        """Return a hash of all that decides the result: not the device, the loader's processes, the log."""
         values = asdict(self)
-        for name in ("device", "workers"):
+        for name in ("device", "workers", "log_gradients"):
             del values[name]
         if self.skips == "on":
             del values["control"]  # with every skip on, nothing stands in for one
+        if self.skips == "off" and self.control == "drop":
+            del values["merge"]  # and nothing joins
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -214,8 +223,9 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
 def _check_type(name: str, value: Any) -> None:
     hint = HINTS[name]
     kinds = get_args(hint) if name != "trainer" and get_args(hint) else (dict if name == "trainer" else hint,)
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        expected = " or ".join("nothing" if kind is type(None) else kind.__name__ for kind in kinds)
+    if isinstance(value, bool) != (hint is bool) or not isinstance(value, kinds):
+        names = {type(None): "nothing", bool: "true or false"}
+        expected = " or ".join(names.get(kind, kind.__name__) for kind in kinds)
         raise UsageError(f"{flag(name)} '{value}': must be {expected}")
 
 
@@ -246,6 +256,19 @@ def _check_forms(config: RunConfig) -> None:
         )
     if config.encoder == "basic" and config.weights != "none":
         raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
+    _check_short(config)
+
+
+def _check_short(config: RunConfig) -> None:
+    for name in ("short", "short_decoder", "zero_init"):
+        default = RunConfig.__dataclass_fields__[name].default
+        if config.encoder != "basic" and getattr(config, name) != default:
+            raise UsageError(f"{flag(name)}: is for --encoder basic; {config.encoder} has blocks of its own")
+    if config.zero_init and config.short not in ("residual", "preactivation"):
+        raise UsageError(
+            f"--zero-init: is for --short residual or preactivation; with {config.short}, a block would not "
+            "start as the identity"
+        )
 
 
 def _is_number(text: str) -> bool:

@@ -3,12 +3,17 @@
 import pytest
 import torch
 
-from unetseg.config import RunConfig
+from unetseg.config import MERGES, RunConfig
+from unetseg.models.blocks import build_stage
 from unetseg.models.cost import measure_cost
-from unetseg.models.skips import decoder_cost
 from unetseg.models.unet import build_model
+from unetseg.models.widen import decoder_cost
 
 SIZE = 96
+
+
+def parameters(module):
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def cost(**changes):
@@ -35,13 +40,49 @@ def test_where_parameters_hardly_change_the_multiply_adds_are_matched_within_two
     assert cost(skips=skips, control="widen").gmacs == pytest.approx(full.gmacs, rel=0.02)
 
 
-def test_the_formula_behind_widening_counts_what_torch_counts():
-    model = build_model(RunConfig())
-    parameters, multiply_adds = decoder_cost(256, [16, 32, 64, 128], [128, 64, 32, 16], 1)
-    parts = (model.decoder, model.segmentation_head)
-    assert parameters == sum(p.numel() for part in parts for p in part.parameters())
+@pytest.mark.parametrize("skips", ["on", "1"])
+@pytest.mark.parametrize("merge", MERGES)
+def test_what_widening_counts_is_what_torch_counts(merge, skips):
+    model = build_model(RunConfig(merge=merge, skips=skips, short="preactivation", short_decoder=True))
+    counted, multiply_adds = decoder_cost(model.decoder, 1)
+    assert counted == parameters(model.decoder) + parameters(model.segmentation_head)
     whole, first_half = measure_cost(model, SIZE).gmacs, measure_cost(_EncoderOnly(model.encoder), SIZE).gmacs
     assert multiply_adds * SIZE**2 / 1e9 == pytest.approx(whole - first_half)
+
+
+@pytest.mark.parametrize("skips", ["off", "^0"])
+@pytest.mark.parametrize("merge", MERGES[1:])
+def test_widening_matches_the_full_net_of_the_same_merge(merge, skips):
+    full, widened = cost(merge=merge), cost(merge=merge, skips=skips, control="widen")
+    assert widened.parameters == pytest.approx(full.parameters, rel=0.01)
+    if skips == "^0":
+        assert widened.gmacs == pytest.approx(full.gmacs, rel=0.02)
+
+
+@pytest.mark.parametrize("blocks", [1, 8])
+def test_a_dense_net_has_the_parameters_of_the_residual_one(blocks):
+    residual, dense = cost(blocks=blocks), cost(blocks=blocks, short="dense")
+    assert dense.parameters == pytest.approx(residual.parameters, rel=0.05)
+    assert dense.gmacs == pytest.approx(residual.gmacs, rel=0.05)
+
+
+@pytest.mark.parametrize("width", [16, 48])
+@pytest.mark.parametrize("blocks", [1, 3, 32])
+def test_every_dense_stage_has_the_parameters_of_a_residual_one(width, blocks):
+    for in_channels in (width, 2 * width):
+        sizes = [
+            sum(
+                parameter.numel() for parameter in build_stage(short, in_channels, width, blocks).parameters()
+            )
+            for short in ("residual", "dense")
+        ]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
+
+
+def test_an_identity_costs_nothing_but_its_projections():
+    plain, residual = cost(blocks=4, short="plain"), cost(blocks=4, short="residual")
+    projections = sum(c * 2 * c + 2 * 2 * c for c in (16, 32, 64, 128))
+    assert residual.parameters - plain.parameters == projections
 
 
 class _EncoderOnly(torch.nn.Module):

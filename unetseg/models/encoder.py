@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
-from unetseg.models.blocks import BLOCKS, conv3x3
+from unetseg.models.blocks import build_stage, conv3x3
 from unetseg.models.initialise import seed_for
 from unetseg.models.pretrained import load_pretrained, one_line, quiet
 
@@ -21,20 +21,19 @@ class BasicEncoder(nn.Module):
         width: channels at level 0.
         stages: number of levels, the deepest being the bottleneck.
         blocks: blocks a stage.
-        short: the kind of block, a key of ``BLOCKS``.
+        short: the short skip of its blocks.
     """
 
     def __init__(self, width: int = 16, stages: int = 5, blocks: int = 1, short: str = "residual") -> None:
         super().__init__()
-        block = BLOCKS[short]
         self.out_channels = [width * 2**level for level in range(stages)]
         self.stem = nn.Sequential(conv3x3(3, width), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.stages = nn.ModuleList()
         channels = width
         for level, out_channels in enumerate(self.out_channels):
-            first = block(channels, out_channels, stride=1 if level == 0 else 2)
-            rest = [block(out_channels, out_channels) for _ in range(blocks - 1)]
-            self.stages.append(nn.Sequential(first, *rest))
+            self.stages.append(
+                build_stage(short, channels, out_channels, blocks, stride=1 if level == 0 else 2)
+            )
             channels = out_channels
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -58,7 +57,7 @@ def build_encoder(config: RunConfig) -> nn.Module:
         UnetsegError: if pretrained weights are asked for and cannot be had.
     """
     if config.encoder == "basic":
-        return BasicEncoder(config.width, config.stages, config.blocks)
+        return BasicEncoder(config.width, config.stages, config.blocks, config.short)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(config.seed, "encoder"))
         return _library_encoder(config.encoder, config.weights)

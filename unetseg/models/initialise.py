@@ -22,7 +22,7 @@ def initialise(module: nn.Module, seed: int, prefix: str) -> None:
     """Give every layer below ``module`` its first weights, in place.
 
     Convolutions: He normal over the fan-in (He et al. 2015); linear layers: Xavier uniform; norms: one
-    and zero; biases zero.
+    and zero; biases zero, but for a gate's, which names its own.
 
     Args:
         module: encoder, decoder or head.
@@ -39,7 +39,7 @@ def initialise(module: nn.Module, seed: int, prefix: str) -> None:
             nn.init.ones_(layer.weight)
         bias = getattr(layer, "bias", None)
         if isinstance(bias, nn.Parameter):
-            nn.init.zeros_(bias)
+            nn.init.constant_(bias, getattr(layer, "first_bias", 0.0))
 
 
 def initialise_head(module: nn.Module, seed: int, prefix: str) -> None:

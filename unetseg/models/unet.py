@@ -1,13 +1,17 @@
 """The U-Net whose connections can be switched on and off."""
 
+from collections.abc import Sequence
+
 import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import Tensor, nn
 
 from unetseg.config import RunConfig, select_levels
+from unetseg.models.blocks import start_as_identity
 from unetseg.models.encoder import BasicEncoder, build_encoder, skip_channels
 from unetseg.models.initialise import initialise, initialise_head
-from unetseg.models.skips import SkipDecoder, widened_channels
+from unetseg.models.skips import SkipDecoder
+from unetseg.models.widen import widened_channels
 
 SMP_DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
@@ -21,11 +25,11 @@ class Unet(nn.Module):
         stride: the coarsest stride; inputs whose sides it divides are the fastest.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: SkipDecoder, outputs: int, channels: int) -> None:
+    def __init__(self, encoder: nn.Module, decoder: SkipDecoder, outputs: int) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
-        self.segmentation_head = SegmentationHead(channels, outputs, kernel_size=3)
+        self.segmentation_head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
         self.levels = [level for level, count in enumerate(decoder.skips) if count]
         self.on = decoder.on
         self.stride = 2 ** len(decoder.skips)
@@ -50,16 +54,31 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     on = select_levels(config.skips, [level for level, count in enumerate(skips) if count], config.encoder)
     bottleneck = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
     channels = _decoder_channels(encoder, skips)
+
+    def decoder_of(channels: Sequence[int], on: frozenset[int]) -> SkipDecoder:
+        return SkipDecoder(
+            bottleneck,
+            skips,
+            channels,
+            on,
+            config.control,
+            center=config.encoder.startswith("vgg"),
+            merge=config.merge,
+            short=config.short if config.short_decoder else None,
+            raw=config.short == "preactivation",
+        )
+
     if config.control == "widen":
         count = sum(parameter.numel() for parameter in encoder.parameters())
-        channels = widened_channels(bottleneck, skips, channels, on, count, outputs)
-    center = config.encoder.startswith("vgg")
-    decoder = SkipDecoder(bottleneck, skips, channels, on, config.control, center)
-    model = Unet(encoder, decoder, outputs, channels[-1])
+        channels = widened_channels(decoder_of, channels, on, count, outputs)
+    decoder = decoder_of(channels, on)
+    model = Unet(encoder, decoder, outputs)
     if isinstance(encoder, BasicEncoder):
         initialise(encoder, config.seed, "encoder")
     initialise(decoder, config.seed, "decoder")
     initialise_head(model.segmentation_head, config.seed, "segmentation_head")
+    if config.zero_init:
+        start_as_identity(model)
     return model
 
 
