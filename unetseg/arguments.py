@@ -92,7 +92,11 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
 def add_mask_flags(group: Any) -> None:
     """Add the flags that say how folders of masks are read: ``MASK_FLAGS``."""
     group.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
-    group.add_argument("--instances", action="store_true", help="labels are instances, 0 the background")
+    group.add_argument(
+        "--instances",
+        action="store_true",
+        help="labels are instances, 0 the background; predictions may be plain masks",
+    )
     group.add_argument(
         "--names",
         metavar="FILE",

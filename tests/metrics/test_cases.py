@@ -27,7 +27,7 @@ def test_a_shifted_square_is_as_far_off_as_the_shift(shift):
 
 
 def test_a_shift_of_one_pixel_costs_more_boundary_iou_than_iou():
-    found = binary_scores(square(10, 11, 20), square(10, 10, 20), boundary_width=1)
+    found = binary_scores(square(10, 11, 20), square(10, 10, 20))
     assert 1 - found["boundary_iou"] > 3 * (1 - found["iou"])
 
 
