@@ -186,7 +186,7 @@ def test_a_model_of_one_size_is_not_written(run, copied, monkeypatch, line):
 
 def test_a_network_that_onnx_cannot_express_is_one_plain_line(copied, monkeypatch, line):
     def refuse(*_, **__):
-        raise NotImplementedError("no such\noperator")
+        raise RuntimeError("Failed.\nNext steps: ...") from NotImplementedError("no such\noperator")
 
     monkeypatch.setattr(torch.onnx, "export", refuse)
     assert export_command(copied.path) == 1
