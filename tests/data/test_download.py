@@ -1,77 +1,19 @@
 import hashlib
 import io
 import os
-import shutil
 import socket
 import stat
 import tarfile
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-import yaml
-from PIL import Image
 
 from unetseg.data.cards import RemoteFile
-from unetseg.data.datasets import open_dataset
-from unetseg.data.download import describe_catalog, fetch, get_dataset, unpack
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.data.download import fetch, unpack
+from unetseg.errors import UnetsegError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
-
-
-class Server:
-    """A file server on this machine that can break off, ignore Range, and remembers what it was asked."""
-
-    def __init__(self):
-        self.files = {}
-        self.ranges = []
-        self.break_after = None
-        self.honours_range = True
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def address(self, name):
-        return f"http://127.0.0.1:{self.http.server_port}/{name}"
-
-    def answer(self, request):
-        content = self.files.get(request.path[1:])
-        if content is None:
-            request.send_error(404)
-            return
-        wanted = request.headers.get("Range")
-        self.ranges.append(wanted)
-        start = int(wanted[6:-1]) if wanted and self.honours_range else 0
-        if wanted and start >= len(content):
-            request.send_error(416)
-            return
-        request.send_response(206 if wanted and self.honours_range else 200)
-        request.send_header("Content-Length", str(len(content) - start))
-        request.end_headers()
-        stop = None if self.break_after is None else start + self.break_after
-        request.wfile.write(content[start:stop])
-        request.wfile.flush()
-        if stop is not None:
-            request.connection.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.http.shutdown()
-    server.http.server_close()
 
 
 @pytest.fixture
@@ -80,22 +22,6 @@ def remote(server):
     server.files["a.bin"] = CONTENT
     checksums = {"sha256": hashlib.sha256(CONTENT).hexdigest(), "md5": hashlib.md5(CONTENT).hexdigest()}
     return RemoteFile((server.address("a.bin"),), len(CONTENT), checksums)
-
-
-def archive_of(members, kind="tar"):
-    """An archive that holds ``members`` (name → bytes), as bytes."""
-    buffer = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(buffer, "w") as bundle:
-            for name, content in members.items():
-                bundle.writestr(name, content)
-    else:
-        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-            for name, content in members.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def test_a_file_arrives_whole_and_tells_how_far_it_is(remote, tmp_path):
@@ -176,7 +102,7 @@ def test_offline_is_one_plain_line(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_archives_are_unpacked(tmp_path, kind):
+def test_archives_are_unpacked(tmp_path, kind, archive_of):
     (tmp_path / "a").write_bytes(archive_of({"images/a.png": b"1", "b.txt": b"2"}, kind))
     unpack(tmp_path / "a", tmp_path / "out")
     assert (tmp_path / "out/images/a.png").read_bytes() == b"1" and (
@@ -185,14 +111,14 @@ def test_archives_are_unpacked(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_a_member_above_the_folder_is_refused(tmp_path, kind):
+def test_a_member_above_the_folder_is_refused(tmp_path, kind, archive_of):
     (tmp_path / "a").write_bytes(archive_of({"../evil.txt": b"1"}, kind))
     with pytest.raises(UnetsegError, match=r"not safe.*evil.txt"):
         unpack(tmp_path / "a", tmp_path / "out")
     assert not (tmp_path / "evil.txt").exists()
 
 
-def test_an_absolute_member_lands_nowhere_else(tmp_path):
+def test_an_absolute_member_lands_nowhere_else(tmp_path, archive_of):
     (tmp_path / "a.zip").write_bytes(archive_of({f"{tmp_path}/evil.txt": b"1"}, "zip"))
     with pytest.raises(UnetsegError, match="not safe"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
@@ -221,101 +147,8 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
         unpack(tmp_path / "a.zip", tmp_path / "out")
 
 
-def test_a_damaged_archive_says_so(tmp_path):
+def test_a_damaged_archive_says_so(tmp_path, archive_of):
     whole = archive_of({"a.bin": CONTENT})
     (tmp_path / "a.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UnetsegError, match="the archive is damaged"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "out")
-
-
-@pytest.fixture
-def card(server, tmp_path):
-    """A card of a set of four images in two archives."""
-    images, masks = {}, {}
-    for number in range(4):
-        buffer = io.BytesIO()
-        Image.new("L", (4, 4)).save(buffer, "PNG")
-        images[f"images/{number}.png"] = masks[f"{number}.png"] = buffer.getvalue()
-    server.files = {"images.tar.gz": archive_of(images), "masks.zip": archive_of(masks, "zip")}
-    files = [
-        {
-            "addresses": [server.address(name)],
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "into": "masks" if name == "masks.zip" else ".",
-        }
-        for name, content in server.files.items()
-    ]
-    entry = {
-        "name": "tiny",
-        "title": "Tiny",
-        "licence": "CC0",
-        "files": files,
-        "layout": {"image": "images/{name}.png", "mask": "masks/{name}.png"},
-        "classes": ["background", "cell"],
-        "split": {"val": 0.2, "test": 0.2},
-    }
-    path = tmp_path / "tiny.yaml"
-    path.write_text(yaml.safe_dump(entry))
-    return str(path)
-
-
-def test_getting_a_set_makes_it_open(card, tmp_path):
-    root = tmp_path / "data"
-    assert get_dataset(card, root) == root / "tiny"
-    assert sum(map(len, open_dataset(card, root=root).splits.values())) == 4
-    assert not (root / ".download/tiny").exists()
-
-
-def test_a_set_that_is_there_is_not_fetched_again(card, server, tmp_path):
-    get_dataset(card, tmp_path / "data")
-    before = list(server.ranges)
-    get_dataset(card, tmp_path / "data")
-    assert server.ranges == before
-
-
-def test_a_set_appears_whole_or_not_at_all_and_keeps_what_was_fetched(card, server, tmp_path):
-    masks = server.files.pop("masks.zip")
-    with pytest.raises(UnetsegError, match=r"masks.zip could not be downloaded"):
-        get_dataset(card, tmp_path / "data")
-    assert not (tmp_path / "data/tiny").exists()
-    server.files["masks.zip"] = masks
-    get_dataset(card, tmp_path / "data")
-    assert server.ranges == [None, None]  # the images came once
-
-
-def test_a_full_disk_is_one_plain_line(card, tmp_path, monkeypatch):
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(shutil, "copyfileobj", full)
-    monkeypatch.setattr(tarfile, "copyfileobj", full)
-    with pytest.raises(UnetsegError, match="No space left on device"):
-        get_dataset(card, tmp_path / "data")
-    assert not (tmp_path / "data/tiny").exists()
-
-
-def test_a_set_to_fetch_by_hand_says_how(card, tmp_path):
-    entry = yaml.safe_load((tmp_path / "tiny.yaml").read_text()) | {
-        "files": [],
-        "manual": "register, then unzip",
-    }
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(entry))
-    with pytest.raises(UnetsegError, match="Tiny must be fetched by hand: register, then unzip"):
-        get_dataset(card, tmp_path / "data")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"), [("pest", "did you mean 'pets'"), ("filaments", "drawn at first use")]
-)
-def test_a_wrong_name_to_get_is_answered(tmp_path, name, message):
-    with pytest.raises(UsageError, match=message):
-        get_dataset(name, tmp_path)
-
-
-def test_the_catalogue_lists_what_can_be_named(tmp_path):
-    (tmp_path / "pets").mkdir()
-    entries = {entry.name: entry for entry in describe_catalog(tmp_path)}
-    assert entries["filaments"].size == 0 and not entries["filaments"].present
-    pets = entries["pets [:trimap]"]
-    assert pets.present and pets.licence == "CC BY-SA 4.0" and pets.size == 791918971 + 19173078

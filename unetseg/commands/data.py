@@ -8,7 +8,7 @@ from pathlib import Path
 from unetseg.arguments import Parser
 from unetseg.data.check import inspect_dataset
 from unetseg.data.datasets import open_dataset
-from unetseg.data.download import describe_catalog, get_dataset
+from unetseg.data.install import describe_catalog, get_dataset, named_card
 from unetseg.data.samples import SegmentationSet
 from unetseg.data.synthetic import is_synthetic
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -39,13 +39,29 @@ def list_command(argv: Sequence[str]) -> int:
 
 def get_command(argv: Sequence[str]) -> int:
     """Download a dataset of the catalogue, or draw an embedded one."""
-    parser = Parser("data get", "data get NAME", "Download a dataset of the catalogue into data/.")
+    parser = Parser(
+        "data get", "data get NAME [--from FILE ...]", "Bring a dataset of the catalogue into data/."
+    )
     parser.add_argument("name", metavar="NAME")
-    name = parser.parse(argv).name
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="FILE",
+        help="archives, files or folders that you fetched yourself, instead of a download",
+    )
+    options = parser.parse(argv)
+    name = options.name
     if is_synthetic(name):
         print(f"{name}: drawn into data/, {_sizes(open_dataset(name))}")
         return 0
-    print(f"{name}: in {get_dataset(name, progress=_transfer)}")
+    card = named_card(name)
+    print(f"{card.texts['title']}: {card.texts['licence']}. {card.texts.get('terms', '')}")
+    folder = get_dataset(name, Path("data"), _transfer, options.sources, show_progress("converting"))
+    print(f"{name}: in {folder}, {_sizes(open_dataset(name))}")
+    print(f"next: unetseg data check {name}")
     return 0
 
 

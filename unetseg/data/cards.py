@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from unetseg.data.convert import check_steps
 from unetseg.data.folder import first_few, read_yaml
 from unetseg.data.layout import Layout
 from unetseg.data.masks import Classes, parse_classes, require_keys
@@ -17,7 +18,7 @@ CATALOG = Path(__file__).parent / "catalog"
 _TEXTS = ("title", "citation", "homepage", "licence", "terms", "manual")
 _CLASSES = ("classes", "ignore", "threshold")
 _SETTINGS = ("layout", *_CLASSES, "variants", "split")
-_ENTRIES = ("name", "aliases", "files", *_SETTINGS)
+_ENTRIES = ("name", "aliases", "files", "convert", *_SETTINGS)
 _FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
 
 
@@ -53,6 +54,7 @@ class Card:
         aliases: Other names it answers to.
         texts: title, citation, homepage, licence, terms, manual (the steps a person takes).
         files: What to download.
+        convert: The steps that make the layout's files from those downloaded (:mod:`unetseg.data.convert`).
         settings: The layout, classes, variants and split, as they stand in the file.
     """
 
@@ -61,6 +63,7 @@ class Card:
     aliases: tuple[str, ...]
     texts: dict[str, str]
     files: tuple[RemoteFile, ...]
+    convert: list[dict[str, str]]
     settings: dict[str, Any]
 
     @property
@@ -104,8 +107,11 @@ def read_card(path: Path) -> Card:
         tuple(str(alias) for alias in entry.get("aliases", ())),
         {key: str(entry[key]).strip() for key in _TEXTS if key in entry},
         tuple(_remote(file, where) for file in entry.get("files", ())),
+        entry.get("convert", []),
         {key: entry[key] for key in _SETTINGS if key in entry},
     )
+    if "convert" in entry:
+        check_steps(card.convert, where)
     variants = entry.get("variants", {})
     for name in (None, *require_keys(variants, list(variants), f"{where}: variants")):
         if name is not None:
@@ -142,11 +148,11 @@ def open_card(
     """
     settings = card.with_variant(variant)
     layout = Layout.parse(settings["layout"], str(card.path))
-    folder = layout.locate(folder)
+    folder = layout.image.locate(folder)
     fields = layout.find(folder)
     if not fields:
         raise UnetsegError(
-            f"{folder}: no file is called {layout.image}, as in the official layout of {card.name}"
+            f"{folder}: no file is called {layout.image.text}, as in the official layout of {card.name}"
         )
     split = divide(settings["split"], folder, fields, split_seed)
     samples = {

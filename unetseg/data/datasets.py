@@ -61,7 +61,8 @@ def _open_own_card(name: str, data_dir: Path | None, split_seed: int, root: Path
     if not Path(path).is_file():
         raise UsageError(f"{path}: no such card")
     card = read_card(Path(path))
-    folder = data_dir or (root / card.name if card.files else card.path.parent)
+    beside = not card.files and not (root / card.name).is_dir()
+    folder = data_dir or (card.path.parent if beside else root / card.name)
     return open_card(card, _existing(card, folder, data_dir), variant=variant, split_seed=split_seed)
 
 

@@ -18,42 +18,20 @@ _PATHS = ("image", "mask", "valid", "instances")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where the files of one sample lie: templates whose ``{fields}`` the image's path fills.
+class Template:
+    """A path with fields, such as ``training/images/{id}_training.tif``.
 
-    Where ``image`` is ``training/images/{id}_training.tif``, say, ``mask`` may be
-    ``training/1st_manual/{id}_manual1.gif``. A field matches within one folder's or file's name.
+    A field matches within one folder's or file's name; of two side by side, the second is one character.
     """
 
-    image: str
-    paths: dict[str, str]
-    name: str
-
-    @classmethod
-    def parse(cls, entry: Any, where: str) -> "Layout":
-        """Read the ``layout`` entry of a card."""
-        entry = require_keys(entry, (*_PATHS, "name"), f"{where}: layout")
-        for key in ("image", "mask"):
-            if key not in entry:
-                raise UsageError(f"{where}: layout lacks '{key}'")
-        layout = cls(
-            entry["image"], {key: entry[key] for key in _PATHS if key in entry}, entry.get("name", "{name}")
-        )
-        for template in (*layout.paths.values(), layout.name):
-            layout.require_fields(template, where)
-        return layout
-
-    def require_fields(self, template: str, where: str, also: Collection[str] = ()) -> None:
-        """Raise a UsageError if ``template`` uses a field that neither the image's path nor ``also`` has."""
-        for field in re.findall(r"{(\w+)}", template):
-            if field not in self._pattern.groupindex and field not in also:
-                raise UsageError(f"{where}: '{template}' uses {{{field}}}, which the layout's image lacks")
+    text: str
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
+    def pattern(self) -> re.Pattern[str]:
+        """The regular expression of the paths that fit, with a group a field."""
         seen: set[str] = set()
         parts = []
-        for text in re.split(r"({\w+})", self.image):
+        for text in re.split(r"({\w+})", self.text):
             field = text[1:-1]
             if not text.startswith("{"):
                 parts.append(re.escape(text))
@@ -64,8 +42,15 @@ class Layout:
                 parts.append(f"(?P<{field}>[^/]+)")
         return re.compile("".join(parts))
 
+    def match(self, folder: Path) -> Iterator[tuple[Path, Fields]]:
+        """Yield every file below ``folder`` that fits, and what its path fills the fields with."""
+        for path in folder.glob(re.sub(r"({\w+})+", "*", self.text)):
+            match = self.pattern.fullmatch(path.relative_to(folder).as_posix())
+            if match and not path.name.startswith("."):
+                yield path, match.groupdict()
+
     def locate(self, folder: Path) -> Path:
-        """Return the folder that the templates start from: ``folder``, or else one up to two levels below.
+        """Return the folder that the template starts from: ``folder``, or else one up to two levels below.
 
         Archives differ in the folders that they wrap a set in. Where nothing fits, that is ``folder`` too.
 
@@ -74,29 +59,55 @@ class Layout:
         """
         for pattern in ("", "*", "*/*"):
             below = sorted(path for path in folder.glob(pattern) if path.is_dir()) if pattern else [folder]
-            roots = [root for root in below if next(self._matches(root), None)]
+            roots = [root for root in below if next(self.match(root), None)]
             if len(roots) > 1:
                 names = " and ".join(root.relative_to(folder).as_posix() for root in roots[:2])
-                raise UnetsegError(f"{folder}: {names} both hold {self.image}; point to one of them")
+                raise UnetsegError(f"{folder}: {names} both hold {self.text}; point to one of them")
             if roots:
                 return roots[0]
         return folder
 
+    def require_fields(self, text: str, where: str, also: Collection[str] = ()) -> None:
+        """Raise a UsageError if ``text`` uses a field that neither this template nor ``also`` has."""
+        for field in re.findall(r"{(\w+)}", text):
+            if field not in self.pattern.groupindex and field not in also:
+                raise UsageError(f"{where}: '{text}' uses {{{field}}}, which '{self.text}' lacks")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of one sample lie: the image's path, and what its fields make of the other paths.
+
+    Where ``image`` is ``training/images/{id}_training.tif``, say, ``mask`` may be
+    ``training/1st_manual/{id}_manual1.gif``.
+    """
+
+    image: Template
+    paths: dict[str, str]
+    name: str
+
+    @classmethod
+    def parse(cls, entry: Any, where: str) -> "Layout":
+        """Read the ``layout`` entry of a card."""
+        entry = require_keys(entry, (*_PATHS, "name"), f"{where}: layout")
+        for key in ("image", "mask"):
+            if key not in entry:
+                raise UsageError(f"{where}: layout lacks '{key}'")
+        image = Template(entry["image"])
+        layout = cls(image, {key: entry[key] for key in _PATHS if key in entry}, entry.get("name", "{name}"))
+        for template in (*layout.paths.values(), layout.name):
+            image.require_fields(template, where)
+        return layout
+
     def find(self, folder: Path) -> dict[str, Fields]:
         """Return, for every image below ``folder``, its name and what its path fills the fields with."""
         found: dict[str, Fields] = {}
-        for path, match in self._matches(folder):
-            name = self.name.format(**match.groupdict())
+        for path, fields in self.image.match(folder):
+            name = self.name.format(**fields)
             if name in found:
                 raise UnetsegError(f"{folder}: two images are called '{name}', one is {path}")
-            found[name] = match.groupdict()
+            found[name] = fields
         return found
-
-    def _matches(self, folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-        for path in folder.glob(re.sub(r"({\w+})+", "*", self.image)):
-            match = self._pattern.fullmatch(path.relative_to(folder).as_posix())
-            if match and not path.name.startswith("."):
-                yield path, match
 
     def sample(self, folder: Path, name: str, fields: Fields) -> Sample:
         """Return the sample whose path filled the fields so."""

@@ -39,7 +39,7 @@ def check_split(entry: Any, layout: Layout, where: str) -> None:
                 "until",
             }:
                 raise UsageError(f"{place} needs 'by' and 'until'")
-            layout.require_fields(_group_template(selector)[0], where, also=("name",))
+            layout.image.require_fields(_group_template(selector)[0], where, also=("name",))
         elif isinstance(selector, dict):
             require_keys(selector, _SELECTORS, place)
             if not selector.keys() & {"list", "csv", "where"}:
