@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
@@ -42,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with stop_on_signals():
+        with stop_on_signals(), warnings.catch_warnings():
+            warnings.showwarning = _warning_lines()
             return _dispatch(words)
     except SystemExit as exit_:  # argparse, after printing help
         return int(exit_.code or 0)
@@ -70,6 +72,19 @@ def _dispatch(words: list[str]) -> int:
             f"unetseg: no verb '{words[0]}'{did_you_mean(words[0], VERBS) or '; see unetseg --help'}"
         )
     return import_module(f"unetseg.commands.{words[0]}").run(words[1:])
+
+
+def _warning_lines() -> Callable[..., None]:
+    """Return a function that prints warnings as plain lines, each once and without its place in the source."""
+    shown: set[str] = set()
+
+    def show(message: Warning | str, *where: object, **more: object) -> None:
+        line = _printable(" ".join(str(message).split()))
+        if line not in shown:
+            shown.add(line)
+            print(f"warning: {line}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def _printable(text: str) -> str:

@@ -126,9 +126,10 @@ def _checked(options: argparse.Namespace) -> OutputOptions:
 
 
 def _summary(result: "FolderResult", output: Path) -> str:
-    parts = [f"{result.written} masks in {printable(output)} ({result.seconds:.1f} s)"]
+    masks = "1 mask" if result.written == 1 else f"{result.written} masks"
+    parts = [f"{masks} in {printable(output)} ({result.seconds:.1f} s)"]
     if result.kept:
         parts.append(f"{result.kept} were there already")
     if result.failures:
-        parts.append(f"{len(result.failures)} images failed, see {printable(output / TABLE)}")
+        parts.append(f"{len(result.failures)} failed, see {printable(output / TABLE)}")
     return ", ".join(parts)
