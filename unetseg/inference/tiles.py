@@ -121,14 +121,16 @@ def blended_bands(
                 region = reader.read(top, left, bottom - top, right - left)
                 yield row, column, prepare(region), *region.shape[:2]
 
-    carried = band = np.empty((0, 0, 0), np.float32)
+    band = carried = None
     with ahead(regions()) as prepared:
         for row, column, inputs, height, width in prepared:
             (top, bottom), (left, right) = rows.used(row), columns.used(column)
             logits = run(inputs, height, width)
             if column == 0:
                 band = np.zeros((logits.shape[0], bottom - top, columns.length), np.float32)
-                band[:, : carried.shape[1]] += carried
+                if carried is not None:
+                    band[:, : carried.shape[1]] = carried
+            assert band is not None
             y, x = top - rows.starts[row], left - columns.starts[column]
             used = logits[:, y : y + bottom - top, x : x + right - left]
             band[:, :, left:right] += used * rows.weights(row)[:, None] * columns.weights(column)
