@@ -75,7 +75,7 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _warning_lines() -> Callable[..., None]:
-    """Return a function that prints warnings as plain lines, each once and without its place in the source."""
+    """Return a function that prints warnings as plain lines, each once, without their place in the source."""
     shown: set[str] = set()
 
     def show(message: Warning | str, *where: object, **more: object) -> None:
