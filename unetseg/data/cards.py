@@ -151,8 +151,9 @@ def open_card(
     folder = layout.image.locate(folder)
     fields = layout.find(folder)
     if not fields:
+        hint = f"; 'unetseg data get {card.name} --from {folder}' converts its files" if card.convert else ""
         raise UnetsegError(
-            f"{folder}: no file is called {layout.image.text}, as in the official layout of {card.name}"
+            f"{folder}: no file is called {layout.image.text}, as in the layout of {card.name}{hint}"
         )
     split = divide(settings["split"], folder, fields, split_seed)
     samples = {
