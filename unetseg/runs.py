@@ -48,6 +48,16 @@ class Run:
         return self.path / "curves.png"
 
     @property
+    def gradients(self) -> Path:
+        """How the gradient flowed before training and after every epoch; only if that was asked for."""
+        return self.path / "gradients.csv"
+
+    @property
+    def gradients_plot(self) -> Path:
+        """Picture of ``gradients``."""
+        return self.path / "gradients.png"
+
+    @property
     def split(self) -> Path:
         """The names of the images in each split."""
         return self.path / "split.json"

@@ -193,6 +193,11 @@ class SegmentationData(pl.LightningDataModule):
             **self._processes(),
         )
 
+    def fixed_batch(self) -> Batch:
+        """Return the first epoch's crops of the first training images, one batch: what is looked at again."""
+        crops = TrainingCrops(self.train_pairs, self.config)
+        return collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
+
     def val_dataloader(self) -> DataLoader:
         """Return the loader of whole validation images, like sizes together."""
         return DataLoader(

@@ -22,6 +22,7 @@ from unetseg.progress import show_progress
 from unetseg.runs import Run, discard_empty, new_run
 from unetseg.signals import Stopped
 from unetseg.training.fit import train
+from unetseg.training.gradient_log import plot_gradients
 from unetseg.training.recorder import Report
 
 
@@ -77,6 +78,8 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
     with _naming(run):
         train(config, dataset, run, report)
         training_curves(run.epochs(), run.curves)
+        if run.gradients.is_file():
+            plot_gradients(run)
         started = time.perf_counter()
         predictor = load_predictor(run, config.device)
         evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))

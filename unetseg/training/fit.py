@@ -5,6 +5,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+import lightning.pytorch as pl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from unetseg.config import RunConfig
@@ -18,6 +19,7 @@ from unetseg.models.unet import Unet, build_model
 from unetseg.runs import Run
 from unetseg.training.environment import describe_environment
 from unetseg.training.failures import explain
+from unetseg.training.gradient_log import GradientLog
 from unetseg.training.initial import preprocessing_of, start_from_run
 from unetseg.training.processes import partners
 from unetseg.training.recorder import Recorder, Report
@@ -51,7 +53,10 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
     task.to(memory_format=hardware.memory_format)  # type: ignore[call-overload]
     recorder = Recorder(run, inference_settings(config, dataset, data), config.patience, report)
-    trainer = build_trainer(config, hardware, run.path, recorder, KeepSignalHandlers())
+    callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
+    if config.log_gradients:
+        callbacks.insert(0, GradientLog(run, data.fixed_batch()))  # before the recorder saves the epoch
+    trainer = build_trainer(config, hardware, run.path, *callbacks)
     if trainer.is_global_zero:
         _write_settings(config, dataset, run)
     if trainer.world_size > 1:
