@@ -31,18 +31,29 @@ SPACINGS = st.sampled_from([(1.0, 1.0), (0.5, 0.5), (1.0, 2.0), (0.7, 0.3)])
 
 
 @st.composite
-def pairs(draw, filled=False):
-    """Two masks up to 24×24, H ≠ W included: noise, or blocks of 3×3 pixels that have an inside."""
-    height, width = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+def masks(draw, shape):
+    """Drawn pixel by pixel, or noise of any density; in blocks of 3×3, which have an inside, or not."""
     block = draw(st.sampled_from([1, 3]))
-    coarse = (-(-height // block), -(-width // block))
-    masks = [
-        np.kron(draw(arrays(np.bool_, coarse)), np.ones((block, block), bool))[:height, :width]
-        for _ in range(2)
-    ]
+    coarse = tuple(-(-size // block) for size in shape)
+    if draw(st.booleans()):
+        mask = draw(arrays(np.bool_, coarse))
+    else:
+        generator = np.random.default_rng(draw(st.integers(0, 10**6)))
+        mask = generator.random(coarse) < draw(st.sampled_from([0.02, 0.2, 0.5, 0.8, 0.98]))
+    return np.kron(mask, np.ones((block, block), bool))[: shape[0], : shape[1]]
+
+
+@st.composite
+def pairs(draw, filled=False):
+    """Two masks up to 24×24, H ≠ W included: independent ones, or one and the same with some pixels wrong."""
+    shape = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
+    first, second = draw(masks(shape)), draw(masks(shape))
+    if draw(st.booleans()):
+        wrong = np.random.default_rng(draw(st.integers(0, 10**6))).random(shape) < 0.05
+        second = first ^ wrong
     if filled:
-        assume(masks[0].any() and masks[1].any())
-    return masks
+        assume(first.any() and second.any())
+    return first, second
 
 
 def score(key, prediction, reference, **options):
@@ -251,7 +262,7 @@ def test_object_scores_agree_with_monai_on_scikit_images_labels(pair, instances_
 @check
 @given(pairs(), SPACINGS, st.data())
 def test_a_field_of_view_counts_what_was_found_on_the_whole_masks(brute, pair, spacing, data):
-    valid = data.draw(arrays(np.bool_, pair[0].shape))
+    valid = data.draw(masks(pair[0].shape))
     found = binary_scores(*pair, valid=valid, spacing=spacing)
     first, second = (mask & valid for mask in pair)
     assert (found["tp"], found["fp"], found["fn"]) == (
