@@ -163,5 +163,5 @@ def compare(
         results = read_study(study, command)
     folder = study or output
     if folder is not None:
-        write_outputs(results, Path(folder))
+        write_outputs(results, Path(folder), **masks)
     return results

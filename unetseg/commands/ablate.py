@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     results = run_study(plan, options.side_by_side, command=shlex.join(["unetseg", "ablate", *argv]))
     write_outputs(results, folder)
     print(f"\n{study_text(results)}\n")
-    print(f"report: {folder / 'report.md'}")
+    print(f"report: {folder / 'report.html'}")
     if results.failures:
         print(f"{len(results.failures)} runs failed; the same command tries them again", file=sys.stderr)
     return PARTLY_DONE if results.failures else 0

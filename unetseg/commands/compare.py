@@ -42,7 +42,7 @@ def run(argv: Sequence[str]) -> int:
         command=shlex.join(["unetseg", "compare", *argv]),
         **masks,
     )
-    print(f"{study_text(results)}\n\nreport: {Path(study or output) / 'report.md'}")
+    print(f"{study_text(results)}\n\nreport: {Path(study or output) / 'report.html'}")
     return PARTLY_DONE if results.failures else 0
 
 

@@ -1,19 +1,27 @@
-"""The files that a study leaves: ``summary.json``, ``results.csv``, ``report.md``."""
+"""The files that a study leaves: ``summary.json``, ``results.csv``, ``report.md``, ``report.html``."""
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from unetseg.files import atomic_path, write_json, write_text
+from unetseg.progress import show_progress
 from unetseg.report.markdown import study_markdown
+from unetseg.report.study_page import write_study_page
 from unetseg.studies.results import StudyResults
 from unetseg.studies.scores import LABELS, RunScores
 
 COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
 
 
-def write_outputs(results: StudyResults, folder: Path) -> None:
+def write_outputs(results: StudyResults, folder: Path, **masks: Any) -> None:
     """Write a study's results into ``folder``, each file whole or not at all.
+
+    Args:
+        results: of runs, or of folders of masks.
+        folder: made if it is not there.
+        **masks: ``valid``, ``classes``, ``instances`` and ``key`` that the folders were scored with.
 
     Raises:
         OSError: if a file cannot be written.
@@ -21,6 +29,7 @@ def write_outputs(results: StudyResults, folder: Path) -> None:
     write_results(results, folder / "results.csv")
     write_json(folder / "summary.json", results.summary())
     write_text(folder / "report.md", study_markdown(results))
+    write_study_page(results, folder / "report.html", show_progress("drawing the report"), **masks)
 
 
 def write_results(results: StudyResults, path: Path) -> None:

@@ -44,7 +44,8 @@ function makeViewer(root, data) {
       const line = document.createElement("tr");
       texts.forEach((text, index) => {
         const cell = document.createElement(tag === "th" || index === 0 ? "th" : "td");
-        cell.scope = tag === "th" ? "col" : "row";
+        if (cell.tagName === "TH") cell.scope = tag === "th" ? "col" : "row";
+        cell.className = index === 0 ? "words" : "";
         cell.textContent = text;
         line.append(cell);
       });

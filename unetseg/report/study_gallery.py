@@ -16,14 +16,11 @@ from unetseg.runs import Run
 from unetseg.studies.results import ArmResult, StudyResults
 
 
-def study_gallery(
-    results: StudyResults, device: str = "auto", progress: Progress | None = None, **options: Any
-) -> Gallery:
+def study_gallery(results: StudyResults, progress: Progress | None = None, **options: Any) -> Gallery:
     """Draw the images whose arms differ most, with the masks of each arm's first seed.
 
     Args:
         results: of runs, or of folders of masks.
-        device: that predicts: auto, cpu, cuda or mps.
         progress: is told (masks predicted, masks in all).
         **options: of masks: ``valid``, ``classes``, ``instances`` and ``key`` of
             :func:`~unetseg.evaluation.masks.evaluate_masks`.
@@ -38,7 +35,7 @@ def study_gallery(
     if arms[0].config is None:
         cases = mask_cases(paths, results.data, names, scores, **options)
     else:
-        cases = _predicted(results, [Run(path) for path in paths], names, scores, device, progress)
+        cases = _predicted(results, [Run(path) for path in paths], names, scores, progress)
     labels = [metric.label for metric in image_metrics(results)]
     return make_gallery(cases, [arm.name for arm in arms], labels, "those that differ most first")
 
@@ -62,15 +59,15 @@ def _predicted(
     runs: Sequence[Run],
     names: Sequence[str],
     scores: Sequence[Sequence[Sequence[str]]],
-    device: str,
     progress: Progress | None,
 ) -> Iterator[Case]:
-    dataset = open_data(runs[0].config())
+    config = runs[0].config()
+    dataset = open_data(config)
     samples = {sample.name: sample for sample in dataset.splits[results.split or "test"]}
     missing = [name for name in names if name not in samples]
     if missing:
         raise UnetsegError(f"{dataset.name}: its {results.split} split has no image {missing[0]} any more")
-    return predicted_cases(runs, dataset, [samples[name] for name in names], scores, device, progress)
+    return predicted_cases(runs, dataset, [samples[name] for name in names], scores, config.device, progress)
 
 
 def _scores(results: StudyResults, arms: Sequence[ArmResult], name: str) -> list[list[str]]:

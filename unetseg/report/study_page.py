@@ -26,7 +26,6 @@ from unetseg.studies.results import METHOD, ArmScore, StudyResults
 def write_study_page(
     results: StudyResults,
     path: str | Path,
-    device: str = "auto",
     progress: Progress | None = None,
     **options: Any,
 ) -> None:
@@ -35,12 +34,11 @@ def write_study_page(
     Args:
         results: of at least two arms.
         path: of the HTML file.
-        device: that predicts the masks to show: auto, cpu, cuda or mps.
         progress: is told (masks predicted, masks in all).
         **options: of masks, as of :func:`~unetseg.report.study_gallery.study_gallery`.
     """
     try:
-        gallery = study_gallery(results, device, progress, **options)
+        gallery = study_gallery(results, progress, **options)
     except UnetsegError as error:
         results = replace(results, notes=(*results.notes, f"the page has no pictures: {error}"))
         gallery = None
