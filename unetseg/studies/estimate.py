@@ -69,8 +69,8 @@ def _closing(plan: Plan, seconds: Mapping[str, float], workers: int) -> str:
     left = seconds_left(plan, seconds)
     side = f", {workers} side by side at best {duration(left / workers)}" if workers > 1 else ""
     return (
-        f"{todo} of {len(trials)} runs are to be trained in {plan.folder}; by a few measured steps that takes "
-        f"{duration(left)}{side}, testing not counted"
+        f"{todo} of {len(trials)} runs are to be trained in {plan.folder}; by a few measured steps this takes"
+        f" {duration(left)}{side}, testing not counted"
     )
 
 

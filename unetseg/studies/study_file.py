@@ -92,9 +92,9 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
         base=from_mapping(base, f"{where}: base"),
         arms=arms,
         reference=reference,
-        seeds=parse_seeds(values.get("seeds", 5), f"{where}: seeds"),
+        seeds=_seeds(values.get("seeds", 5), where),
         primary=primary,
-        margin=parse_margin(values.get("margin", 0.01), f"{where}: margin"),
+        margin=_margin(values.get("margin", 0.01), where),
     )
 
 
@@ -106,27 +106,18 @@ def study_yaml(study: Study) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def parse_seeds(value: Any, where: str) -> tuple[int, ...]:
-    """Return the seeds that a number of them, or a list, stands for.
-
-    Raises:
-        UsageError: if it is neither.
-    """
+def _seeds(value: Any, where: str) -> tuple[int, ...]:
+    """Return the seeds that a number of them, or a list, stands for."""
     seeds = list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
     fine = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
     fine = fine and len(seeds) > 0 and len(set(seeds)) == len(seeds)
-    _require(fine, where, f"{value}: give how many (at least 1), or a list of different numbers")
+    _require(fine, where, f"seeds {value}: give how many (at least 1), or a list of different numbers")
     return tuple(seeds)
 
 
-def parse_margin(value: Any, where: str) -> float:
-    """Return the margin.
-
-    Raises:
-        UsageError: if it is not a number above 0.
-    """
+def _margin(value: Any, where: str) -> float:
     fine = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
-    _require(fine, where, f"{value}: must be a number above 0")
+    _require(fine, where, f"margin {value}: must be a number above 0")
     return float(value)
 
 

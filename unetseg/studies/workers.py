@@ -116,13 +116,10 @@ def _stop(worker: Worker) -> None:
 def _serve(connection: Connection, environment: dict[str, str]) -> None:
     """Train whatever is sent, in a process of its own, and send (False, None) for each line of its log."""
     follow_parent()
-    os.environ.update(environment)  # before torch, which reads it once
-    import cv2
-
-    from unetseg.studies.training import attempt
-
-    cv2.setNumThreads(int(environment["OMP_NUM_THREADS"]))
+    os.environ.update(environment)  # before torch, which reads it once and comes with the first trial
     while True:
         trial: Trial = connection.recv()
+        from unetseg.studies.training import attempt
+
         reason = attempt(trial.config, trial.run, lambda line: connection.send((False, None)))
         connection.send((True, reason))

@@ -1,0 +1,105 @@
+"""A study of fractions of a second a run, trained once, and copies of it to do things to."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from unetseg.cli import main
+
+BASE = {"stages": 2, "size": 16, "epochs": 3, "batch_size": 3, "precision": "float32"}
+ARMS: dict[str, Any] = {
+    "on": {"skips": True, "label": "With every long skip"},
+    "off": {"skips": False, "label": "Without long skips"},
+    "twin": {"skips": True, "control": "zero"},
+    "rates": {"skips": False, "control": "self", "lr": ["1e-6", "1e-2"]},
+}
+
+
+@dataclass
+class Ablation:
+    """What one ``unetseg ablate`` did and left."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+    file: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def results(self) -> bytes:
+        return (self.folder / "results.csv").read_bytes()
+
+    def rows(self, metric: str, arm: str) -> list[list[float]]:
+        """The values [seed][image] of a metric as they stand in results.csv."""
+        by_seed: dict[str, list[float]] = {}
+        for row in csv.DictReader(io.StringIO(self.results.decode())):
+            if (row["metric"], row["arm"]) == (metric, arm):
+                by_seed.setdefault(row["seed"], []).append(float(row["value"]))
+        return list(by_seed.values())
+
+    def metric(self, key: str) -> dict[str, Any]:
+        return next(metric for metric in self.summary["metrics"] if metric["key"] == key)
+
+    def arm(self, name: str) -> dict[str, Any]:
+        return next(arm for arm in self.summary["arms"] if arm["name"] == name)
+
+
+def run_ablate(folder: Path, data: Path, arms: dict[str, Any], *flags: str, seeds: int = 2) -> Ablation:
+    file = folder.with_suffix(".yaml")
+    file.write_text(yaml.safe_dump({"base": BASE, "arms": arms, "seeds": seeds}, sort_keys=False))
+    out, err = io.StringIO(), io.StringIO()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["ablate", str(file), "-o", str(folder), "--data", os.fspath(data), *flags])
+    finally:
+        torch.set_num_threads(threads)
+    return Ablation(code, out.getvalue(), err.getvalue(), folder, file)
+
+
+@pytest.fixture
+def arms() -> dict[str, Any]:
+    return dict(ARMS)
+
+
+@pytest.fixture
+def two() -> dict[str, Any]:
+    return {name: ARMS[name] for name in ("on", "off")}
+
+
+@pytest.fixture(scope="session")
+def study(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Ablation:
+    """The study of ``ARMS``, trained once; tests must leave it as it is."""
+    return run_ablate(tmp_path_factory.mktemp("studies") / "tiny", discs, ARMS)
+
+
+@pytest.fixture
+def ablate(discs: Path, tmp_path: Path) -> Callable[..., Ablation]:
+    """Run a study in a folder of the test: ``ablate({"on": {}, "off": {…}}, "--seeds", "1")``."""
+
+    def run(arms: dict[str, Any], *flags: str, name: str = "mine", **settings: Any) -> Ablation:
+        return run_ablate(tmp_path / name, discs, arms, *flags, **settings)
+
+    return run
+
+
+@pytest.fixture
+def copied(study: Ablation, tmp_path: Path) -> Path:
+    """A copy of the study, as if it had been trained there."""
+    return Path(shutil.copytree(study.folder, tmp_path / "mine"))
