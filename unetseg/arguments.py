@@ -82,7 +82,7 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
             metavar="|".join(choices) if choices else _metavar(spec.name),
             help=text + shown,
         )
-    if "hardware" in groups:
+    if "trainer" not in skip:
         groups["hardware"].add_argument(
             TRAINER + "NAME", metavar="VALUE", dest="_trainer", default=argparse.SUPPRESS,
             help=RunConfig.__dataclass_fields__["trainer"].metadata["help"],
@@ -122,7 +122,12 @@ def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]
             if found is None:
                 raise UsageError(f"{word}: needs a value")
             value = found
-        trainer[name] = yaml.safe_load(value)
+        try:
+            trainer[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(
+                f"{TRAINER}{name} {value}: is not valid YAML: {' '.join(str(error).split())}"
+            ) from None
     return rest, trainer
 
 

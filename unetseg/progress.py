@@ -28,7 +28,7 @@ def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:
                 line = f"\r{what} [{bar}] {done}/{total}, {duration(left)} left  "
                 stream.write(line if done < total else "\r" + " " * len(line) + "\r")
                 stream.flush()
-        elif done % every == 0 and done < total:
+        elif seconds > 2 and done % every == 0 and done < total:
             print(f"{what}: {done}/{total}, {seconds:.0f} s", file=stream, flush=True)
 
     return show

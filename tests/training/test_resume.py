@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from unetseg.config import RunConfig
 from unetseg.evaluation import experiment
 from unetseg.training.recorder import Recorder
 from unetseg.training.task import SegmentationTask
@@ -107,7 +108,7 @@ def test_patience_stops_and_a_resumed_test_does_not_train_further(fit, assert_sa
 
 
 def test_patience_counts_from_the_best_epoch():
-    recorder = Recorder(run=None, inference={}, patience=2, report=print)
+    recorder = Recorder(None, RunConfig(patience=2), split={}, inference={}, report=print)
     recorder.load_state_dict({"rows": [{"epoch": 3}], "best_iou": 0.5, "best_epoch": 2})
     assert not recorder._patience_is_spent()
     recorder.rows.append({"epoch": 4})
@@ -137,12 +138,22 @@ def test_other_settings_are_refused_with_the_way_to_change_them(fit):
     assert "--lr" in refused.line and "--config" in refused.line and "--init run" in refused.line
 
 
-def test_where_it_is_computed_may_change(fit):
+def test_where_it_is_computed_may_change(fit, interrupt):
+    interrupt(signal.SIGTERM, epoch=1)
     fit()
-    Path("run/test.json").unlink()
     again = fit("--device", "cpu", "--workers", "0", "--trainer.limit_val_batches", "1", resume="run")
     assert again.code == 0
     assert again.run.config().trainer == {"limit_val_batches": 1}
+
+
+@pytest.mark.parametrize("flags", [("max_epochs", "3"), ("limit_train_batches", "1"), ("max_epochs", "x")])
+def test_how_long_it_trains_may_not_change(fit, interrupt, flags):
+    interrupt(signal.SIGTERM, epoch=1)
+    before = fit().run.config_file.read_bytes()
+    refused = fit(f"--trainer.{flags[0]}", flags[1], resume="run")
+    assert refused.code == 2
+    assert "planned for 4 steps" in refused.line or "--trainer.max_epochs x" in refused.line
+    assert refused.run.config_file.read_bytes() == before
 
 
 def test_a_dataset_that_changed_meanwhile_is_named(fit, drawn):

@@ -37,7 +37,8 @@ class Inspection:
 
     Attributes:
         problems: In the order of splits and samples.
-        pixels: Split → pixels of each class, int64, and of ignored ones in the last place.
+        pixels: Split → pixels of each class, int64, and in the last place of those that do not count: ignored
+            ones, and those outside the field of view.
         images: Split → number of samples.
     """
 
@@ -46,7 +47,7 @@ class Inspection:
     images: dict[str, int] = field(default_factory=dict)
 
     def shares(self, split: str) -> np.ndarray:
-        """Return each class's share of the split's pixels (float64, ignored ones in the last place)."""
+        """Return each class's share of the split's pixels (float64, those not counted in the last place)."""
         counts = self.pixels[split]
         return counts / max(1, counts.sum())
 
@@ -93,7 +94,8 @@ def inspect_dataset(
             result.problems += found.problems
             result.pixels[split] += found.counts
             if found.counts[-1] and not found.counts[:-1].any():
-                result.problems.append(_problem(sample, sample.mask, "every pixel is ignored"))
+                place = sample.valid or sample.mask
+                result.problems.append(_problem(sample, place, "every pixel is ignored, none counts"))
             if found.digest is not None:
                 first_split, first = owners.setdefault(found.digest, (split, sample))
                 if first is not sample:
@@ -105,22 +107,36 @@ def inspect_dataset(
     return result
 
 
-def require_sound(dataset: SegmentationSet, *, workers: int | None = None) -> None:
+def require_sound(
+    dataset: SegmentationSet,
+    *,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Raise one error if a file of the dataset would stop the training or falsify it.
 
     The same look at every file as ``inspect_dataset``, less what makes a training poorer but not wrong:
     duplicates, a class that no training mask holds, a mask with nothing but ignored pixels.
+
+    Args:
+        dataset: Any dataset.
+        workers: Threads; one a processor, up to 8, if not given.
+        progress: Told (samples done, samples in all).
 
     Raises:
         UnetsegError: Names the first problem and how many there are.
     """
     workers = workers or min(8, os.cpu_count() or 1)
     problems = [_empty(split) for split, samples in dataset.splits.items() if not samples]
-    foreground = 0
+    total = sum(len(samples) for samples in dataset.splits.values())
+    done = foreground = 0
     for split, samples in dataset.splits.items():
         for found in _look_at(dataset, samples, workers, digest=False):
             problems += found.problems
             foreground += int(found.counts[1:-1].sum()) if split == "train" else 0
+            done += 1
+            if progress:
+                progress(done, total)
     if not problems and not foreground:
         names = first_few(dataset.classes[1:])
         problems.append(Problem("train", None, f"{dataset.name}: no training mask holds any {names}"))
@@ -148,6 +164,8 @@ def _check_sample(dataset: SegmentationSet, sample: Sample, digest: bool) -> _Fi
                 problems.append(_problem(sample, path, _size_differs(array, image)))
     counts = np.zeros(len(dataset.classes) + 1, np.int64)
     if mask is not None:
+        if valid is not None and valid.shape == mask.shape:
+            mask = np.where(valid, mask, np.uint8(IGNORED))
         every = np.bincount(mask.ravel(), minlength=IGNORED + 1)
         counts = np.append(every[: len(dataset.classes)], every[IGNORED])
     key = (
@@ -155,7 +173,8 @@ def _check_sample(dataset: SegmentationSet, sample: Sample, digest: bool) -> _Fi
         if digest and image is not None
         else None
     )
-    return _Finding(tuple(problems), counts, key)
+    once = dict.fromkeys(problems)  # a file may serve as mask and as instances
+    return _Finding(tuple(once), counts, key)
 
 
 def _read(

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +20,7 @@ from unetseg.errors import UsageError
 
 Pair = tuple[np.ndarray, np.ndarray]
 Batch = dict[str, Any]
+Progress = Callable[[int, int], None]
 
 
 class ScaledPairs:
@@ -57,17 +58,25 @@ class ScaledPairs:
             mask = np.where(valid, mask, np.uint8(IGNORED))
         return self.preprocessing.scale_image(image), self.preprocessing.scale_mask(mask)
 
-    def fill(self) -> None:
-        """Decode in parallel until all is in memory or the budget is spent."""
+    def fill(self, progress: Progress | None = None) -> None:
+        """Decode in parallel until all is in memory or the budget is spent.
+
+        Args:
+            progress: is told (images read, images in all).
+        """
         threads = min(8, os.cpu_count() or 1)
         with ThreadPoolExecutor(threads) as pool:
             for start in range(0, len(self), 64):
                 if self.budget <= 0:
-                    return
+                    break
                 indices = range(start, min(start + 64, len(self)))
                 for index, pair in zip(indices, pool.map(self.read, indices), strict=True):
                     self.cache[index] = pair
                     self.budget -= pair[0].nbytes + pair[1].nbytes
+                if progress:
+                    progress(len(self.cache), len(self))
+        if progress:
+            progress(len(self), len(self))  # also where not all fit: the bar goes
 
 
 class TrainingCrops(Dataset[Batch]):
@@ -116,6 +125,7 @@ class SegmentationData(pl.LightningDataModule):
         config: the run's configuration.
         stride: what the network's input sides are padded to.
         preprocessing: scale rule and normalisation; measured on the training split if not given.
+        progress: is told (images read, images in all) while they are decoded.
     """
 
     def __init__(
@@ -124,6 +134,7 @@ class SegmentationData(pl.LightningDataModule):
         config: RunConfig,
         stride: int,
         preprocessing: Preprocessing | None = None,
+        progress: Progress | None = None,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -133,9 +144,9 @@ class SegmentationData(pl.LightningDataModule):
         budget = _physical_memory() // 4
         plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         self.train_pairs = ScaledPairs(dataset, dataset.splits["train"], plain, budget)
-        self.train_pairs.fill()
+        self.train_pairs.fill(progress)
         self.val_pairs = ScaledPairs(dataset, dataset.splits["val"], plain, self.train_pairs.budget)
-        self.val_pairs.fill()
+        self.val_pairs.fill(progress)
         self.preprocessing = preprocessing or self._measure()
         self.train_pairs.preprocessing = self.val_pairs.preprocessing = self.preprocessing
 

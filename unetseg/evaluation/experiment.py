@@ -25,6 +25,8 @@ from unetseg.training.fit import train
 from unetseg.training.gradient_log import plot_gradients
 from unetseg.training.recorder import Report
 
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+
 
 def open_data(config: RunConfig) -> SegmentationSet:
     """Open the dataset that ``config`` names."""
@@ -44,7 +46,7 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
         UnetsegError: with one plain line, for whatever a user can act on.
     """
     dataset = open_data(config)
-    require_sound(dataset)
+    require_sound(dataset, progress=show_progress("checking"))
     run = new_run(config, output)
     try:
         return finish(config, dataset, run, report)
@@ -69,7 +71,7 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
     config = config or run.config()
     run.remove_parts()
     dataset = open_data(config)
-    require_sound(dataset)
+    require_sound(dataset, progress=show_progress("checking"))
     return finish(config, dataset, run, report)
 
 
@@ -102,7 +104,7 @@ def _naming(run: Run) -> Iterator[None]:
             stopped.args = (f"{stopped}; {run.path} keeps every whole epoch; {hint}",)
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO):
+        if error.errno not in _NOT_WRITABLE:
             raise
         raise UnetsegError(
             f"{error.filename or run.path}: cannot be written ({error.strerror}); the last good checkpoint "

@@ -17,15 +17,12 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         UnetsegError: if it cannot be written; what stood there before is still there.
     """
     try:
-        with atomic_path(path) as part:
-            torch.save(content, part)
-    except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "write" not in str(error):
-            raise
-        reason = getattr(error, "strerror", None) or "the disk is full or not writable"
+        with atomic_path(path) as part, part.open("wb") as file:  # given a path, torch hides a full disk
+            torch.save(content, file)
+    except OSError as error:
         raise UnetsegError(
-            f"{path}: cannot be saved ({reason}); the checkpoint before it is whole: free some space, "
-            f"then continue with --resume {Path(path).parent}"
+            f"{path}: cannot be saved ({error.strerror or error}); the checkpoint before it is whole: "
+            f"free some space, then continue with --resume {Path(path).parent}"
         ) from error
 
 

@@ -5,6 +5,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import lightning.pytorch as pl
 import torch
 
 from unetseg.models.hardware import Hardware
@@ -12,15 +13,20 @@ from unetseg.models.hardware import Hardware
 PACKAGES = ("unetseg", "torch", "lightning", "segmentation-models-pytorch", "timm", "albumentations", "numpy")
 
 
-def describe_environment(hardware: Hardware, seconds: float) -> dict[str, Any]:
-    """Return versions, device, threads, seconds, and the git commit of the user's folder, if any."""
+def describe_environment(hardware: Hardware, trainer: pl.Trainer, seconds: float) -> dict[str, Any]:
+    """Return versions, device, processes, threads, seconds, and the git commit of the user's folder, if any.
+
+    The device and the number format are the Trainer's, whose arguments may have overruled ours.
+    """
+    device = trainer.strategy.root_device.type
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "device": torch.cuda.get_device_name() if hardware.device == "cuda" else hardware.device,
-        "precision": hardware.precision,
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "precision": trainer.precision,
         "channels_last": hardware.channels_last,
+        "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
         "training_seconds": round(seconds, 1),
         "git_commit": _git_commit(),

@@ -1,7 +1,9 @@
 """From a configuration to a trained run."""
 
+import io
 import json
 import time
+from contextlib import redirect_stderr
 from dataclasses import asdict
 from typing import Any
 
@@ -12,10 +14,11 @@ from unetseg.config import RunConfig
 from unetseg.data.module import SegmentationData
 from unetseg.data.samples import SegmentationSet
 from unetseg.errors import UsageError
-from unetseg.files import write_json, write_text
+from unetseg.files import write_json
 from unetseg.models.cost import measure_cost
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import Unet, build_model
+from unetseg.progress import show_progress
 from unetseg.runs import Run
 from unetseg.training.environment import describe_environment
 from unetseg.training.failures import explain
@@ -50,37 +53,49 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
     data = _load_data(config, dataset, run, model, report)
+    split = _split(dataset, run)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
     task.to(memory_format=hardware.memory_format)  # type: ignore[call-overload]
-    recorder = Recorder(run, inference_settings(config, dataset, data), config.patience, report)
+    recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report)
     callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
     if config.log_gradients:
         callbacks.insert(0, GradientLog(run, data.fixed_batch()))  # before the recorder saves the epoch
     trainer = build_trainer(config, hardware, run.path, *callbacks)
-    if trainer.is_global_zero:
-        _write_settings(config, dataset, run)
+    if config.trainer:
+        report(f"trainer   {', '.join(f'{name} {value}' for name, value in config.trainer.items())}")
     if trainer.world_size > 1:
         report(f"processes {trainer.world_size}, each with batches of {config.batch_size}")
-    last = run.last if run.last.is_file() else None
     with quiet(), partners(trainer, _train_silently, config, dataset, run):
-        try:
-            trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
-        except (TypeError, ValueError, MisconfigurationException) as error:
-            if trainer.global_step or not config.trainer:
-                raise
-            raise refused(config, error) from error  # some arguments are looked at only now
-        except Exception as error:
-            explained = explain(error)
-            if explained is None:
-                raise
-            raise explained from error
-    if trainer.is_global_zero:
-        write_json(run.environment, describe_environment(hardware, time.perf_counter() - started))
+        _fit(trainer, task, data, config, run)
+        if trainer.is_global_zero:
+            environment = describe_environment(hardware, trainer, time.perf_counter() - started)
+            write_json(run.environment, environment)
+
+
+def _fit(
+    trainer: pl.Trainer, task: SegmentationTask, data: SegmentationData, config: RunConfig, run: Run
+) -> None:
+    """Let Lightning train, and say in one line what it says in many."""
+    last = run.last if run.last.is_file() else None
+    for logger in trainer.loggers:
+        logger.log_hyperparams(asdict(config))
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+    except (TypeError, ValueError, MisconfigurationException) as error:
+        if trainer.global_step or not config.trainer:
+            raise
+        raise refused(config, error) from error  # some arguments are looked at only now
+    except Exception as error:
+        explained = explain(error)
+        if explained is None:
+            raise
+        raise explained from error
 
 
 def _train_silently(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:
     """Train in a further process: the first one prints, for all."""
-    train(config, dataset, run, lambda line: None)
+    with redirect_stderr(io.StringIO()):
+        train(config, dataset, run, lambda line: None)
 
 
 def _load_data(
@@ -92,10 +107,9 @@ def _load_data(
         preprocessing = preprocessing_of(run)
     elif config.init is not None:
         preprocessing = start_from_run(model, config, dataset.classes, report)
-    data = SegmentationData(dataset, config, model.stride, preprocessing)
     counts = ", ".join(f"{len(samples)} {name}" for name, samples in dataset.splits.items())
     report(f"data      {dataset.name}: {counts}")
-    return data
+    return SegmentationData(dataset, config, model.stride, preprocessing, show_progress("loading"))
 
 
 def describe_model(config: RunConfig, model: Unet) -> str:
@@ -131,13 +145,12 @@ def check_size(config: RunConfig, model: Unet) -> None:
         )
 
 
-def _write_settings(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:
-    """Write the configuration and the split; a run that goes on must find the split it began with."""
+def _split(dataset: SegmentationSet, run: Run) -> dict[str, list[str]]:
+    """Return the names in each split; a run that goes on must find the split that it began with."""
     split = {name: [sample.name for sample in samples] for name, samples in dataset.splits.items()}
     if run.last.is_file() and run.split.is_file() and json.loads(run.split.read_text()) != split:
         raise UsageError(
             f"{run.path}: the images of {dataset.name} are no longer those that this run began with "
             f"({run.split.name}); start a new run, with --init {run.path} if its weights are to be kept"
         )
-    write_text(run.config_file, config.to_yaml())
-    write_json(run.split, split)
+    return split

@@ -9,7 +9,8 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from unetseg.files import write_text
+from unetseg.config import RunConfig
+from unetseg.files import write_json, write_text
 from unetseg.runs import Run
 from unetseg.training import checkpoints
 from unetseg.training.task import SegmentationTask
@@ -18,22 +19,31 @@ Report = Callable[[str], None]
 
 
 class Recorder(pl.Callback):
-    """Writes ``metrics.csv``, ``best.ckpt`` and ``last.ckpt`` at the end of every epoch.
+    """Writes the settings as training begins, and metrics and weights at the end of every epoch.
 
     The last state is saved after the best weights and carries the rows so far: a run that is killed
     anywhere goes on from a whole epoch, and writes again what came after it.
 
     Args:
         run: the folder to keep.
+        config: the complete configuration.
+        split: the names of the images in each split.
         inference: plain values stored beside the weights: all that inference must repeat.
-        patience: epochs without a better validation IoU after which training stops; None for never.
         report: is given one line an epoch.
     """
 
-    def __init__(self, run: Run, inference: dict[str, Any], patience: int | None, report: Report) -> None:
+    def __init__(
+        self,
+        run: Run,
+        config: RunConfig,
+        split: dict[str, list[str]],
+        inference: dict[str, Any],
+        report: Report,
+    ) -> None:
         self.run = run
+        self.config = config
+        self.split = split
         self.inference = inference
-        self.patience = patience
         self.report = report
         self.rows: list[dict[str, float]] = []
         self.best_iou = -1.0
@@ -52,7 +62,13 @@ class Recorder(pl.Callback):
         self.best_epoch = state_dict["best_epoch"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Say where a resumed run goes on; one that had come to its end is not trained further."""
+        """Write the settings, which nothing has refused; say where a resumed run goes on.
+
+        One that had come to its end is not trained further.
+        """
+        if trainer.is_global_zero:
+            write_text(self.run.config_file, self.config.to_yaml())
+            write_json(self.run.split, self.split)
         if self.rows:
             self.report(f"resume    after epoch {self.rows[-1]['epoch']}")
         if self._patience_is_spent():
@@ -90,7 +106,7 @@ class Recorder(pl.Callback):
         )
         if self._patience_is_spent():
             trainer.should_stop = True
-            self.report(f"no better validation IoU for {self.patience} epochs: stopping")
+            self.report(f"no better validation IoU for {self.config.patience} epochs: stopping")
 
     def _row(self, trainer: pl.Trainer, task: SegmentationTask) -> dict[str, float]:
         loss = task.mean_loss()
@@ -108,9 +124,9 @@ class Recorder(pl.Callback):
         }
 
     def _patience_is_spent(self) -> bool:
-        if self.patience is None or self.best_epoch == 0:
+        if self.config.patience is None or self.best_epoch == 0:
             return False
-        return self.rows[-1]["epoch"] - self.best_epoch >= self.patience
+        return self.rows[-1]["epoch"] - self.best_epoch >= self.config.patience
 
 
 def _table(rows: list[dict[str, float]]) -> str:

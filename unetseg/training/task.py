@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from unetseg.config import RunConfig
 from unetseg.data.augment import IGNORED
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.models.initialise import seed_for
 
 
@@ -46,6 +46,7 @@ class SegmentationTask(pl.LightningModule):
         else:
             self.pixel_loss = nn.CrossEntropyLoss(weights, ignore_index=IGNORED)
         self.dice_loss = smp.losses.DiceLoss("binary" if self.binary else "multiclass", ignore_index=IGNORED)
+        self.planned_steps: int | None = None
         self.losses: list[float] = []
         self.counts = torch.zeros(len(classes), 3, dtype=torch.int64)
 
@@ -123,12 +124,30 @@ class SegmentationTask(pl.LightningModule):
         mean = torch.tensor(sum(self.losses) / max(1, len(self.losses)), device=self.device)
         return float(self.trainer.strategy.reduce(mean, reduce_op="mean"))
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save what the schedule depends on."""
+        checkpoint["planned_steps"] = self.planned_steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take over from the training that was interrupted."""
+        self.planned_steps = checkpoint["planned_steps"]
+
     def configure_optimizers(self) -> Any:
-        """Return AdamW under a one-cycle schedule: up in the ``warmup`` share of the steps, then down."""
+        """Return AdamW under a one-cycle schedule: up in the ``warmup`` share of the steps, then down.
+
+        Raises:
+            UsageError: if a resumed training is to take more or fewer steps than it was planned for.
+        """
         optimiser = torch.optim.AdamW(
             self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay
         )
         steps = max(1, int(self.trainer.estimated_stepping_batches))
+        if self.planned_steps not in (None, steps):
+            raise UsageError(
+                f"this run was planned for {self.planned_steps} steps and is now to take {steps}, under other "
+                "learning rates: leave its Trainer arguments as they were, or start anew with --init"
+            )
+        self.planned_steps = steps
         schedule: Any
         if self.config.warmup > 0 and steps > 1:
             schedule = OneCycleLR(

@@ -1,6 +1,5 @@
 """Lightning's Trainer, with any of its arguments from the command line."""
 
-import importlib
 import inspect
 import logging
 import signal
@@ -19,15 +18,13 @@ from unetseg.errors import UsageError, did_you_mean
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.signals import SIGNALS
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
+from unetseg.training.extensions import build_callbacks, build_logger
 
-LOGGERS = {
-    "csv": "lightning.pytorch.loggers.CSVLogger",
-    "tensorboard": "lightning.pytorch.loggers.TensorBoardLogger",
-}
-NOT_TEXT = {
-    "callbacks": "cannot be given as text",
-    "plugins": "cannot be given as text",
+NOT_OFFERED = {
+    "barebones": "nothing would be recorded",
+    "num_nodes": "all processes run on one machine",
     "overfit_batches": "would replace the order of the images; take --trainer.limit_train_batches",
+    "plugins": "checkpoints are written and read by the package's own",
     "use_distributed_sampler": "images are shared out so that each is counted once",
 }
 
@@ -57,20 +54,11 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
         "num_sanity_val_steps": 0,
         "deterministic": "warn" if hardware.device == "cuda" else False,
     }
-    known = set(inspect.signature(pl.Trainer.__init__).parameters) - {"self"}
-    for name, value in config.trainer.items():
-        if name not in known:
-            raise UsageError(
-                f"--trainer.{name}: Lightning's Trainer has no such argument{did_you_mean(name, known)}"
-            )
-        if name in NOT_TEXT:
-            raise UsageError(f"--trainer.{name}: is not offered: {NOT_TEXT[name]}")
-        arguments[name] = build_logger(value, folder) if name == "logger" else value
+    arguments |= _given_arguments(config.trainer, folder)
     try:
         with quiet():
-            return pl.Trainer(
-                **arguments,
-                callbacks=list(callbacks),
+            trainer = pl.Trainer(
+                **{**arguments, "callbacks": [*callbacks, *arguments.get("callbacks", ())]},
                 plugins=[AtomicCheckpointIO()],
                 use_distributed_sampler=False,
             )
@@ -78,53 +66,37 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
         if not config.trainer:
             raise
         raise refused(config, error) from error
+    if trainer.limit_train_batches == 0:
+        raise UsageError("--trainer.limit_train_batches 0: nothing would be trained")
+    if trainer.max_epochs == trainer.max_steps == -1:
+        raise UsageError("--trainer.max_epochs -1: the learning rate's schedule needs an end; take --epochs")
+    return trainer
+
+
+def _given_arguments(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the Trainer's arguments that a user gave, with objects in place of import paths."""
+    known = set(inspect.signature(pl.Trainer.__init__).parameters) - {"self"}
+    arguments = {}
+    for name, value in given.items():
+        if name not in known:
+            raise UsageError(
+                f"--trainer.{name}: Lightning's Trainer has no such argument{did_you_mean(name, known)}"
+            )
+        if name in NOT_OFFERED:
+            raise UsageError(f"--trainer.{name}: is not offered: {NOT_OFFERED[name]}")
+        if name == "callbacks":
+            arguments[name] = build_callbacks(value)
+        elif name == "logger":
+            arguments[name] = build_logger(value, folder)
+        else:
+            arguments[name] = value
+    return arguments
 
 
 def refused(config: RunConfig, error: Exception) -> UsageError:
     """Return a UsageError that names the Trainer's arguments which a user gave."""
     given = ", ".join(f"--trainer.{name} {value}" for name, value in config.trainer.items())
     return UsageError(f"{given}: refused by Lightning: {' '.join(str(error).split())}")
-
-
-def build_logger(value: Any, folder: Path) -> Any:
-    """Return what ``--trainer.logger VALUE`` means: one of Lightning's loggers, several, or none.
-
-    Args:
-        value: true, false, ``csv``, ``tensorboard``, the import path of a logger, a mapping of
-            ``class_path`` and ``init_args``, or a list of these.
-        folder: given to a logger as its ``save_dir`` where it takes one and is not told another.
-
-    Raises:
-        UsageError: if there is no such logger, or it cannot be built.
-    """
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, list):
-        return [build_logger(each, folder) for each in value]
-    if isinstance(value, str):
-        value = {"class_path": value}
-    if not isinstance(value, Mapping) or not isinstance(value.get("class_path"), str):
-        raise UsageError(
-            f"--trainer.logger {value}: give true, csv, tensorboard, the import path of a logger, "
-            "or {class_path: …, init_args: {…}}"
-        )
-    given = str(value["class_path"])
-    module, _, name = LOGGERS.get(given, given).rpartition(".")
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        raise UsageError(
-            f"--trainer.logger {given}: no such logger{did_you_mean(given, LOGGERS)} "
-            "(csv, tensorboard, or an import path)"
-        ) from None
-    try:
-        arguments = dict(value.get("init_args") or {})
-        if "save_dir" in inspect.signature(kind).parameters:
-            arguments.setdefault("save_dir", folder)
-        return kind(**arguments)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"--trainer.logger {given}: cannot be used: {reason}") from error
 
 
 class KeepSignalHandlers(pl.Callback):
