@@ -144,7 +144,7 @@ class SegmentationTask(pl.LightningModule):
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         if self.planned_steps not in (None, steps):
             raise UsageError(
-                f"this run was planned for {self.planned_steps} steps and is now to take {steps}, under other "
+                f"this run was planned for {self.planned_steps} steps and is now to take {steps} under other "
                 "learning rates: leave its Trainer arguments as they were, or start anew with --init"
             )
         self.planned_steps = steps
