@@ -48,6 +48,8 @@ class Partner:
 def partners(trainer: pl.Trainer, target: Callable[..., None], *arguments: Any) -> Iterator[None]:
     """Run ``target(*arguments)`` in as many further processes as the Trainer's strategy needs.
 
+    The processes share out the processor's cores, unless OMP_NUM_THREADS says how many each takes.
+
     Args:
         trainer: of the first process, just built.
         target: an importable function that builds the same Trainer and trains.
@@ -70,9 +72,12 @@ def partners(trainer: pl.Trainer, target: Callable[..., None], *arguments: Any) 
     }
     done = threading.Event()
     started: list[Partner] = []
+    threads = torch.get_num_threads()
+    share = threads if "OMP_NUM_THREADS" in os.environ else max(1, threads // size)
     try:
+        torch.set_num_threads(share)
         for rank in range(1, size):
-            started.append(_start(rank, settings, target, arguments))
+            started.append(_start(rank, settings, share, target, arguments))
         threading.Thread(target=_watch, args=(started, done), daemon=True).start()
         with _environment({**settings, "LOCAL_RANK": "0"}):
             yield
@@ -88,6 +93,7 @@ def partners(trainer: pl.Trainer, target: Callable[..., None], *arguments: Any) 
         raise UnetsegError(lost) from error
     finally:
         done.set()
+        torch.set_num_threads(threads)
         for partner in started:
             partner.process.kill()
         if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -95,19 +101,28 @@ def partners(trainer: pl.Trainer, target: Callable[..., None], *arguments: Any) 
 
 
 def _start(
-    rank: int, settings: Mapping[str, str], target: Callable[..., None], arguments: tuple[Any, ...]
+    rank: int,
+    settings: Mapping[str, str],
+    threads: int,
+    target: Callable[..., None],
+    arguments: tuple[Any, ...],
 ) -> Partner:
     context = multiprocessing.get_context("spawn")  # a fork would share the threads' locks
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_take_part, args=(target, arguments, sender), name=f"unetseg-{rank}")
+    process = context.Process(
+        target=_take_part, args=(threads, target, arguments, sender), name=f"unetseg-{rank}"
+    )
     with _environment({**settings, "LOCAL_RANK": str(rank)}):
         process.start()
     sender.close()
     return Partner(rank, process, receiver)
 
 
-def _take_part(target: Callable[..., None], arguments: tuple[Any, ...], messages: Connection) -> None:
+def _take_part(
+    threads: int, target: Callable[..., None], arguments: tuple[Any, ...], messages: Connection
+) -> None:
     """Run in a further process: train, and send one line if that fails."""
+    torch.set_num_threads(threads)
     follow_parent()
     try:
         target(*arguments)
