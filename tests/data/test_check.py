@@ -6,6 +6,7 @@ from PIL import Image
 
 from unetseg.data.check import check_dataset, inspect_dataset, require_sound
 from unetseg.data.folder import open_folder
+from unetseg.data.masks import parse_classes
 from unetseg.data.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError
 
@@ -130,21 +131,21 @@ def test_a_mask_with_nothing_but_ignored_pixels_is_named_but_does_not_stop_a_tra
     (folder / "dataset.yaml").write_text("classes: {background: 0, cell: 255}\nignore: 9\n")
     redraw(folder / "masks/c.png", np.full((24, 40), 9))
     dataset = open_folder(folder)
-    expected = f"{folder}/masks/c.png: every pixel is ignored"
+    expected = f"{folder}/masks/c.png: every pixel is ignored, none counts"
     assert [each.message for each in check_dataset(dataset)] == [expected]
     require_sound(dataset)
 
 
 def test_field_of_view_and_instances_must_have_the_images_size(folder):
-    redraw(folder / "small.png", np.ones((5, 5)))
-    sample = Sample(
-        "a", folder / "images/a.jpg", folder / "masks/a.png", folder / "small.png", folder / "small.png"
-    )
+    small, other = folder / "small.png", folder / "other.png"
+    for path in (small, other):
+        redraw(path, np.ones((5, 5)))
+    sample = Sample("a", folder / "images/a.jpg", folder / "masks/a.png", small, other)
     labels = open_folder(folder).labels
     dataset = SegmentationSet(
         "x", ("background", "cell"), ((0, 0, 0),) * 2, None, {"train": (sample,)}, labels
     )
-    assert len(check_dataset(dataset)) == 2
+    assert [problem.file for problem in check_dataset(dataset)][:2] == [small, other]
     with pytest.raises(UnetsegError, match=r"small\.png: is 5x5 pixels, its image 40x24"):
         require_sound(dataset)
 
@@ -162,3 +163,34 @@ def test_progress_counts_samples(folder):
     seen = []
     inspect_dataset(open_folder(folder), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(number, 6) for number in range(1, 7)]
+
+
+def with_field_of_view(folder, valid):
+    redraw(folder / "valid.png", valid)
+    sample = Sample("a", folder / "images/a.jpg", folder / "masks/a.png", folder / "valid.png")
+    return SegmentationSet("x", ("background", "cell"), ((0, 0, 0),) * 2, None, {"train": (sample,)}, LABELS)
+
+
+LABELS = parse_classes(["background", "cell"], None, "classes").labels
+
+
+def test_pixels_outside_the_field_of_view_do_not_count(folder):
+    valid = np.full((24, 40), 255)
+    valid[:3] = 0
+    found = inspect_dataset(with_field_of_view(folder, valid))
+    assert found.pixels["train"].tolist() == [18 * 40, 3 * 40, 3 * 40] and found.problems == []
+
+
+def test_a_field_of_view_that_leaves_nothing_is_named(folder):
+    problems = check_dataset(with_field_of_view(folder, np.zeros((24, 40))))
+    assert [each.file for each in problems] == [folder / "valid.png", None]
+    assert "every pixel is ignored" in problems[0].message
+
+
+def test_a_file_that_is_mask_and_instances_at_once_is_named_once(folder):
+    halve(folder / "masks/a.png")
+    sample = Sample("a", folder / "images/a.jpg", folder / "masks/a.png", None, folder / "masks/a.png")
+    dataset = SegmentationSet(
+        "x", ("background", "cell"), ((0, 0, 0),) * 2, None, {"train": (sample,)}, LABELS
+    )
+    assert len([each for each in check_dataset(dataset) if each.file]) == 1

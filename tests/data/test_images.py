@@ -564,3 +564,8 @@ def test_reading_leaves_the_file_as_it_was(tmp_path, rgb):
     (tmp_path / "a.tif").write_bytes(buffer.getvalue())
     read_image(tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes() == buffer.getvalue()
+
+
+def test_the_reason_names_no_object_in_memory(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else that belongs to a PNG")
+    assert "is damaged or cut off (cannot identify image file); save" in message(tmp_path / "a.png")

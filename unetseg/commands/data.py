@@ -8,32 +8,36 @@ from pathlib import Path
 from unetseg.arguments import Parser
 from unetseg.data.check import inspect_dataset
 from unetseg.data.datasets import open_dataset
-from unetseg.data.install import describe_catalog, get_dataset, named_card
+from unetseg.data.images import write_image
+from unetseg.data.install import CatalogEntry, describe_card, describe_catalog, get_dataset, named_card
 from unetseg.data.samples import SegmentationSet
 from unetseg.data.synthetic import is_synthetic
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.evaluation.table import align
 from unetseg.files import atomic_path
 from unetseg.progress import show_progress
+from unetseg.report.contact_sheet import draw_contact_sheet
 
 MEGABYTE = 1e6
 
 
 def list_command(argv: Sequence[str]) -> int:
-    """Print what can be named as a dataset."""
-    Parser("data list", "data list", "List the datasets that can be named in --data.").parse(argv)
+    """Print what can be named as a dataset, or all that a card says."""
+    parser = Parser(
+        "data list", "data list [NAME]", "List the datasets that can be named in --data, or show one."
+    )
+    parser.add_argument("name", nargs="?", metavar="NAME")
+    name = parser.parse(argv).name
+    if name:
+        print(describe_card(named_card(name)))
+        return 0
     rows = [["name", "title", "licence", "download", "here"]]
     for entry in describe_catalog():
-        size = (
-            "drawn"
-            if entry.size == 0
-            else "by hand"
-            if entry.size is None
-            else f"{entry.size / MEGABYTE:.0f} MB"
-        )
-        rows.append([entry.name, entry.title, entry.licence, size, "yes" if entry.present else "no"])
+        here = "yes" if entry.present else "no"
+        rows.append([entry.name, entry.title, entry.licence, _download(entry), here])
     print(align(rows, left=3))
     print("\nor the path of a folder with images/ and masks/, or of a card (.yaml)")
+    print("'unetseg data list NAME' shows whose a dataset is, what is forbidden, and how to get it")
     return 0
 
 
@@ -68,20 +72,30 @@ def get_command(argv: Sequence[str]) -> int:
 def check_command(argv: Sequence[str]) -> int:
     """Open every file of a dataset and say what is wrong with it."""
     parser = _dataset_parser("check", "Open every image and mask and name what is wrong.")
+    parser.add_argument(
+        "--contact-sheet", metavar="FILE.png", help="draw some images of each split with their masks"
+    )
     options = parser.parse(argv)
-    dataset = _open(options.name, options.data_dir, options.split_seed)
+    if options.contact_sheet and Path(options.contact_sheet).suffix.lower() not in (".png", ".jpg"):
+        raise UsageError(f"--contact-sheet {options.contact_sheet}: end its name in .png or .jpg")
+    missing: list[str] = []
+    dataset = _open(options.name, options.data_dir, options.split_seed, missing)
     result = inspect_dataset(dataset, progress=show_progress("checking"))
     print(f"{dataset.name}: {_sizes(dataset)}")
-    rows = [["share of pixels", *dataset.classes, "ignored"]]
+    rows = [["share of pixels", *dataset.classes, "not counted"]]
     for split in dataset.splits:
         rows.append([split, *(f"{share:.1%}" for share in result.shares(split))])
     print(align(rows))
-    for problem in result.problems:
-        print(problem.message)
-    if result.problems:
-        raise UnetsegError(
-            f"{dataset.name}: {len(result.problems)} problems found; the lines above name the files"
-        )
+    found = missing + [problem.message for problem in result.problems]
+    for message in found:
+        print(message)
+    if options.contact_sheet:
+        faulty = {problem.sample for problem in result.problems}
+        write_image(options.contact_sheet, draw_contact_sheet(dataset, faulty))
+        print(f"contact sheet: {options.contact_sheet}")
+    if found:
+        problems = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+        raise UnetsegError(f"{dataset.name}: {problems} found; the lines above name the files")
     print("no problem found")
     return 0
 
@@ -110,8 +124,8 @@ def export_command(argv: Sequence[str]) -> int:
 
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "list": (list_command, "list                              what can be named in --data"),
-    "get": (get_command, "get NAME                          download a dataset into data/"),
+    "list": (list_command, "list [NAME]                       what can be named in --data"),
+    "get": (get_command, "get NAME [--from FILE ...]        download a dataset into data/"),
     "check": (check_command, "check NAME|FOLDER                 open every file and name what is wrong"),
     "export": (export_command, "export NAME --split test -o DIR   copy the images of a split"),
 }
@@ -140,8 +154,19 @@ def _dataset_parser(action: str, description: str) -> Parser:
     return parser
 
 
-def _open(name: str, data_dir: str | None, split_seed: int) -> SegmentationSet:
-    return open_dataset(name, data_dir=Path(data_dir) if data_dir else None, split_seed=split_seed)
+def _open(
+    name: str, data_dir: str | None, split_seed: int, missing: list[str] | None = None
+) -> SegmentationSet:
+    folder = Path(data_dir) if data_dir else None
+    return open_dataset(name, data_dir=folder, split_seed=split_seed, missing=missing)
+
+
+def _download(entry: CatalogEntry) -> str:
+    if entry.by_hand:
+        return "by hand"
+    if entry.size == 0:
+        return "drawn"
+    return "size unknown" if entry.size is None else f"{entry.size / MEGABYTE:.0f} MB"
 
 
 def _sizes(dataset: SegmentationSet) -> str:

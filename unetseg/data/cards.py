@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from unetseg.data.convert import check_steps
+from unetseg.data.find import printable
 from unetseg.data.folder import first_few, read_yaml
 from unetseg.data.layout import Layout
 from unetseg.data.masks import Classes, parse_classes, require_keys
-from unetseg.data.samples import SegmentationSet
+from unetseg.data.samples import Sample, SegmentationSet
 from unetseg.data.splits import check_split, divide
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
@@ -139,9 +140,22 @@ def find_card(name: str) -> Card | None:
 
 
 def open_card(
-    card: Card, folder: Path, *, variant: str | None = None, split_seed: int = 0
+    card: Card,
+    folder: Path,
+    *,
+    variant: str | None = None,
+    split_seed: int = 0,
+    missing: list[str] | None = None,
 ) -> SegmentationSet:
     """Open the files of a card's set that lie in ``folder``, or in a folder at most two levels below it.
+
+    Args:
+        card: What the set is.
+        folder: Where its files lie.
+        variant: One of the card's variants.
+        split_seed: Draws the splits that the set does not come with.
+        missing: Takes one line for each file that is not there, and its sample is left out; without, such
+            files are an error.
 
     Raises:
         UnetsegError: Files that the card speaks of are not there; the message names the first few.
@@ -155,18 +169,21 @@ def open_card(
         raise UnetsegError(
             f"{folder}: no file is called {layout.image.text}, as in the layout of {card.name}{hint}"
         )
-    split = divide(settings["split"], folder, fields, split_seed)
+    split = divide(settings["split"], folder, fields, split_seed, missing)
     samples = {
         name: layout.sample(folder, name, fields[name]) for members in split.values() for name in members
     }
-    _refuse_missing(folder, samples.values())
+    _miss_files(folder, samples, missing)
     classes = _classes(settings, str(card.path))
     return SegmentationSet(
         card.name if variant is None else f"{card.name}:{variant}",
         classes.names,
         classes.colours,
         classes.ignore_index,
-        {part: tuple(samples[name] for name in members) for part, members in split.items()},
+        {
+            part: tuple(samples[name] for name in members if name in samples)
+            for part, members in split.items()
+        },
         classes.labels,
     )
 
@@ -191,8 +208,18 @@ def _remote(entry: Any, where: str) -> RemoteFile:
     return file
 
 
-def _refuse_missing(folder: Path, samples: Any) -> None:
-    wanted = (path for sample in samples for path in (sample.mask, sample.valid, sample.instances) if path)
-    missing = [path.relative_to(folder).as_posix() for path in wanted if not path.is_file()]
-    if missing:
-        raise UnetsegError(f"{folder}: {len(missing)} file(s) are missing: {first_few(missing)}")
+def _miss_files(folder: Path, samples: dict[str, Sample], missing: list[str] | None) -> None:
+    """Refuse files that are not there; with a list for them, take their samples out instead."""
+    absent = []
+    for name, sample in list(samples.items()):
+        paths = {
+            path for path in (sample.mask, sample.valid, sample.instances) if path and not path.is_file()
+        }
+        absent += sorted(paths)
+        if paths:
+            del samples[name]
+    if missing is not None:
+        missing += [f"{printable(path)}: is missing" for path in absent]
+    elif absent:
+        names = first_few(path.relative_to(folder).as_posix() for path in absent)
+        raise UnetsegError(f"{folder}: {len(absent)} file(s) are missing: {names}")

@@ -17,7 +17,12 @@ EMBEDDED = {
 
 
 def open_dataset(
-    name: str, *, data_dir: Path | None = None, split_seed: int = 0, root: Path = Path("data")
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    split_seed: int = 0,
+    root: Path = Path("data"),
+    missing: list[str] | None = None,
 ) -> SegmentationSet:
     """Open a dataset.
 
@@ -28,6 +33,8 @@ def open_dataset(
         data_dir: For a card: a folder that holds the set in its official layout.
         split_seed: Draws the splits that the set does not come with.
         root: Where downloaded and drawn sets lie.
+        missing: Takes one line for each file that is not there, and its sample is left out; without, such
+            files are an error.
 
     Raises:
         UsageError: There is no such dataset, variant or folder.
@@ -41,13 +48,17 @@ def open_dataset(
     if card is not None:
         folder = data_dir or root / card.name
         return open_card(
-            card, _existing(card, folder, data_dir), variant=variant or None, split_seed=split_seed
+            card,
+            _existing(card, folder, data_dir),
+            variant=variant or None,
+            split_seed=split_seed,
+            missing=missing,
         )
     if _is_card_file(name):
-        return _open_own_card(name, data_dir, split_seed, root)
+        return _open_own_card(name, data_dir, split_seed, root, missing)
     if Path(name).is_dir():
         _refuse_data_dir(name, data_dir)
-        return open_folder(Path(name), split_seed=split_seed)
+        return open_folder(Path(name), split_seed=split_seed, missing=missing)
     near = did_you_mean(name, [*EMBEDDED, *catalog_names()])
     raise UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
 
@@ -56,14 +67,17 @@ def _is_card_file(name: str) -> bool:
     return any(Path(path).suffix in (".yaml", ".yml") for path in (name, name.rpartition(":")[0]))
 
 
-def _open_own_card(name: str, data_dir: Path | None, split_seed: int, root: Path) -> SegmentationSet:
+def _open_own_card(
+    name: str, data_dir: Path | None, split_seed: int, root: Path, missing: list[str] | None
+) -> SegmentationSet:
     path, variant = (name, None) if Path(name).suffix in (".yaml", ".yml") else name.rsplit(":", 1)
     if not Path(path).is_file():
         raise UsageError(f"{path}: no such card")
     card = read_card(Path(path))
     beside = not card.files and not (root / card.name).is_dir()
     folder = data_dir or (card.path.parent if beside else root / card.name)
-    return open_card(card, _existing(card, folder, data_dir), variant=variant, split_seed=split_seed)
+    found = _existing(card, folder, data_dir)
+    return open_card(card, found, variant=variant, split_seed=split_seed, missing=missing)
 
 
 def _existing(card: Card, folder: Path, data_dir: Path | None) -> Path:

@@ -18,7 +18,7 @@ KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "generator")
 SHARES = {"val": 0.15, "test": 0.15}
 
 
-def open_folder(folder: Path, *, split_seed: int = 0) -> SegmentationSet:
+def open_folder(folder: Path, *, split_seed: int = 0, missing: list[str] | None = None) -> SegmentationSet:
     """Open a folder with ``images/``, ``masks/`` and, optionally, ``dataset.yaml`` and split lists.
 
     An image and its mask have the same path below ``images/`` and ``masks/`` but for the extension and
@@ -28,6 +28,12 @@ def open_folder(folder: Path, *, split_seed: int = 0) -> SegmentationSet:
     each. Once there is a ``train.txt``, images in no list are left out. Classes come from
     ``dataset.yaml``, or else from the masks' values.
 
+    Args:
+        folder: It holds ``images/`` and ``masks/``.
+        split_seed: Draws the splits that are not listed.
+        missing: Takes one line for each image without a mask, mask without an image and listed name without
+            an image, which are then left out; without, they are an error.
+
     Raises:
         UsageError: ``dataset.yaml`` or a list is wrong.
         UnetsegError: Files are missing, unpaired or in conflict; the message names them.
@@ -35,12 +41,23 @@ def open_folder(folder: Path, *, split_seed: int = 0) -> SegmentationSet:
     settings = _settings(folder)
     images = _by_name(folder / "images", "image")
     masks = _by_name(folder / "masks", "mask")
-    lists = {split: _listed(folder / f"{split}.txt", images) for split in SPLITS if _has_list(folder, split)}
+    lists = {
+        split: _listed(folder / f"{split}.txt", images, missing)
+        for split in SPLITS
+        if _has_list(folder, split)
+    }
     _refuse_overlap(folder, lists)
     pairs = _pair(images, masks, settings.get("mask_suffix"))
     needed = {name for members in lists.values() for name in members} if "train" in lists else set(images)
     orphans = set() if "train" in lists else set(masks.values()) - set(pairs.values())
-    _refuse_unpaired(folder, [images[name] for name in needed - pairs.keys()], orphans, none_pair=not pairs)
+    unpaired = needed - pairs.keys()
+    if missing is None or not pairs:
+        _refuse_unpaired(folder, [images[name] for name in unpaired], orphans, none_pair=not pairs)
+    else:
+        missing += [f"{printable(images[name])}: has no mask" for name in sorted(unpaired)]
+        missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
+        needed -= unpaired
+        lists = {split: tuple(needed.intersection(members)) for split, members in lists.items()}
     chosen = {name: Sample(name, images[name], pairs[name]) for name in sorted(needed)}
     if len(chosen) < 3:
         raise UnetsegError(f"{folder}: {len(chosen)} image(s) with a mask; training needs at least 3")
@@ -129,7 +146,7 @@ def _has_list(folder: Path, split: str) -> bool:
     return (folder / f"{split}.txt").is_file()
 
 
-def _listed(path: Path, images: dict[str, Path]) -> tuple[str, ...]:
+def _listed(path: Path, images: dict[str, Path], missing: list[str] | None) -> tuple[str, ...]:
     names: list[str] = []
     unknown = []
     for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
@@ -141,7 +158,9 @@ def _listed(path: Path, images: dict[str, Path]) -> tuple[str, ...]:
             unknown.append(entry)
             continue
         names.append(entry if entry in images else bare)
-    if unknown:
+    if missing is not None:
+        missing += [f"{path}: names '{entry}', which has no image" for entry in unknown]
+    elif unknown:
         hint = did_you_mean(unknown[0], images) if len(images) <= 5000 else ""
         raise UsageError(f"{path}: {len(unknown)} name(s) with no image: {first_few(unknown)}{hint}")
     if not names:

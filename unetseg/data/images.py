@@ -5,6 +5,7 @@ Files are read by Python and decoded from memory, because decoders crash on name
 
 import io
 import os
+import re
 import stat
 import threading
 import warnings
@@ -49,6 +50,7 @@ _GREY, _RGB = 0, 2  # PNG colour types
 # A JPEG that ends so is whole: these bytes stand nowhere else in its compressed data. Pillow notices what is
 # cut off, imagecodecs does not, but decodes in half the time.
 _END_OF_JPEG = b"\xff\xd9"
+_IN_MEMORY = re.compile(r" <_io\.BytesIO[^>]*>")  # how decoders name a file that they were given as bytes
 _raised_limit = threading.Lock()
 
 
@@ -173,7 +175,9 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read: {error.strerror}; check the path and its permissions"
-    text = " ".join(str(error).split())[:200] or type(error).__name__
+    text = _IN_MEMORY.sub("", " ".join(str(error).split()))[:200]
+    if len(text) < 4:  # such as the key of a KeyError
+        text = f"{type(error).__name__} {text}".rstrip()
     printed = "".join(c if c.isprintable() else "?" for c in text)
     return f"is damaged or cut off ({printed}); save or copy it again"
 

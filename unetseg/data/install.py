@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 from unetseg.data.cards import Card, catalog, catalog_names, find_card, open_card, read_card
 from unetseg.data.convert import convert
@@ -71,6 +72,27 @@ def named_card(name: str) -> Card:
         near = did_you_mean(name, catalog_names())
         raise UsageError(f"no dataset '{name}' in the catalogue{near} (see 'unetseg data list')")
     return card
+
+
+def describe_card(card: Card) -> str:
+    """Return all that a card says to a person, as lines: whose the set is, its terms, how to get it."""
+    classes = card.settings["classes"]
+    lines = {
+        "": card.texts["title"],
+        "cite": card.texts.get("citation"),
+        "page": card.texts.get("homepage"),
+        "licence": card.texts["licence"],
+        "terms": card.texts.get("terms"),
+        "classes": ", ".join(map(str, classes)),
+        "variants": ", ".join(f"{card.name}:{variant}" for variant in card.variants),
+        "to get it": f"unetseg data get {card.name}" if card.files else _steps(card),
+    }
+    width = max(map(len, lines)) + 2
+    return "\n".join(
+        fill(text, 110, initial_indent=f"{key:<{width}}" if key else "", subsequent_indent=" " * width)
+        for key, text in lines.items()
+        if text
+    )
 
 
 def get_dataset(

@@ -54,7 +54,11 @@ def check_split(entry: Any, layout: Layout, where: str) -> None:
 
 
 def divide(
-    entry: Mapping[str, Any], folder: Path, fields: Mapping[str, Fields], seed: int
+    entry: Mapping[str, Any],
+    folder: Path,
+    fields: Mapping[str, Fields],
+    seed: int,
+    missing: list[str] | None = None,
 ) -> dict[str, tuple[str, ...]]:
     """Return the names of each split.
 
@@ -63,6 +67,7 @@ def divide(
         folder: Where its lists and tables lie.
         fields: Every image's name, and what its path filled the fields with.
         seed: Draws what is not given.
+        missing: Takes one line for each image that is named and not there; without, that is an error.
 
     Raises:
         UnetsegError: A list is missing or empty, or names images that are not there.
@@ -73,7 +78,7 @@ def divide(
         if isinstance(selector, dict) and "otherwise" in selector and not _table(selector, folder).is_file():
             selector = selector["otherwise"]
         if isinstance(selector, dict):
-            fixed[split] = _selected(selector, folder, fields, split)
+            fixed[split] = _selected(selector, folder, fields, split, missing)
         elif selector != _REST:
             shares[split] = selector
     template, until = _group_template(entry.get("group", "{name}"))
@@ -102,7 +107,11 @@ def _table(selector: Mapping[str, Any], folder: Path) -> Path:
 
 
 def _selected(
-    selector: Mapping[str, Any], folder: Path, fields: Mapping[str, Fields], split: str
+    selector: Mapping[str, Any],
+    folder: Path,
+    fields: Mapping[str, Fields],
+    split: str,
+    missing: list[str] | None,
 ) -> list[str]:
     """Return the names that a split's selector picks: by a list, a table's rows, or the path's fields."""
     table = _table(selector, folder)
@@ -118,7 +127,10 @@ def _selected(
         raise UnetsegError(f"{table}: lacks the column that the card names for {split}") from error
     names = [name if name in fields else PurePosixPath(name).stem for name in names]
     absent = [name for name in names if name not in fields]
-    if absent:
+    if missing is not None:
+        missing += [f"{folder}: the image of '{name}' ({split}) is missing" for name in absent]
+        names = [name for name in names if name in fields]
+    elif absent:
         raise UnetsegError(
             f"{folder}: {len(absent)} image(s) of the {split} split are missing: {first_few(absent)}"
         )
