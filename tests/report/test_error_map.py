@@ -70,6 +70,7 @@ def test_the_worst_window_holds_the_most_errors():
     left, top, width, height = worst_window(errors, 6)
     assert (width, height) == (6, 6)
     assert errors[top : top + height, left : left + width].sum() == 16
+    assert (left, top) == (30, 19)  # as much room on either side
 
 
 def test_the_worst_window_is_cut_to_a_small_image():

@@ -55,15 +55,23 @@ def boundary_of(reference: Mask) -> NDArray[np.bool_]:
 
 
 def worst_window(errors: NDArray[np.bool_], side: int) -> Box:
-    """Return the square window that holds the most true pixels, as (left, top, width, height).
+    """Return the square window that holds the most true pixels, with these in its middle.
 
     Args:
         errors: H×W.
         side: of the window in pixels; it is cut to the image's size.
+
+    Returns:
+        Left, top, width and height.
     """
     height, width = errors.shape
     rows, columns = min(side, height), min(side, width)
     sums = cv2.integral(errors.astype(np.uint8))
     counts = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
     top, left = (int(index) for index in np.unravel_index(np.argmax(counts), counts.shape))
+    found = np.argwhere(errors[top : top + rows, left : left + columns])
+    if found.size:
+        middle = (found.min(axis=0) + found.max(axis=0) + 1) // 2
+        top = int(np.clip(top + middle[0] - rows // 2, 0, height - rows))
+        left = int(np.clip(left + middle[1] - columns // 2, 0, width - columns))
     return left, top, columns, rows

@@ -21,6 +21,7 @@ from unetseg.report.svg import (
     WORSE,
     Attributes,
     drawing,
+    margins,
     to_svg,
 )
 
@@ -35,7 +36,7 @@ MARKERS = {
 _TEXT = 15
 _FOREST = 20
 _SWARM = 46
-_AXIS = 46
+_AXIS = 44
 _POINT = 7
 _CHARACTERS = 46  # that fit into a line
 
@@ -141,7 +142,8 @@ def curves(
         name: unique on the page.
     """
     with drawing(170, name) as figure:
-        panels = figure.subplots(1, 2)
+        panels = figure.subplots(1, 2, gridspec_kw={"wspace": 0.35})
+        margins(figure, 28, 36, 6, 20)
         for axes, kind, title, highest in zip(
             panels, ("iou", "loss"), ("validation IoU", "training loss"), limits, strict=True
         ):
@@ -173,6 +175,7 @@ def _rows(
     row = above + room
     with drawing(row * len(texts) + _AXIS, name) as figure:
         axes = figure.subplots()
+        margins(figure, 3, _AXIS - 4, 3, 2)
         axes.set(xlabel=axis, ylim=(row * len(texts) + 3, 0), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", color=GRID, linewidth=1)

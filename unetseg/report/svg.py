@@ -62,7 +62,13 @@ def drawing(height: float, name: str) -> Iterator["Figure"]:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
-        yield Figure((WIDTH / _POINTS_AN_INCH, height / _POINTS_AN_INCH), layout="constrained")
+        yield Figure((WIDTH / _POINTS_AN_INCH, height / _POINTS_AN_INCH))
+
+
+def margins(figure: "Figure", left: float, bottom: float, right: float, top: float) -> None:
+    """Leave room for labels round the axes, in CSS pixels; automatic layouts draw everything twice."""
+    width, height = (_POINTS_AN_INCH * side for side in figure.get_size_inches())
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
 
 
 def to_svg(figure: "Figure", label: str, points: Mapping[str, Sequence[Attributes]] | None = None) -> Markup:
