@@ -13,25 +13,6 @@ import pytest
 from unetseg.config import RunConfig
 from unetseg.evaluation import experiment
 from unetseg.training.recorder import Recorder
-from unetseg.training.task import SegmentationTask
-
-
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Send this process a signal at a step of the training, once."""
-
-    def arm(signum: int, epoch: int, batch: int = 1) -> None:
-        step = SegmentationTask.training_step
-
-        def training_step(task, batch_, batch_idx):
-            if (task.current_epoch, batch_idx) == (epoch, batch):
-                monkeypatch.setattr(SegmentationTask, "training_step", step)
-                os.kill(os.getpid(), signum)
-            return step(task, batch_, batch_idx)
-
-        monkeypatch.setattr(SegmentationTask, "training_step", training_step)
-
-    return arm
 
 
 @pytest.mark.parametrize(

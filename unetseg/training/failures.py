@@ -9,7 +9,8 @@ def explain(error: Exception) -> UnetsegError | None:
     if "DataLoader worker" in text:
         if "Original Traceback" in text:  # torch sends a loader's traceback as the message
             last = text.strip().splitlines()[-1]
-            return UnetsegError(last.partition(": ")[2] or last)
+            plain = last.partition(": ")[2] if isinstance(error, UnetsegError) else ""
+            return UnetsegError(plain or f"a loader process failed: {last}")
         return UnetsegError(
             "a loader process died, as they do when memory is short: try fewer --workers or a smaller "
             f"--batch-size ({' '.join(text.split())})"

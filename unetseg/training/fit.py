@@ -81,15 +81,16 @@ def _fit(
         logger.log_hyperparams(asdict(config))
     try:
         trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
-    except (TypeError, ValueError, MisconfigurationException) as error:
-        if trainer.global_step or not config.trainer:
-            raise
-        raise refused(config, error) from error  # some arguments are looked at only now
     except Exception as error:
         explained = explain(error)
-        if explained is None:
-            raise
-        raise explained from error
+        if explained is not None:
+            raise explained from error
+        early = trainer.global_step == 0 and isinstance(
+            error, (TypeError, ValueError, MisconfigurationException)
+        )
+        if early and config.trainer:
+            raise refused(config, error) from error  # some arguments are looked at only now
+        raise
 
 
 def _train_silently(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:

@@ -1,0 +1,78 @@
+"""--trainer.NAME reaches Lightning's Trainer, or is refused before anything is written."""
+
+import csv
+from pathlib import Path
+
+import lightning.pytorch as pl
+import pytest
+import yaml
+
+from unetseg.errors import UsageError
+from unetseg.training.extensions import build_callbacks, build_logger
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("max_epoch", "3", "did you mean 'max_epochs'?"),
+        ("plugins", "x", "is not offered"),
+        ("num_nodes", "2", "is not offered"),
+        ("devices", "none of these", "refused by Lightning"),
+        ("max_epochs", "many", "refused by Lightning"),
+        ("max_epochs", "-1", "take --epochs"),
+        ("limit_train_batches", "0", "nothing would be trained"),
+        ("val_check_interval", "100", "refused by Lightning"),
+        ("logger", "csvv", "did you mean 'csv'?"),
+        ("logger", "{a", "not valid YAML"),
+        ("callbacks", "os.path.join", "is no callback"),
+    ],
+)
+def test_a_wrong_argument_is_named_and_leaves_nothing(fit, name, value, part):
+    refused = fit(f"--trainer.{name}", value)
+    assert refused.code == 2 and f"--trainer.{name}" in refused.line and part in refused.line
+    assert not refused.run.path.exists()
+
+
+def test_arguments_overrule_ours_and_are_kept_in_the_configuration(fit):
+    done = fit("--trainer.max_epochs", "3", "--trainer.limit_val_batches=1")
+    assert done.code == 0 and len(done.run.epochs()) == 3
+    assert done.run.config().trainer == {"max_epochs": 3, "limit_val_batches": 1}
+
+
+def test_without_validation_the_last_weights_are_kept(fit):
+    done = fit("--trainer.limit_val_batches", "0")
+    assert done.code == 0 and done.run.best.is_file()
+    assert all(row["val_iou"] != row["val_iou"] for row in done.run.epochs())
+
+
+def test_a_logger_is_given_the_scores_and_the_configuration(fit):
+    done = fit("--trainer.logger", "csv")
+    (folder,) = Path("run/lightning_logs").iterdir()
+    with (folder / "metrics.csv").open(newline="") as file:
+        logged = {name for row in csv.DictReader(file) for name, value in row.items() if value}
+    assert {"train_loss", "val_iou", "val_iou_foreground", "lr"} <= logged
+    assert yaml.safe_load((folder / "hparams.yaml").read_text())["size"] == 16
+    assert len(done.run.epochs()) == 2
+
+
+def test_a_callback_by_import_path_is_called(fit):
+    kind = "lightning.pytorch.callbacks.EarlyStopping"
+    stop = f"{{class_path: {kind}, init_args: {{monitor: val_iou, mode: max, patience: 1}}}}"
+    done = fit("--trainer.callbacks", stop, "--epochs", "9", "--lr", "1e-12", "--precision", "float32")
+    assert done.code == 0 and len(done.run.epochs()) < 9
+
+
+def test_loggers_are_built_from_every_way_to_name_them(tmp_path):
+    assert build_logger(False, tmp_path) is False
+    named, pathed = build_logger(["csv", "lightning.pytorch.loggers.CSVLogger"], tmp_path)
+    assert type(named) is type(pathed) is pl.loggers.CSVLogger and Path(named.save_dir) == tmp_path
+    given = {"class_path": "csv", "init_args": {"save_dir": str(tmp_path / "elsewhere")}}
+    assert Path(build_logger(given, tmp_path).save_dir) == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("value", [5, {"init_args": {}}, "nonsense", "os", "pathlib.Path", "a.b.C"])
+def test_what_is_no_logger_or_callback_is_refused(value, tmp_path):
+    with pytest.raises(UsageError, match=r"--trainer\.logger"):
+        build_logger(value, tmp_path)
+    with pytest.raises(UsageError, match=r"--trainer\.callbacks"):
+        build_callbacks(value)
