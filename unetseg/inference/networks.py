@@ -13,7 +13,7 @@ from unetseg.models.hardware import Hardware
 
 # Measured on a ResNet-18 U-Net: batches halve the time of images of 96², save a tenth at 256², then nothing.
 CPU_BATCH_PIXELS = 1 << 18
-CPU_BYTES = 3 << 29  # of all layers' outputs in one pass on a CPU: larger passes are no faster
+CPU_BYTES = 1 << 30  # of all layers' outputs in one pass on a CPU: larger passes are no faster
 IN_USE = 0.3  # share of all layers' outputs that exists at once: 0.21 to 0.27 was measured of three U-Nets
 ONNX_BYTES_PER_PIXEL = 3000  # of a U-Net on a ResNet-34 in float32; ONNX Runtime does not tell
 
