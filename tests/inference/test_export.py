@@ -227,6 +227,16 @@ def test_safetensors_take_weights_that_lie_channels_last(copied):
     assert all(torch.equal(shipped[name], tensor) for name, tensor in state.items())
 
 
+def test_a_run_older_than_an_option_is_exported_with_its_default(copied):
+    content = checkpoints.load(copied.best)
+    del content["inference"]["config"]["control"]
+    checkpoints.save(copied.best, content)
+    assert export_command(copied.path, "--format", "safetensors") == 0
+    image = np.full((8, 8, 3), 90, np.uint8)
+    loaded = load_models([copied.exported("safetensors")], "cpu")
+    assert np.array_equal(loaded.probabilities(image), load_predictor(copied, "cpu").probabilities(image))
+
+
 # --- what is refused -------------------------------------------------------------------------------
 
 

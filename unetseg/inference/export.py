@@ -98,9 +98,10 @@ def _check_packages() -> None:
 
 def _shipped(inference: dict[str, Any]) -> dict[str, Any]:
     """Return the settings without what belongs to the training alone, such as paths to its data."""
-    needed = [spec.name for spec in fields(RunConfig) if spec.metadata["group"] == "model"]
-    needed += ["precision", "channels_last"]
-    return {**inference, "config": {name: inference["config"][name] for name in needed}}
+    needed = {spec.name for spec in fields(RunConfig) if spec.metadata["group"] == "model"}
+    needed |= {"precision", "channels_last"}
+    config = {name: value for name, value in inference["config"].items() if name in needed}
+    return {**inference, "config": config}
 
 
 def _write_onnx(part: Path, model: torch.nn.Module, settings: dict[str, Any], path: Path) -> None:
