@@ -1,5 +1,6 @@
 """Checkpoints: plain values and tensors, written whole or not at all, never read as code."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 
 from unetseg.errors import UnetsegError
-from unetseg.files import atomic_path
+from unetseg.files import write_bytes
 
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
@@ -17,8 +18,9 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         UnetsegError: if it cannot be written; what stood there before is still there.
     """
     try:
-        with atomic_path(path) as part, part.open("wb") as file:  # given a path, torch hides a full disk
-            torch.save(content, file)
+        serialised = io.BytesIO()  # given a file, torch tells of a full disk in words of its own
+        torch.save(content, serialised)
+        write_bytes(path, serialised.getbuffer())
     except OSError as error:
         raise UnetsegError(
             f"{path}: cannot be saved ({error.strerror or error}); the checkpoint before it is whole: "

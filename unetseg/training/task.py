@@ -56,6 +56,8 @@ class SegmentationTask(pl.LightningModule):
 
     def loss(self, logits: Tensor, masks: Tensor) -> Tensor:
         """Return cross-entropy plus Dice loss of logits (N, outputs, H, W) against masks (N, H, W) int64."""
+        if not (masks != IGNORED).any():
+            return logits.sum() * 0  # the mean over no pixel would be NaN
         logits = logits.float()  # the losses sum over many pixels: too many for half precision
         target = masks.unsqueeze(1).float() if self.binary else masks
         return self.pixel_loss(logits, target) + self.dice_loss(
