@@ -73,6 +73,12 @@ def run_ablate(folder: Path, data: Path, arms: dict[str, Any], *flags: str, seed
     return Ablation(code, out.getvalue(), err.getvalue(), folder, file)
 
 
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave report.html out of what tests do to studies: drawing takes longer than all else."""
+    monkeypatch.setattr("unetseg.report.outputs.write_study_page", lambda *arguments, **options: None)
+
+
 @pytest.fixture
 def arms() -> dict[str, Any]:
     return dict(ARMS)

@@ -21,7 +21,8 @@ def test_a_study_trains_every_arm_in_every_seed_and_leaves_its_report(study):
         *(f"{arm}-seed{seed}" for arm in ("off", "on") for seed in (0, 1)),
         *(f"rates-lr{rate}-seed{seed}" for rate in ("0.01", "1e-06") for seed in (0, 1)),
     ]
-    assert {path.name for path in study.folder.iterdir() if path.is_file()} >= {
+    assert {path.name for path in study.folder.iterdir() if path.is_file()} == {
+        "report.html",
         "report.md",
         "results.csv",
         "study.yaml",

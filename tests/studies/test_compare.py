@@ -44,8 +44,8 @@ def test_runs_that_differ_in_the_seed_are_one_arm_and_agree_with_the_study(study
 def test_the_command_writes_the_report_where_it_says(compare, study):
     code, out, _ = compare(*runs_of(study, "on-seed0", "off-seed0"), "-o", "there")
     assert code == 0 and "one seed: intervals count the chance in images only" in out
-    assert f"report: {Path('there/report.md')}" in out
-    assert {path.name for path in Path("there").iterdir()} >= {"report.md", "results.csv", "summary.json"}
+    assert f"report: {Path('there/report.html')}" in out
+    assert {path.name for path in Path("there").iterdir()} == {"report.md", "results.csv", "summary.json"}
     code, out, _ = compare(*runs_of(study, "on-seed0", "off-seed0"))
     assert code == 0 and len(list(Path("checkpoints").glob("compare-*/report.md"))) == 1
 
