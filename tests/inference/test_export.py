@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from unetseg.cli import main
 from unetseg.config import RunConfig
+from unetseg.data.images import read_labels, write_image
 from unetseg.inference import export
 from unetseg.inference.loading import SETTINGS, load_models, load_predictor
 from unetseg.models.unet import build_model
@@ -144,6 +145,16 @@ def test_an_exported_model_gives_the_runs_masks(run, format, shape):
     assert (loaded.classes, loaded.colours) == (original.classes, original.colours)
     assert loaded(image).shape == shape
     np.testing.assert_allclose(loaded.probabilities(image), original.probabilities(image), atol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["onnx", "safetensors"])
+def test_predict_takes_an_exported_model_for_a_run(run, tmp_path, format):
+    image = np.random.default_rng(3).integers(0, 256, (37, 61, 3), np.uint8)
+    write_image(tmp_path / "a.png", image)
+    words = ["predict", tmp_path / "a.png", "-o", tmp_path / "masks", "--run", run.exported(format)]
+    assert main([*map(str, words), "--device", "cpu"]) == 0
+    same = read_labels(tmp_path / "masks" / "a.png") == load_predictor(run, "cpu")(image)
+    assert same.mean() > 0.999  # float32 sums in another order
 
 
 def test_runs_and_exported_models_average_as_an_ensemble(run):
