@@ -38,6 +38,13 @@ def test_the_interval_is_students():
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 
 
+def test_the_interval_ends_where_the_score_does():
+    scores = [{"iou": 1.0, "hd": 0.0}, {"iou": 0.6, "hd": 40.0}]
+    found = average_scores(scores, [50, 50]).image
+    assert (found["iou"].low, found["iou"].high) == (0, 1)
+    assert (found["hd"].low, found["hd"].high) == (0, pytest.approx(20 + 12.7062 * 20, rel=1e-4))
+
+
 def test_one_image_has_no_interval():
     found = image_average([0.5], [10])
     assert (found.mean, found.low, found.high) == (0.5, None, None)

@@ -9,7 +9,15 @@ from typing import Any
 from unetseg.data.find import printable
 from unetseg.evaluation.scoring import ImageScores, Row, thickness_column
 from unetseg.evaluation.strata import SIZE_STRATA, THICKNESS_BINS, ObjectScore, SizeStratum, size_strata
-from unetseg.metrics import COUNT_KEYS, KEYS, OUTLINE_KEYS, ImageAverage, average_scores, image_average
+from unetseg.metrics import (
+    COUNT_KEYS,
+    KEYS,
+    OUTLINE_KEYS,
+    ImageAverage,
+    average_scores,
+    highest_score,
+    image_average,
+)
 
 NO_OUTLINE = "scores of the outline are left out: the labels ignore pixels"
 
@@ -74,14 +82,11 @@ class Evaluation:
         for row in self.rows:
             if row["class"] != "mean" and _occurs(row):
                 members[row["image"]].append(row)
-        image = {
-            key: _plain_average(
-                image_average(
-                    [row[key] for row in rows], [_stand_in(row, members[row["image"]], key) for row in rows]
-                )
-            )
-            for key in _scores(rows[0])
-        }
+        image = {}
+        for key in _scores(rows[0]):
+            stand_ins = [_stand_in(row, members[row["image"]], key) for row in rows]
+            average = image_average([row[key] for row in rows], stand_ins, highest_score(key))
+            image[key] = _plain_average(average)
         return {"dataset": dataset, "image": image}
 
 

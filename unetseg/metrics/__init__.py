@@ -1,6 +1,13 @@
 """Masks into numbers: plain numpy in, floats out."""
 
-from unetseg.metrics.averages import Averages, ImageAverage, average_scores, image_average, image_diagonal
+from unetseg.metrics.averages import (
+    Averages,
+    ImageAverage,
+    average_scores,
+    highest_score,
+    image_average,
+    image_diagonal,
+)
 from unetseg.metrics.multiclass import class_pairs, mean_over_classes, multiclass_scores
 from unetseg.metrics.pair import MaskPair, mask_pair
 from unetseg.metrics.score import (
@@ -25,6 +32,7 @@ __all__ = [
     "average_scores",
     "binary_scores",
     "class_pairs",
+    "highest_score",
     "image_average",
     "image_diagonal",
     "mask_pair",

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, isinf, isnan, sqrt
+from math import hypot, inf, isinf, isnan, sqrt
 
 import numpy as np
 from scipy.special import stdtrit
 
 from unetseg.metrics.overlap import dice_of_counts, iou_of_counts
-from unetseg.metrics.score import COUNT_KEYS
+from unetseg.metrics.score import COUNT_KEYS, DISTANCE_KEYS
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ImageAverage:
         images: how many.
         mean: with each infinite distance replaced by what stands in for it: the image's diagonal, which no
             finite one exceeds.
-        low: lower end of the 95 % t-interval of ``mean`` over images; None for a single image.
+        low: lower end of the 95 % interval of ``mean`` over images; None for a single image.
         high: its upper end; None for a single image.
         median: of the values as they are: infinite where half the images were missed.
         missed: how many values were infinite.
@@ -70,7 +70,7 @@ def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[fl
     return Averages(
         dataset=dataset_overlap(scores) if set(COUNT_KEYS) <= set(keys) else {},
         image={
-            key: image_average([image[key] for image in scores], diagonals)
+            key: image_average([image[key] for image in scores], diagonals, highest_score(key))
             for key in keys
             if key not in COUNT_KEYS
         },
@@ -83,14 +83,21 @@ def dataset_overlap(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {"iou": iou_of_counts(tp, fp, fn), "dice": dice_of_counts(tp, fp, fn)}
 
 
-def image_average(values: Sequence[float], stand_ins: Sequence[float]) -> ImageAverage:
+def highest_score(key: str) -> float:
+    """Return the largest value that a score can take; the smallest is 0."""
+    return inf if key in DISTANCE_KEYS else 1.0
+
+
+def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: float = inf) -> ImageAverage:
     """Average one score over images.
 
-    The interval is Student's: mean ± t(0.975, n − 1) · s / √n (Student 1908).
+    The interval is Student's, mean ± t(0.975, n − 1) · s / √n (Student 1908), as far as it lies between 0 and
+    ``highest``: no mean lies outside.
 
     Args:
-        values: one an image, infinite where a distance is (the object was missed).
+        values: one an image, 0 or more; infinite where a distance is (the object was missed).
         stand_ins: what an infinite one counts as, one an image: its diagonal, in the same unit.
+        highest: the largest value that the score can take.
 
     Raises:
         ValueError: for no values, a NaN, or a number of stand-ins that does not match.
@@ -108,7 +115,7 @@ def image_average(values: Sequence[float], stand_ins: Sequence[float]) -> ImageA
     low = high = None
     if count > 1:
         half = float(stdtrit(count - 1, 0.975)) * float(finite.std(ddof=1)) / sqrt(count)
-        low, high = mean - half, mean + half
+        low, high = max(mean - half, 0.0), min(mean + half, highest)
     return ImageAverage(
         images=count,
         mean=mean,
