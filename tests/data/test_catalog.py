@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unetseg.data.cards import Card, catalog, find_card
+from unetseg.data.cards import CATALOG, Card, catalog, find_card, read_card
 from unetseg.data.check import check_dataset
 from unetseg.data.datasets import open_dataset
 from unetseg.data.install import get_dataset
@@ -188,6 +188,15 @@ def test_a_card_says_whose_the_set_is_what_is_forbidden_and_how_to_get_it(card: 
         assert file.size and file.checksums
         for kind, digest in file.checksums.items():
             assert re.fullmatch(r"[0-9a-f]+", digest) and len(digest) == {"md5": 32, "sha256": 64}[kind]
+
+
+def test_the_card_in_the_catalogues_readme_is_one(tmp_path):
+    (block,) = re.findall(
+        r"```yaml\n(.*?)```", (CATALOG / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    (tmp_path / "card.yaml").write_text(block, encoding="utf-8")
+    card = read_card(tmp_path / "card.yaml")
+    assert card.convert and card.files and card.variants == ("soft",)
 
 
 def test_pixels_outside_the_field_of_view_of_drive_are_not_valid(drawn):
