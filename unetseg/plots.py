@@ -1,5 +1,6 @@
 """Figures from plain numbers."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,25 +30,27 @@ def training_curves(epochs: Sequence[dict[str, float]], path: str | Path) -> Non
     """Draw training loss and validation IoU against the epoch and write the picture to ``path``.
 
     Args:
-        epochs: rows of ``metrics.csv``.
+        epochs: rows of ``metrics.csv``; an epoch without validation has a NaN.
         path: of the PNG.
     """
     number = [row["epoch"] for row in epochs]
+    validated = [row for row in epochs if not math.isnan(row["val_iou"])]
     with _two_panels(path) as (left, right):
         left.plot(number, [row["train_loss"] for row in epochs], marker=".")
         left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
-        scores = [row["val_iou"] for row in epochs]
-        right.plot(number, scores, marker=".")
-        best = max(range(len(scores)), key=scores.__getitem__)
-        right.plot(number[best], scores[best], "o", fillstyle="none", markersize=10, color="C1")
-        right.annotate(
-            f"best {scores[best]:.3f}",
-            (number[best], scores[best]),
-            xytext=(0, -16),
-            ha="right",
-            textcoords="offset points",
-            color="C1",
-        )
+        right.plot([row["epoch"] for row in validated], [row["val_iou"] for row in validated], marker=".")
+        if validated:
+            best = max(validated, key=lambda row: row["val_iou"])
+            point = (best["epoch"], best["val_iou"])
+            right.plot(*point, "o", fillstyle="none", markersize=10, color="C1")
+            right.annotate(
+                f"best {best['val_iou']:.3f}",
+                point,
+                xytext=(0, -16),
+                ha="right",
+                textcoords="offset points",
+                color="C1",
+            )
         right.set(xlabel="epoch", ylabel="validation IoU", ylim=(0, 1))
         for axes in (left, right):
             axes.xaxis.get_major_locator().set_params(integer=True)  # epochs are whole

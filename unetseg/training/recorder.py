@@ -100,9 +100,9 @@ class Recorder(pl.Callback):
             write_text(self.run.metrics, _table(self.rows))
         trainer.save_checkpoint(self.run.last)
         seconds = time.perf_counter() - self.started
+        score = f"  validation IoU {iou:.4f}{' (best)' if better else ''}" if self.validated else ""
         self.report(
-            f"epoch {epoch}/{trainer.max_epochs}  loss {row['train_loss']:.4f}  validation IoU {iou:.4f}"
-            f"{' (best)' if better else ''}  {seconds:.1f} s"
+            f"epoch {epoch}/{trainer.max_epochs}  loss {row['train_loss']:.4f}{score}  {seconds:.1f} s"
         )
         if self._patience_is_spent():
             trainer.should_stop = True
