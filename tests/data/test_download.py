@@ -152,3 +152,20 @@ def test_a_damaged_archive_says_so(tmp_path, archive_of):
     (tmp_path / "a.tar.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UnetsegError, match="the archive is damaged"):
         unpack(tmp_path / "a.tar.gz", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.7z"])
+def test_an_archive_without_its_end_is_not_taken_for_a_file_of_the_set(tmp_path, archive_of, name):
+    whole = archive_of({"a.bin": CONTENT}, "zip")
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnetsegError, match=f"{name}: is cut off, or no tar or zip archive"):
+        unpack(tmp_path / name, tmp_path / "out")
+
+
+def test_an_encrypted_archive_says_so(tmp_path, archive_of):
+    encrypted = bytearray(archive_of({"a.bin": b"secret"}, "zip"))
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the bit that says so, in both headers
+        encrypted[encrypted.index(header) + flags] |= 1
+    (tmp_path / "a.zip").write_bytes(encrypted)
+    with pytest.raises(UnetsegError, match=r"a\.zip: cannot be unpacked: .*encrypted"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")

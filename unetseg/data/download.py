@@ -19,6 +19,7 @@ Progress = Callable[[str, int, int | None], None]
 
 _CHUNK = 1 << 18
 _TIMEOUT = 30  # seconds without a byte
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 def fetch(file: RemoteFile, target: Path, progress: Progress | None = None) -> Path:
@@ -82,12 +83,18 @@ def unpack(archive: Path, folder: Path) -> None:
                 for member in bundle.infolist():
                     _refuse_unsafe(member)
                 bundle.extractall(folder)
+        elif archive.suffix.lower() in _ARCHIVES:
+            raise UnetsegError(
+                f"{archive}: is cut off, or no tar or zip archive; fetch it again, or unpack it yourself"
+            )
         else:
             shutil.copyfile(archive, folder / archive.name)
     except tarfile.FilterError as error:
         raise UnetsegError(f"{archive}: not unpacked, the archive is not safe: {error}") from error
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise UnetsegError(f"{archive}: the archive is damaged: {error}; delete it and try again") from error
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in an unusual way
+        raise UnetsegError(f"{archive}: cannot be unpacked: {error}; unpack it yourself") from error
 
 
 def _transfer(address: str, part: Path, file: RemoteFile, progress: Progress | None) -> str | None:
