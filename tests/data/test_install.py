@@ -156,6 +156,13 @@ def test_a_file_that_the_card_knows_is_verified_when_a_person_fetched_it(card, s
     assert sum(map(len, open_dataset(card, root=tmp_path / "data").splits.values())) == 4
 
 
+def test_files_for_a_set_that_is_there_are_not_taken(by_hand, tmp_path):
+    (tmp_path / "data/tiny").mkdir(parents=True)
+    with pytest.raises(UsageError, match="data/tiny: is there already"):
+        get_dataset(by_hand(), tmp_path / "data", sources=[tmp_path])
+    assert not any((tmp_path / "data/tiny").iterdir())
+
+
 def test_a_source_that_is_not_there_is_a_wrong_flag(by_hand, tmp_path):
     with pytest.raises(UsageError, match=r"none\.zip: no such file"):
         get_dataset(by_hand(), tmp_path / "data", sources=[tmp_path / "none.zip"])

@@ -125,6 +125,8 @@ def get_dataset(
     card = named_card(name)
     target = root / card.name
     if target.is_dir():
+        if sources:
+            raise UsageError(f"{target}: is there already; delete it to get {card.name} anew")
         return target
     for source in sources:
         if not source.exists():
