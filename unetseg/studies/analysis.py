@@ -1,5 +1,6 @@
 """From the scores of all arms to every difference, verdict and sentence."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -51,14 +52,15 @@ def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[Metr
         arms: of the same seeds and test images.
         question: names the reference among them.
     """
-    results: list[MetricResult] = []
-    for class_name in shown_classes(arms[0].runs[0].classes):
-        for key in MEASURES:
-            values = {arm.name: score_matrix(arm.runs, key, class_name) for arm in arms}
-            known = {name: matrix for name, matrix in values.items() if matrix is not None}
-            of_all_classes = key == TRAIN_LOSS and results and results[-1].class_name != class_name
-            if len(known) == len(arms) and _comparable(known) and not of_all_classes:
-                results.append(_metric(key, class_name, arms, question, known))
+    results = []
+    shown = shown_classes(arms[0].runs[0].classes)
+    for class_name, key in itertools.product(shown, MEASURES):
+        if key == TRAIN_LOSS and class_name != shown[0]:
+            continue  # it is of all classes together
+        values = {arm.name: score_matrix(arm.runs, key, class_name) for arm in arms}
+        known = {name: matrix for name, matrix in values.items() if matrix is not None}
+        if len(known) == len(arms) and _comparable(known):
+            results.append(_metric(key, class_name, arms, question, known))
     return tuple(results)
 
 

@@ -118,11 +118,12 @@ def counted(run: RunScores, measure: Measure, class_name: str) -> list[float]:
 
 def _ratio(runs: Sequence[RunScores], measure: Measure, classes: Sequence[str]) -> Floats | None:
     """Return influence values, averaged over the classes that have any of what is counted."""
+    columns = {*measure.numerator, *measure.denominator}
+    if not all(columns <= row.keys() for run in runs for name in classes for row in run.table[name].values()):
+        return None
     parts = []
     for name in classes:
-        counts = {
-            column: _column(runs, name, column) for column in {*measure.numerator, *measure.denominator}
-        }
+        counts = {column: _column(runs, name, column) for column in columns}
         numerator = sum(counts[column] for column in measure.numerator)
         denominator = sum(counts[column] for column in measure.denominator)
         parts.append(influence_values(numerator, denominator))

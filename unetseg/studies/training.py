@@ -117,7 +117,7 @@ class Display:
             iou = trial.run.test_scores()["mean"]["dataset"]["iou"]
             line = f"{what}: test IoU {iou:.3f}"
         left = (time.perf_counter() - self.started) * (self.total / max(1, self.done) - 1)
-        rest = f", about {duration(left)} left" if self.ended < len(self.todo) and self.done else ""
+        rest = f", about {duration(left)} left" if self.done and left >= 1 else ""
         if sys.stderr.isatty():
             print("\r\033[K", end="", file=sys.stderr, flush=True)  # the bar would stay behind the line
         self.report(f"{line} ({self.ended} of {len(self.todo)}{rest})")

@@ -1,0 +1,97 @@
+"""Every metric of every class, who is compared with whom, and what is said of it."""
+
+import numpy as np
+import pytest
+
+from unetseg.studies.analysis import ArmScores, Question, analyse_contrast, analyse_metrics, arm_sentence
+from unetseg.studies.scores import RunScores
+
+IMAGES = [f"image{index}" for index in range(12)]
+
+
+def run(seed, classes=("a",), shift=0.0):
+    """A run whose scores vary between images and are shifted as a whole, by twice as much at boundaries."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for image in IMAGES:
+        iou = 0.5 + 0.1 * generator.random()
+        scores = {"iou": iou + shift, "boundary_iou": iou + 2 * shift}
+        counts = {"tp": round(100 * iou), "fp": 30.0, "fn": 20.0}
+        base = {"image": image, "diagonal": 9.0}
+        rows += [base | {"class": name} | scores | counts for name in classes]
+        if len(classes) > 1:
+            rows.append(base | {"class": "mean"} | scores)
+    losses = [{"image": f"t{index}", "train_loss": generator.random()} for index in range(5)]
+    return RunScores(f"run{seed}", "test", "print", classes, tuple(rows), tuple(losses))
+
+
+def arm(name, shift=0.0, same_as=None, classes=("a",), seeds=3):
+    runs = tuple(run(seed, classes, shift) for seed in range(seeds))
+    return ArmScores(name, f"With {name}", runs, same_as)
+
+
+def analyse(arms, reference="on", primary="iou", margin=0.01):
+    question = Question(reference, primary, margin)
+    metrics = analyse_metrics(arms, question)
+    return metrics, analyse_contrast(arms, metrics, question), question
+
+
+def test_several_classes_have_their_mean_first_and_one_training_loss():
+    metrics, _, _ = analyse([arm("on", classes=("a", "b")), arm("off", classes=("a", "b"))])
+    keys = ["dataset_iou", "dataset_dice", "iou", "boundary_iou"]
+    expected = [("mean", key) for key in [*keys, "train_loss"]]
+    expected += [(name, key) for name in ("a", "b") for key in keys]
+    assert [(metric.class_name, metric.key) for metric in metrics] == expected
+
+
+def test_a_metric_that_one_arm_lacks_is_left_out():
+    lacking = arm("off")
+    for each in lacking.runs:
+        for row in each.rows:
+            del row["boundary_iou"]
+    metrics, contrasts, _ = analyse([arm("on"), lacking])
+    assert "boundary_iou" not in {metric.key for metric in metrics} and contrasts == ()
+
+
+@pytest.mark.parametrize("order", [("on", "twin", "off", "again"), ("off", "again", "on", "twin")])
+def test_arms_that_share_runs_count_once_among_the_comparisons(order):
+    arms = {
+        "on": arm("on"),
+        "twin": arm("twin", same_as="on"),
+        "off": arm("off", -0.1),
+        "again": arm("again", -0.1, same_as="off"),
+    }
+    metrics, (contrast,), question = analyse([arms[name] for name in order])
+    iou = next(metric for metric in metrics if metric.key == "iou")
+    assert iou.arms["on"].difference is None
+    assert (iou.arms["twin"].difference.mean, iou.arms["twin"].verdict) == (0.0, "equivalent")
+    assert iou.arms["off"].judgement == iou.arms["again"].judgement
+    assert iou.arms["off"].judgement.comparisons == 1 and iou.arms["off"].verdict == "worse"
+    assert list(contrast.arms) == ["off"]
+    assert arm_sentence(arms["again"], iou, question) == (
+        "With again, the net is that of arm off: one run, shown twice."
+    )
+
+
+def test_the_reference_may_itself_be_an_arm_that_was_there_before():
+    metrics, _, question = analyse([arm("first"), arm("on", same_as="first"), arm("off", -0.1)])
+    iou = next(metric for metric in metrics if metric.key == "iou")
+    assert iou.arms["first"].difference.mean == 0 and iou.arms["off"].judgement.comparisons == 1
+    assert arm_sentence(arm("on", same_as="first"), iou, question).endswith(": the reference.")
+
+
+def test_a_boundary_that_loses_twice_as_much_as_the_overlap_is_said_to_lose_more():
+    _, (contrast,), _ = analyse([arm("on"), arm("off", -0.1)])
+    score = contrast.arms["off"]
+    assert score.difference.mean == pytest.approx(-0.1)
+    assert score.judgement.verdict == "worse" and "Boundary IoU loses more than image IoU" in score.sentence
+
+
+def test_a_loss_that_falls_is_better():
+    low = arm("off")
+    for each in low.runs:
+        for row in each.training:
+            row["train_loss"] -= 2
+    metrics, _, _ = analyse([arm("on"), low])
+    assert metrics[-1].key == "train_loss" and metrics[-1].arms["off"].verdict == "better"
+    assert metrics[-1].images == tuple(f"t{index}" for index in range(5))
