@@ -53,7 +53,8 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
     several = len(results.classes) > 1
     rows: list[list[str | Cell]] = []
     for metric in metrics:
-        label = heading(metric) + (f", {metric.class_name}" if several else "")
+        of_class = several and metric.group != "training"
+        label = heading(metric) + (f", {metric.class_name}" if of_class else "")
         for index, (name, score) in enumerate(metric.arms.items()):
             first = label if index == 0 else ""
             rows.append([first, name, number(score.estimate.mean), *difference_cells(score)])
