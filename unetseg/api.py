@@ -101,7 +101,7 @@ def ablate(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    from unetseg.report.outputs import write_outputs
+    from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.ablation import default_folder, run_study
     from unetseg.studies.plan import make_plan
     from unetseg.studies.study_file import load_study
@@ -109,7 +109,9 @@ def ablate(
     asked = load_study(study)
     asked = asked.based_on(from_mapping(overrides, "ablate()", asked.base), seeds)
     folder = default_folder(asked) if output is None else Path(output)
-    results = run_study(make_plan(asked, folder, arms), workers)
+    plan = make_plan(asked, folder, arms)
+    require_free(folder, of_study=True)
+    results = run_study(plan, workers)
     write_outputs(results, folder)
     return results
 
@@ -139,12 +141,14 @@ def compare(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    from unetseg.report.outputs import write_outputs
+    from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.study_file import study_folder
 
     names = [each.path if isinstance(each, Run) else each for each in what]
     study = study_folder(names[0]) if len(names) == 1 and reference is None else None
     if study is None:
+        if output is not None:
+            require_free(Path(output))
         from unetseg.studies.comparison import compare_runs_or_masks
 
         results = compare_runs_or_masks(

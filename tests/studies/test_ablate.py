@@ -187,6 +187,14 @@ def test_a_run_of_other_settings_in_the_folder_is_refused_before_anything_is_tra
     assert (copied / "on-seed0/best.ckpt").read_bytes() == before
 
 
+def test_a_folder_with_results_of_something_else_is_refused(ablate, tmp_path, two):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/results.csv").write_text("mine")
+    refused = ablate(two)
+    assert refused.code == 2 and "results.csv: exists already" in refused.err
+    assert [path.name for path in refused.folder.iterdir()] == ["results.csv"]
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -50,6 +50,14 @@ def test_the_command_writes_the_report_where_it_says(compare, study):
     assert code == 0 and len(list(Path("checkpoints").glob("compare-*/report.md"))) == 1
 
 
+def test_nothing_is_overwritten(compare, study):
+    Path("there").mkdir()
+    Path("there/results.csv").write_text("mine")
+    code, _, err = compare(*runs_of(study, "on-seed0", "off-seed0"), "-o", "there")
+    assert code == 2 and "there/results.csv: exists already" in err
+    assert [path.name for path in Path("there").iterdir()] == ["results.csv"]
+
+
 def test_a_study_is_compared_as_it_is_and_its_report_written_anew(compare, study, copied):
     (copied / "results.csv").unlink()
     code, out, _ = compare(copied)

@@ -33,8 +33,9 @@ def run(argv: Sequence[str]) -> int:
         print(plan_text(plan, options.side_by_side))
         return 0
     from unetseg.report.markdown import study_text
-    from unetseg.report.outputs import write_outputs
+    from unetseg.report.outputs import require_free, write_outputs
 
+    require_free(folder, of_study=True)
     results = run_study(plan, options.side_by_side, command=shlex.join(["unetseg", "ablate", *argv]))
     write_outputs(results, folder)
     print(f"\n{study_text(results)}\n")

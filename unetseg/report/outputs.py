@@ -5,14 +5,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from unetseg.errors import UsageError
 from unetseg.files import atomic_path, write_json, write_text
 from unetseg.progress import show_progress
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
 from unetseg.studies.results import StudyResults
 from unetseg.studies.scores import LABELS, RunScores
+from unetseg.studies.study_file import STUDY_FILE
 
+OUTPUTS = ("results.csv", "summary.json", "report.md", "report.html")
 COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
+
+
+def require_free(folder: Path, *, of_study: bool = False) -> None:
+    """Refuse a folder that holds files which the report would replace.
+
+    Args:
+        folder: there or not.
+        of_study: a study's own report may be written anew.
+
+    Raises:
+        UsageError: names the first such file.
+    """
+    if of_study and (folder / STUDY_FILE).is_file():
+        return
+    for name in OUTPUTS:
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
 
 
 def write_outputs(results: StudyResults, folder: Path, **masks: Any) -> None:
