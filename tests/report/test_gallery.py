@@ -45,7 +45,7 @@ def test_each_picture_has_the_reference_and_every_arm():
 def test_masks_without_photographs_are_shown_alone():
     (picture,) = made(case(photo=False)).pictures
     assert picture.whole.photo == picture.zoom.photo == ""
-    assert picture.whole.layers[0].startswith("data:image/png")
+    assert picture.whole.layers[0].startswith("data:image/webp")
 
 
 def test_the_legend_names_what_occurs():

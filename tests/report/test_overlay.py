@@ -13,7 +13,7 @@ from unetseg.report.overlay import COLOURS, layer_uri, photo_uri
 
 def opened(uri):
     head, content = uri.split(",")
-    assert head in ("data:image/png;base64", "data:image/webp;base64")
+    assert head == "data:image/webp;base64"
     return Image.open(io.BytesIO(base64.b64decode(content)))
 
 

@@ -84,9 +84,11 @@ def test_several_classes_have_their_own_tables_and_strata(draw_study):
     page = study_page(drawn.results, drawn.gallery)
     captions = [block.caption for block in page.sections[0].blocks]
     assert [
-        name for name in ("mean", "vein", "artery") if any(f"of {name}:" in text for text in captions)
+        name
+        for name in ("mean of classes", "vein", "artery")
+        if any(f", {name}:" in text for text in captions)
     ] == [
-        "mean",
+        "mean of classes",
         "vein",
         "artery",
     ]

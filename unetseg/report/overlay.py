@@ -6,6 +6,7 @@ in pattern: missed pixels are striped, extra ones dotted.
 
 import base64
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +31,9 @@ COLOURS = {
     EXTRA: ((0, 90, 200, 255), (190, 225, 255, 255), _DOTS),
     MISSED: ((255, 176, 0, 255), (150, 60, 0, 255), _STRIPES),
 }
-_PALETTE = [entry for ground, pattern, _ in COLOURS.values() for entry in (ground, pattern)]
+_PALETTE = np.array(
+    [entry for ground, pattern, _ in COLOURS.values() for entry in (ground, pattern)], np.uint8
+)
 
 
 def photo_uri(image: NDArray[np.uint8], side: int, quality: int = 80) -> str:
@@ -44,11 +47,11 @@ def photo_uri(image: NDArray[np.uint8], side: int, quality: int = 80) -> str:
     height, width = image.shape[:2]
     small = max(height, width) <= side
     fit = image if small else cv2.resize(image, fitted(width, height, side), interpolation=cv2.INTER_AREA)
-    return _uri(Image.fromarray(fit), "webp", quality=quality, method=4)
+    return _uri(fit, quality=quality, method=4)
 
 
 def layer_uri(kinds: Mask, side: int) -> str:
-    """Return kinds of pixel as a PNG with colours, patterns and transparency.
+    """Return kinds of pixel as lossless WebP with colours, patterns and transparency.
 
     A small mask is enlarged by a whole factor, so that its pixels stay square and hold a pattern; a large
     one is brought to ``side`` pixels on its longer side by the nearest pixel.
@@ -66,9 +69,7 @@ def layer_uri(kinds: Mask, side: int) -> str:
         if pattern is not None:
             repeats = [-(-length // _PERIOD) for length in shown.shape]
             indices += (shown == kind) & np.tile(pattern, repeats)[: shown.shape[0], : shown.shape[1]]
-    picture = Image.fromarray(indices, "P")
-    picture.putpalette([value for entry in _PALETTE for value in entry[:3]])
-    return _uri(picture, "png", optimize=True, bits=4, transparency=bytes(entry[3] for entry in _PALETTE))
+    return _uri(_PALETTE[indices], lossless=True, quality=50, method=2)
 
 
 def fitted(width: int, height: int, side: int) -> tuple[int, int]:
@@ -77,7 +78,7 @@ def fitted(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _uri(picture: Image.Image, kind: str, **options: object) -> str:
+def _uri(pixels: NDArray[Any], **options: object) -> str:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    Image.fromarray(pixels).save(buffer, "webp", **options)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

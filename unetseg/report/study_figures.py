@@ -46,6 +46,11 @@ def heading(metric: MetricResult) -> str:
     return capital(f"{metric.label} ({metric.unit})" if metric.unit else metric.label)
 
 
+def class_title(name: str) -> str:
+    """Return what a metric is given for, in words."""
+    return "mean of classes" if name == "mean" else name
+
+
 def difference_figures(results: StudyResults) -> list[Block]:
     """Return forest plots of the main metrics."""
     explained = (
@@ -117,7 +122,7 @@ def _forest(results: StudyResults, metric: MetricResult) -> Figure:
         for name, score in metric.arms.items()
         if score.difference is not None and score.judgement is not None
     ]
-    title = heading(metric) if len(results.classes) == 1 else f"{heading(metric)}, {metric.class_name}"
+    title = heading(metric) + (f", {class_title(metric.class_name)}" if len(results.classes) > 1 else "")
     axis = f"difference ({'higher' if metric.higher_is_better else 'lower'} is better)"
     label = f"{title}, difference from {results.reference}. {_spoken(rows)}"
     name = f"forest-{metric.key}-{metric.class_name}"

@@ -1,5 +1,6 @@
 """A study's results as a page."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from unetseg.report.gallery import Gallery
 from unetseg.report.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
 from unetseg.report.study_figures import (
     SHOWN,
+    class_title,
     difference_figures,
     heading,
     image_figures,
@@ -70,11 +72,19 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     ]
     return Page(
         title=f"Study on {results.data}: {results.name}",
-        summary=f"{arms}; {images} {split}. {results.claim}".strip(),
+        summary=f"{arms}; {images} {split}. {_tally(results)} {results.claim}".strip(),
         findings=_findings(results),
         notes=[*failures, *results.notes],
         sections=[section for section in sections if section.blocks],
     )
+
+
+def _tally(results: StudyResults) -> str:
+    """Count the verdicts, for who reads no further."""
+    primary = results.metric(results.primary)
+    verdicts = Counter(score.verdict for score in primary.arms.values() if score.verdict)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
+    return f"Against {results.reference}, in {primary.label}: {told}."
 
 
 def _findings(results: StudyResults) -> list[Finding]:
@@ -135,9 +145,8 @@ def _metric_tables(results: StudyResults) -> list[Table]:
             for metric in results.metrics
             if metric.class_name == name
         ]
-        caption = (
-            f"Every metric of {name}: the mean and, in brackets, the difference from {results.reference}"
-        )
+        what = f"Every metric, {class_title(name)}"
+        caption = f"{what}: the average and, in brackets, the difference from {results.reference}"
         tables.append(Table(caption, ["Metric", *(arm.name for arm in results.arms)], rows, folded=True))
     return tables
 
