@@ -1,13 +1,16 @@
-"""A skip that is off is proved off by behaviour: perturb its level, and the output may not change by one bit."""
+"""A skip that is off is proved off by behaviour: perturb its level, and no bit of the output may change."""
 
 import itertools
+from functools import cache
 
 import pytest
 import segmentation_models_pytorch as smp
 import torch
 
-from unetseg.config import CONTROLS, RunConfig, select_levels
+from unetseg.config import CONTROLS, MERGES, SHORTS, RunConfig, select_levels
 from unetseg.errors import UsageError
+from unetseg.models import unet
+from unetseg.models.encoder import build_encoder
 from unetseg.models.unet import build_model
 
 FAMILIES = ("basic", "resnet18", "mit_b0", "densenet121")
@@ -18,12 +21,22 @@ def network(encoder: str, **changes):
     return build_model(RunConfig(encoder=encoder, **changes)).eval()
 
 
-@pytest.fixture(scope="module")
-def features():
-    """Features of one image by each encoder, computed once: the decoders under test differ, the encoder not."""
-    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+@cache
+def encoder_of(name: str, short: str):
+    return build_encoder(RunConfig(encoder=name, short=short)).eval()
+
+
+@cache
+def features_of(name: str, short: str = "residual"):
+    image = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        return {encoder: network(encoder).encoder(image) for encoder in FAMILIES}
+        return encoder_of(name, short)(image)
+
+
+@pytest.fixture
+def shared_encoders(monkeypatch):
+    """Build each encoder once: the decoders under test differ, no encoder."""
+    monkeypatch.setattr(unet, "build_encoder", lambda config: encoder_of(config.encoder, config.short))
 
 
 def changed_levels(model, features):
@@ -39,16 +52,36 @@ def changed_levels(model, features):
     return changed
 
 
+@pytest.mark.usefixtures("shared_encoders")
 @pytest.mark.parametrize(("encoder", "control"), itertools.product(FAMILIES, CONTROLS))
-def test_output_depends_on_a_level_exactly_if_it_is_on(encoder, control, features):
+def test_output_depends_on_a_level_exactly_if_it_is_on(encoder, control):
     levels = network(encoder).levels
     settings = ["on", "off", *(str(level) for level in levels), *(f"^{level}" for level in levels)]
     for skips in settings:
         model = network(encoder, skips=skips, control=control)
         expected = select_levels(skips, levels, encoder)
-        assert changed_levels(model, features[encoder]) == expected, f"{encoder} {control} --skips {skips}"
+        assert changed_levels(model, features_of(encoder)) == expected, f"{encoder} {control} --skips {skips}"
 
 
+@pytest.mark.usefixtures("shared_encoders")
+@pytest.mark.parametrize(("merge", "control"), itertools.product(MERGES[1:], CONTROLS))
+def test_so_it_does_whatever_the_merge(merge, control):
+    for skips in ("on", "1,3", "^1"):
+        model = network("basic", skips=skips, control=control, merge=merge)
+        assert changed_levels(model, features_of("basic")) == model.on
+    model = network("resnet18", skips="1,3", control=control, merge=merge)
+    assert changed_levels(model, features_of("resnet18")) == {1, 3}
+
+
+@pytest.mark.usefixtures("shared_encoders")
+@pytest.mark.parametrize("short", SHORTS)
+def test_so_it_does_whatever_the_short_skip(short):
+    for skips, expected in (("on", {0, 1, 2, 3}), ("1", {1}), ("off", set())):
+        model = network("basic", skips=skips, short=short, short_decoder=True)
+        assert changed_levels(model, features_of("basic", short)) == expected
+
+
+@pytest.mark.usefixtures("shared_encoders")
 @pytest.mark.parametrize("encoder", [*LIBRARY_FAMILIES, "vgg11"])
 def test_weights_load_both_ways_between_ours_and_smp(encoder):
     ours = network(encoder)
@@ -63,6 +96,7 @@ def test_weights_load_both_ways_between_ours_and_smp(encoder):
         assert torch.equal(again(image), ours(image))
 
 
+@pytest.mark.usefixtures("shared_encoders")
 @pytest.mark.parametrize("encoder", FAMILIES)
 def test_equal_shapes_start_with_equal_weights_in_all_arms(encoder):
     reference = network(encoder).state_dict()
@@ -79,10 +113,21 @@ def test_another_seed_gives_other_weights():
     assert not any(torch.equal(first[name], second[name]) for name in convolutions)
 
 
-@pytest.mark.parametrize("encoder", ["basic", "resnet18"])
 @pytest.mark.parametrize("control", CONTROLS)
-def test_no_parameter_is_left_without_a_gradient(encoder, control):
-    model = build_model(RunConfig(encoder=encoder, skips="1", control=control)).train()
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"encoder": "resnet18"},
+        {"merge": "add", "short": "plain"},
+        {"merge": "gate", "short": "highway", "short_decoder": True},
+        {"merge": "attention", "short": "preactivation"},
+        {"short": "dense", "short_decoder": True},
+    ],
+    ids=lambda changes: " ".join(map(str, changes.values())) or "default",
+)
+def test_no_parameter_is_left_without_a_gradient(changes, control):
+    model = build_model(RunConfig(skips="1", control=control, **changes)).train()
     model(torch.randn(2, 3, 64, 64)).sum().backward()
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
 
