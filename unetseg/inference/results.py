@@ -66,13 +66,13 @@ class PredictionTable:
         self._header += ["mean_confidence", "error"]
         self._check_header()
         self._inherited = [path for path in abandoned_parts(folder) if path.name.endswith(TABLE)]
+        self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"  # may be there after a full disk
         self._rows: dict[str, list[str]] = {}
-        for journal in self._inherited:
+        for journal in (*self._inherited, self._journal_path):
             self._rows |= self._read(journal)
-        self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"
         self._lock = threading.Lock()
         with plain_write_errors(self.path):
-            self._journal = _open(self._journal_path, "w")
+            self._journal = _open(self._journal_path, "a")
 
     def add(self, row: Row) -> None:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
