@@ -143,8 +143,8 @@ def choose(settings: tuple[Setting, ...]) -> tuple[Setting, tuple[Candidate, ...
 
 
 def validation_iou(setting: Setting) -> float:
-    """Return the mean over seeds of the best epoch's validation IoU."""
-    best = [np.nanmax([row["val_iou"] for row in trial.run.epochs()]) for trial in setting.trials]
+    """Return the mean over seeds of the best epoch's validation IoU; an epoch may be without one (NaN)."""
+    best = [np.nanmax([-1.0, *(row["val_iou"] for row in trial.run.epochs())]) for trial in setting.trials]
     return float(np.mean(best))
 
 
