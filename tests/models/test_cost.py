@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from unetseg.config import MERGES, RunConfig
+from unetseg.config import MERGES, SHORTS, RunConfig
 from unetseg.models.blocks import build_stage
-from unetseg.models.cost import measure_cost
+from unetseg.models.cost import MEASURED, WARM_UP, activation_bytes, measure_cost, time_passes
+from unetseg.models.hardware import Hardware
 from unetseg.models.unet import build_model
 from unetseg.models.widen import decoder_cost
 
@@ -83,6 +84,41 @@ def test_an_identity_costs_nothing_but_its_projections():
     plain, residual = cost(blocks=4, short="plain"), cost(blocks=4, short="residual")
     projections = sum(c * 2 * c + 2 * 2 * c for c in (16, 32, 64, 128))
     assert residual.parameters - plain.parameters == projections
+
+
+def test_activations_are_what_autograd_keeps():
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 5, 1)
+    )
+    image, hidden = (
+        3 * SIZE**2,
+        4 * SIZE**2,
+    )  # both convolutions keep their input, the second that of the ReLU
+    assert activation_bytes(model, SIZE) == 4 * (image + hidden)
+
+
+def test_to_concatenate_all_layers_takes_more_memory_than_to_add_them():
+    kept = {short: activation_bytes(build_model(RunConfig(blocks=4, short=short)), 32) for short in SHORTS}
+    assert kept["dense"] > 1.5 * kept["residual"]
+    assert kept["residual"] == pytest.approx(kept["plain"], rel=0.1)
+
+
+def test_measuring_leaves_the_model_as_it_was():
+    model = build_model(RunConfig(stages=2)).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    activation_bytes(model, 16)
+    assert not model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_networks_that_are_timed_take_their_turn():
+    models = [build_model(RunConfig(stages=2, short=short)) for short in ("plain", "residual")]
+    turns = []
+    for name, model in enumerate(models):
+        model.register_forward_hook(lambda *_, name=name: turns.append(name))
+    times = time_passes(models, torch.zeros(2, 3, 16, 16), Hardware("cpu", "float32", True))
+    assert turns == [0, 1] * (WARM_UP + MEASURED)
+    assert all(each.forward_ms > 0 and each.backward_ms > 0 for each in times)
 
 
 class _EncoderOnly(torch.nn.Module):
