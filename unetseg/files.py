@@ -38,7 +38,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write ``content`` to ``path`` atomically."""
     with atomic_path(path) as part:
         part.write_bytes(content)

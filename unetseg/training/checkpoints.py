@@ -1,6 +1,5 @@
 """Checkpoints: plain values and tensors, written whole or not at all, never read as code."""
 
-import io
 import os
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 
 from unetseg.errors import UnetsegError
-from unetseg.files import write_bytes
+from unetseg.files import atomic_path
 
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
@@ -18,14 +17,23 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         UnetsegError: if it cannot be written; what stood there before is still there.
     """
     try:
-        serialised = io.BytesIO()  # given a file, torch tells of a full disk in words of its own
-        torch.save(content, serialised)
-        write_bytes(path, serialised.getbuffer())
-    except OSError as error:
+        with atomic_path(path) as part, part.open("wb") as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:
+        cause = _failed_write(error)
+        if cause is None:
+            raise
         raise UnetsegError(
-            f"{path}: cannot be saved ({error.strerror or error}); the checkpoint before it is whole: "
+            f"{path}: cannot be saved ({cause.strerror or cause}); the checkpoint before it is whole: "
             f"free some space, then continue with --resume {Path(path).parent}"
         ) from error
+
+
+def _failed_write(error: BaseException | None) -> OSError | None:
+    """Return the error of the file system that torch reports in words of its own, if that is what it is."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
