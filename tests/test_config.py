@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 import yaml
 
+from unetseg.cli import main
 from unetseg.config import RunConfig, from_mapping, load_yaml, normalise_skips, select_levels
 from unetseg.errors import UsageError
 
@@ -27,6 +28,14 @@ def test_unquoted_on_in_yaml_is_accepted(tmp_path):
     assert (config.skips, config.lr, config.batch_size) == ("on", 1e-3, 4)
 
 
+def test_a_switch_is_set_and_unset(tmp_path, capsys):
+    file = tmp_path / "run.yaml"
+    file.write_text("short-decoder: on\nzero_init: true\n")
+    assert main(["fit", "--config", str(file), "--no-zero-init", "--log-gradients", "--print-config"]) == 0
+    config = from_mapping(yaml.safe_load(capsys.readouterr().out), "printed")
+    assert (config.short_decoder, config.zero_init, config.log_gradients) == (True, False, True)
+
+
 def test_yaml_out_and_in_again_is_the_same():
     config = RunConfig(skips="^1", data="pets", lr=1e-4, workers=2, trainer={"max_steps": 5})
     assert from_mapping(yaml.safe_load(config.to_yaml()), "again") == config
@@ -42,14 +51,29 @@ def test_levels_are_selected():
 
 def test_identity_ignores_where_it_was_computed_and_nothing_else():
     config = RunConfig()
-    assert config.identity() == config.changed(device="cpu", workers=3).identity()
-    for changes in ({"seed": 1}, {"lr": 1e-4}, {"skips": "off"}, {"data": "pets"}):
+    assert config.identity() == config.changed(device="cpu", workers=3, log_gradients=True).identity()
+    for changes in (
+        {"seed": 1},
+        {"lr": 1e-4},
+        {"skips": "off"},
+        {"data": "pets"},
+        {"short": "plain"},
+        {"merge": "add"},
+    ):
         assert config.identity() != config.changed(**changes).identity()
 
 
 def test_with_every_skip_on_the_control_makes_no_difference():
     assert RunConfig(control="drop").identity() == RunConfig(control="zero").identity()
-    assert RunConfig(skips="off", control="drop").identity() != RunConfig(skips="off", control="zero").identity()
+    off = RunConfig(skips="off")
+    assert off.identity() != off.changed(control="zero").identity()
+
+
+def test_where_nothing_joins_the_merge_makes_no_difference():
+    off = RunConfig(skips="off")
+    assert off.identity() == off.changed(merge="add").identity()
+    for other in (off.changed(control="self"), off.changed(control="widen"), off.changed(skips="1")):
+        assert other.identity() != other.changed(merge="add").identity()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +91,15 @@ def test_with_every_skip_on_the_control_makes_no_difference():
         ({"scale": "half"}, "--scale 'half': give native or longest:N"),
         ({"weights": "imagenet"}, "the basic encoder has none"),
         ({"class_weights": "heavy"}, "--class-weights 'heavy'"),
+        ({"short": "plane"}, "--short 'plane': choose from plain, residual"),
+        (
+            {"short": "plain", "encoder": "resnet34"},
+            "--short: is for --encoder basic; resnet34 has blocks of",
+        ),
+        ({"short_decoder": True, "encoder": "resnet34"}, "--short-decoder: is for --encoder basic"),
+        ({"short": "plain", "zero_init": True}, "--zero-init: is for --short residual or preactivation"),
+        ({"short_decoder": "yes"}, "--short-decoder 'yes': must be true or false"),
+        ({"seed": True}, "--seed 'True': must be int"),
     ],
 )
 def test_a_wrong_value_names_its_flag_and_what_to_give(values, line):
