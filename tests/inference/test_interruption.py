@@ -1,0 +1,85 @@
+"""Signals and kills, in processes of their own: whole files stay, and ``--continue`` ends as if nothing was."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+COUNT = 40
+
+
+@pytest.fixture
+def many(images, picture) -> Path:
+    """Images of two sizes, for which the network takes about two seconds."""
+    for index in range(COUNT):
+        Image.fromarray(picture(120, 150 + 40 * (index % 2), index)).save(images / f"{index:03}.png")
+    return images
+
+
+def stopped_by(number: int, run, *flags: str, after: int = 5) -> tuple[int, str]:
+    """Start ``unetseg predict``, send a signal when some masks are there; return exit code and errors."""
+    words = ["predict", "images", "-o", "masks", "--run", str(run.path), *flags]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from unetseg.cli import entry; entry()", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    while process.poll() is None and len(visible()) < after:
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, errors = process.communicate()
+    return process.returncode, errors.strip()
+
+
+def visible() -> list[Path]:
+    return [path for path in Path("masks").glob("*") if not path.name.startswith(".")]
+
+
+def assert_whole() -> int:
+    """Hold that every visible mask can be read to its end; return how many there are."""
+    masks = [path for path in visible() if path.suffix == ".png"]
+    for path in masks:
+        Image.open(path).load()
+    return len(masks)
+
+
+@pytest.fixture
+def slow_run(make_run):
+    return make_run(stages=3, width=32)
+
+
+def test_ctrl_c_and_sigterm_keep_whole_masks_and_say_how_to_go_on(predict, many, slow_run, table):
+    code, errors = stopped_by(signal.SIGINT, slow_run)
+    done = assert_whole()
+    assert code == 130 and 5 <= done < COUNT
+    assert errors == (
+        f"unetseg: stopped by SIGINT; {done} of {COUNT} masks are in masks, whole; "
+        "go on with the same command and --continue"
+    )
+    assert len(table()) == done  # the table is written on the way out
+    code, errors = stopped_by(signal.SIGTERM, slow_run, "--continue", after=done + 6)
+    assert code == 143 and "stopped by SIGTERM" in errors
+    assert done + 5 <= assert_whole() < COUNT
+    assert not [name for name in os.listdir("masks") if name.startswith(".")]
+
+
+def test_after_a_kill_continue_ends_where_an_unbroken_run_does(predict, many, slow_run, files, table):
+    code, _ = stopped_by(signal.SIGKILL, slow_run)
+    assert code == -signal.SIGKILL and 0 < assert_whole() < COUNT
+    assert predict("--continue", runs=(slow_run,)).code == 0
+    assert predict(runs=(slow_run,), out="unbroken").code == 0
+    continued, unbroken = files("masks"), files("unbroken")
+    del continued["predictions.csv"], unbroken["predictions.csv"]  # which hold seconds
+    assert continued == unbroken
+
+    def rows(folder: str) -> list[dict[str, str]]:
+        return [{**row, "seconds": ""} for row in table(folder).values()]
+
+    assert rows("masks") == rows("unbroken")
