@@ -113,6 +113,15 @@ def test_wrong_usage_is_one_line(probe, words, line):
     assert code == 2 and out == "" and line in err and err.count("\n") == 1
 
 
+def test_nothing_is_overwritten(probe):
+    Path("out").mkdir()
+    Path("out/probe.csv").write_text("mine")
+    code, out, err = probe(*TINY, "-o", "out")
+    assert code == 2 and out == "" and "out/probe.csv: exists already" in err
+    assert Path("out/probe.csv").read_text() == "mine"
+    assert probe(*TINY, "-o", "out/probe.csv")[0] == 2
+
+
 def test_what_a_run_has_decided_is_not_changed(probe, fit):
     fit()
     code, _, err = probe("--run", "run", "short", "--skips", "off", "--seeds", "2")

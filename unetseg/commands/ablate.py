@@ -51,11 +51,10 @@ def _parser() -> Parser:
         "ablate PRESET|FILE [flags]",
         "Train every arm of a study in every seed, resumable, then compare them.\n"
         "Presets: long (long skips on, and off under each control), levels (each alone, each left out),\n"
-        "short (plain, residual, pre-activation, highway and dense blocks).",
+        "merge (how they join), short (plain, residual, pre-activation, highway and dense blocks),\n"
+        "activation (before or after the sum), degradation (training loss by depth), cost (of each connection).",
     )
-    parser.add_argument(
-        "study", metavar="PRESET|FILE", help="long, levels, short, or a YAML file of your own"
-    )
+    parser.add_argument("study", metavar="PRESET|FILE", help="a preset, or a YAML file of your own")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds an arm [5]")
     parser.add_argument("--arms", metavar="A,B", help="only these arms, and the reference")
     parser.add_argument("-o", "--output", metavar="DIR", help="the study's folder [checkpoints/STUDY-DATA]")

@@ -12,6 +12,7 @@ from unetseg.errors import UsageError
 from unetseg.progress import show_progress
 from unetseg.runs import find_run
 
+OUTPUTS = ("probe.csv", "probe.png", "probe_cost.csv")
 # What a network before training, a batch and the clock do not depend on.
 NOT_ASKED = ("epochs", "lr", "weight_decay", "warmup", "patience", "init", "seed", "log_gradients", "workers")
 
@@ -25,6 +26,7 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("unetseg probe: --arms goes with a study")
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: must be at least 1")
+    folder = None if options.output is None else _free(Path(options.output))
     configs, reference = _configs(options)
     config = configs[reference]
     from unetseg.evaluation.experiment import open_data
@@ -39,16 +41,26 @@ def run(argv: Sequence[str]) -> int:
     crops = f"{config.batch_size} crops of {dataset.name}, {config.size}×{config.size}"
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"medians of {len(seeds)} seeds"
     print(f"gradient of the loss on {crops}; {which}\n\n{gradients_text(flows)}")
-    written = write_gradients(flows, seeds, Path(options.output)) if options.output else []
+    written = [] if folder is None else write_gradients(flows, seeds, folder)
     if options.cost:
         from unetseg.studies.speed import costs_text, measure_arms, write_costs
 
         costs = measure_arms(configs, dataset, show_progress("timing"))
         print(f"\n{costs_text(costs, reference)}")
-        written += [write_costs(costs, Path(options.output))] if options.output else []
+        written += [] if folder is None else [write_costs(costs, folder)]
     for path in written:
         print(f"wrote {printable(path)}")
     return 0
+
+
+def _free(folder: Path) -> Path:
+    """Return the folder to write into, unless something would be lost there."""
+    for name in OUTPUTS:
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"-o {folder}: is no folder")
+    return folder
 
 
 def _parser() -> Parser:
