@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from unetseg.config import RunConfig
+from unetseg.data.label_files import plain_write_errors
 from unetseg.data.module import Batch, SegmentationData
 from unetseg.data.samples import SegmentationSet
 from unetseg.evaluation.evaluate import write_rows
@@ -152,7 +153,11 @@ def gradients_text(flows: Flows) -> str:
 
 
 def write_gradients(flows: Flows, seeds: Sequence[int], folder: Path) -> list[Path]:
-    """Write ``probe.csv``, one row a norm, and ``probe.png``, all arms overlaid; return their paths."""
+    """Write ``probe.csv``, one row a norm, and ``probe.png``, all arms overlaid; return their paths.
+
+    Raises:
+        UnetsegError: if they cannot be written.
+    """
     table, picture = folder / "probe.csv", folder / "probe.png"
     rows = [
         {"arm": name, "seed": seed, **row}
@@ -160,6 +165,7 @@ def write_gradients(flows: Flows, seeds: Sequence[int], folder: Path) -> list[Pa
         for seed, flow in zip(seeds, each, strict=True)
         for row in flow.rows()
     ]
-    write_rows(table, rows)
-    gradient_panels([flow_curve(name, each) for name, each in flows.items()], picture)
+    with plain_write_errors(folder):
+        write_rows(table, rows)
+        gradient_panels([flow_curve(name, each) for name, each in flows.items()], picture)
     return [table, picture]

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from unetseg.config import RunConfig
+from unetseg.data.label_files import plain_write_errors
 from unetseg.data.samples import SegmentationSet
 from unetseg.evaluation.evaluate import write_rows
 from unetseg.evaluation.table import align
@@ -81,11 +82,16 @@ def _measures(cost: ArmCost) -> list[tuple[str, float]]:
 
 
 def write_costs(costs: Mapping[str, ArmCost], folder: Path) -> Path:
-    """Write ``probe_cost.csv``, one row an arm, and return its path."""
+    """Write ``probe_cost.csv``, one row an arm, and return its path.
+
+    Raises:
+        UnetsegError: if it cannot be written.
+    """
     path = folder / "probe_cost.csv"
     rows = [
         {"arm": name, **asdict(cost.size), "activation_bytes": cost.activations, **asdict(cost.times)}
         for name, cost in costs.items()
     ]
-    write_rows(path, rows)
+    with plain_write_errors(path):
+        write_rows(path, rows)
     return path
