@@ -179,7 +179,7 @@ def test_printed_tables_are_unfolded_and_controls_are_left_out(open_page, study_
     opened = open_page(study_file, color_scheme="dark")
     opened.page.emulate_media(media="print", color_scheme="dark")
     assert opened.style("body", "backgroundColor") == "rgb(255, 255, 255)"
-    assert not opened.page.locator(".controls").first.is_visible()
+    assert not opened.page.locator("[data-wipe]").is_visible()
     folded = opened.page.locator("details table").first
     assert folded.bounding_box()["height"] > 100
 

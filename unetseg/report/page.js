@@ -51,7 +51,7 @@ function makeViewer(root, data) {
       });
       return line;
     };
-    find("thead", table).replaceChildren(row("th", ["mask", ...data.scores]));
+    find("thead", table).replaceChildren(row("th", ["Mask", ...data.scores]));
     const sides = [...new Set([arms.left.value, arms.right.value])].filter((arm) => arm > 0);
     find("tbody", table).replaceChildren(
       ...sides.map((arm) => row("td", [data.arms[arm], ...picture.scores[arm - 1]]))

@@ -218,7 +218,7 @@ def _score_texts(rows: Sequence[Row]) -> list[list[list[str]]]:
 
 
 def _gallery(cases: Iterator[Case], rows: Sequence[Row]) -> Gallery:
-    labels = [SHOWN[key] for key in BY_IMAGE if key in rows[0]]
+    labels = [capital(SHOWN[key]) for key in BY_IMAGE if key in rows[0]]
     return make_gallery(cases, ["prediction"], labels, "the lowest IoU first")
 
 

@@ -10,7 +10,7 @@ from unetseg.errors import UnetsegError
 from unetseg.evaluation.experiment import open_data
 from unetseg.report.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
-from unetseg.report.study_figures import compared, image_differences, image_metrics
+from unetseg.report.study_figures import compared, heading, image_differences, image_metrics
 from unetseg.report.text import number
 from unetseg.runs import Run
 from unetseg.studies.results import ArmResult, StudyResults
@@ -36,7 +36,7 @@ def study_gallery(results: StudyResults, progress: Progress | None = None, **opt
         cases = mask_cases(paths, results.data, names, scores, **options)
     else:
         cases = _predicted(results, [Run(path) for path in paths], names, scores, progress)
-    labels = [metric.label for metric in image_metrics(results)]
+    labels = [heading(metric) for metric in image_metrics(results)]
     return make_gallery(cases, [arm.name for arm in arms], labels, "those that differ most first")
 
 
