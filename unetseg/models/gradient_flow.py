@@ -100,7 +100,8 @@ def flow_curve(label: str, flows: Sequence[GradientFlow]) -> FlowCurve:
 def gradient_flow(model: Unet, images: Tensor, loss: Callable[[Tensor], Tensor]) -> GradientFlow:
     """Measure the gradient of ``loss`` with respect to ``model``'s weights and features.
 
-    The network is taken in the mode that it is in; in training mode its norms take note of the batch.
+    The network is taken in the mode that it is in; in training mode its norms take note of the batch. Of an
+    encoder that hands out rearranged copies of its features (timm's Swin), all seems to come by the skips.
 
     Args:
         model: the network.
@@ -113,17 +114,18 @@ def gradient_flow(model: Unet, images: Tensor, loss: Callable[[Tensor], Tensor])
         # can be told from the whole of it.
         sent = [feature.view_as(feature) for feature in features]
         logits = model.segmentation_head(model.decoder(sent))
-    at_stages = [features[level] for level in model.levels]
-    by_skip = [sent[level] for level in model.levels]
-    inputs = [*weights.values(), *at_stages, *by_skip]
-    gradients = torch.autograd.grad(loss(logits), inputs, allow_unused=True, materialize_grads=True)
-    count = len(weights)
-    whole, skips = gradients[count : count + len(model.levels)], gradients[count + len(model.levels) :]
+    stages = [features[level] for level in model.levels]
+    skips = [sent[level] for level in model.levels]
+    asked = [*weights.values(), *stages, *skips]
+    gradients = iter(torch.autograd.grad(loss(logits), asked, allow_unused=True, materialize_grads=True))
+    layers = {name: _norm(next(gradients)) for name in weights}
+    whole = {level: next(gradients) for level in model.levels}
+    by_skip = {level: next(gradients) for level in model.levels}
     return GradientFlow(
-        {name: _norm(gradient) for name, gradient in zip(weights, gradients[:count], strict=True)},
+        layers,
         {
-            level: Arrival(_norm(skip), _norm(total - skip))
-            for level, total, skip in zip(model.levels, whole, skips, strict=True)
+            level: Arrival(_norm(by_skip[level]), _norm(whole[level] - by_skip[level]))
+            for level in model.levels
         },
     )
 
