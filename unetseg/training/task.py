@@ -66,7 +66,10 @@ class SegmentationTask(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make chance inside the network (dropout, stochastic depth) a function of the seed and the batch."""
-        torch.manual_seed(seed_for(self.config.seed, self.current_epoch, batch_idx, self.global_rank))
+        seed = seed_for(self.config.seed, self.current_epoch, batch_idx, self.global_rank)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed looks for every other device, too
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).manual_seed(seed)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of one batch of crops.
@@ -141,7 +144,10 @@ class SegmentationTask(pl.LightningModule):
             UsageError: if a resumed training is to take more or fewer steps than it was planned for.
         """
         optimiser = torch.optim.AdamW(
-            self.parameters(), lr=self.config.lr, weight_decay=self.config.weight_decay
+            self.parameters(),
+            lr=self.config.lr,
+            weight_decay=self.config.weight_decay,
+            fused=not self.trainer.gradient_clip_val,  # Lightning clips no gradients of a fused optimiser
         )
         steps = max(1, int(self.trainer.estimated_stepping_batches))
         if self.planned_steps not in (None, steps):
