@@ -137,3 +137,11 @@ def test_a_stop_is_one_line_and_the_shells_exit_code(unetseg, monkeypatch, signu
     monkeypatch.setattr("unetseg.commands.runs.list_runs", stopped)
     code, _, err = unetseg("runs")
     assert code == expected and err.startswith("unetseg: stopped by SIG")
+
+
+def test_a_reader_that_leaves_ends_the_command_without_a_word():
+    command = f"{sys.executable} -c 'from unetseg.cli import entry; entry()' --help"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "" and done.returncode in (0, 141)

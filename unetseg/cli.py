@@ -1,5 +1,6 @@
 """The command line: from words to a verb, from an error to one plain line and an exit code."""
 
+import os
 import sys
 import traceback
 import warnings
@@ -29,6 +30,8 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
 """
 
 
+READER_LEFT = 128 + 13  # the shell's convention for SIGPIPE
+
 # Each verb is the module of that name in unetseg.commands; it is imported when it is typed.
 VERBS = ("fit", "predict", "evaluate", "ablate", "compare", "probe", "export", "runs", "data")
 
@@ -46,10 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with stop_on_signals(), warnings.catch_warnings():
             warnings.showwarning = _warning_lines()
-            return _dispatch(words)
+            code = _dispatch(words)
+            sys.stdout.flush()
+            return code
     except SystemExit as exit_:  # argparse, after printing help
         return int(exit_.code or 0)
     except (Stopped, Exception) as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return READER_LEFT
         if "--debug" in words:
             traceback.print_exc()
         line = str(error) if isinstance(error, Stopped) else describe(error)
@@ -86,6 +93,16 @@ def _warning_lines() -> Callable[..., None]:
             print(f"warning: {line}", file=sys.stderr, flush=True)
 
     return show
+
+
+def _reader_left() -> bool:
+    """Tell whether standard output is closed, as ``| head`` leaves it; if so, send the rest nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _printable(text: str) -> str:
