@@ -54,9 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
     except SystemExit as exit_:  # argparse, after printing help
         return int(exit_.code or 0)
+    except (
+        BrokenPipeError
+    ):  # whoever read the output has left, as head does: what is still to be said goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_LEFT
     except (Stopped, Exception) as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
-            return READER_LEFT
         if "--debug" in words:
             traceback.print_exc()
         line = str(error) if isinstance(error, Stopped) else describe(error)
@@ -93,16 +96,6 @@ def _warning_lines() -> Callable[..., None]:
             print(f"warning: {line}", file=sys.stderr, flush=True)
 
     return show
-
-
-def _reader_left() -> bool:
-    """Tell whether standard output is closed, as ``| head`` leaves it; if so, send the rest nowhere."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 def _printable(text: str) -> str:
