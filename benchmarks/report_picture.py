@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from unetseg.files import write_bytes
 
-WIDTH, HEIGHT = 1000, 1240  # CSS pixels of each half
+WIDTH, HEIGHT = 1100, 1240  # CSS pixels of each half
 LARGEST = 300_000  # bytes
 COLOURS = 160
 
@@ -65,7 +65,7 @@ def side_by_side(left: Image.Image, right: Image.Image) -> bytes:
     both.paste(right, (left.width, 0))
     small = both.resize((both.width * 4 // 5, both.height * 4 // 5), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+    small.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE).save(
         buffer, "png", optimize=True
     )
     return buffer.getvalue()
