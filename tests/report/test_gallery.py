@@ -1,5 +1,7 @@
 """Pictures of a page: which are drawn, and how many fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,12 @@ def test_images_are_ordered_by_the_arm_that_is_farthest_from_the_reference(study
     farthest = np.argsort(-np.maximum(*gaps))
     assert most_different(study.results)[0] == metric.images[farthest[0]]
     assert sorted(most_different(study.results)) == sorted(metric.images)
+
+
+def test_pictures_are_of_test_images_where_the_question_is_about_training(study):
+    metric = replace(study.results.metric("iou"), key="train_loss", group="training", images=tuple("uvwxyz"))
+    results = replace(study.results, metrics=(metric, *study.results.metrics), primary="train_loss")
+    assert most_different(results) == most_different(study.results)
 
 
 @pytest.mark.parametrize("count", [1, 3])

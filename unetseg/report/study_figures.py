@@ -25,10 +25,15 @@ def present(results: StudyResults, keys: Iterable[str]) -> list[MetricResult]:
     return [found[key] for key in dict.fromkeys(keys) if key in found]
 
 
+def test_images(results: StudyResults) -> tuple[str, ...]:
+    """Return the names of the images that the arms were tested on."""
+    return next(metric.images for metric in results.metrics if metric.group != "training")
+
+
 def image_metrics(results: StudyResults) -> list[MetricResult]:
-    """Return the metrics that are shown image by image; the first orders the pictures."""
+    """Return the metrics that are shown for each test image; the first orders the pictures."""
     metrics = present(results, (results.primary, *SHOWN_BY_IMAGE))
-    return [metric for metric in metrics if not metric.pooled][:3]
+    return [metric for metric in metrics if not metric.pooled and metric.group != "training"][:3]
 
 
 def compared(results: StudyResults) -> list[ArmResult]:
@@ -85,7 +90,7 @@ def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]
     )
     if gallery is None or not gallery.pictures:
         return [explained, Figures(figures)]
-    total = len(results.metric(results.primary).images)
+    total = len(test_images(results))
     which = (
         f"the {len(gallery.pictures)} whose arms differ most of" if len(gallery.pictures) < total else "all"
     )

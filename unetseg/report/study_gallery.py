@@ -10,7 +10,7 @@ from unetseg.errors import UnetsegError
 from unetseg.evaluation.experiment import open_data
 from unetseg.report.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
-from unetseg.report.study_figures import compared, heading, image_differences, image_metrics
+from unetseg.report.study_figures import compared, heading, image_differences, image_metrics, test_images
 from unetseg.report.text import number
 from unetseg.runs import Run
 from unetseg.studies.results import ArmResult, StudyResults
@@ -48,7 +48,7 @@ def most_different(results: StudyResults) -> list[str]:
     """
     metrics, arms = image_metrics(results), compared(results)
     if not metrics or not arms:
-        return list(results.metric(results.primary).images)
+        return list(test_images(results))
     by_arm = [np.abs(image_differences(results, metrics[0], arm.name)) for arm in arms]
     farthest = np.nan_to_num(np.max(by_arm, axis=0), nan=-1.0)
     return [metrics[0].images[index] for index in np.argsort(-farthest, kind="stable")]

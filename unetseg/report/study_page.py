@@ -18,6 +18,7 @@ from unetseg.report.study_figures import (
     image_figures,
     present,
     strata_figures,
+    test_images,
     training_figures,
 )
 from unetseg.report.study_gallery import study_gallery
@@ -55,7 +56,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
         gallery: of the images whose arms differ most.
     """
     arms = f"{counted(len(results.arms), 'arm')}, {counted(len(results.seeds), 'seed')} each"
-    images = counted(len(results.metric(results.primary).images), "image")
+    images = counted(len(test_images(results)), "image")
     split = f"of the {results.split} split" if results.split else "with masks"
     failures = [
         f"{failure.arm}, seed {failure.seed} is missing: {failure.reason}" for failure in results.failures
