@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -88,3 +90,8 @@ def test_evaluate_writes_the_page_of_masks(masks):
 def test_a_folder_for_the_page_is_refused_before_anything_is_scored(masks, capsys):
     assert main(["evaluate", "--predictions", "thin", "--reference", "truth", "--html", "truth"]) == 2
     assert capsys.readouterr().err == "unetseg: --html truth: is a folder; name a file\n"
+
+
+def test_pages_of_masks_need_no_torch():
+    code = "import sys, unetseg.report.run_page, unetseg.report.outputs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

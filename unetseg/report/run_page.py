@@ -10,7 +10,6 @@ import numpy as np
 
 from unetseg.config import RunConfig
 from unetseg.data.find import printable
-from unetseg.evaluation.experiment import open_data
 from unetseg.evaluation.scoring import Row
 from unetseg.evaluation.summary import Evaluation
 from unetseg.evaluation.table import SHOWN, score_rows, strata_rows
@@ -22,7 +21,6 @@ from unetseg.report.study_figures import curve_of
 from unetseg.report.text import capital, configuration_table, counted, interval, number, versions_table
 from unetseg.runs import Run
 from unetseg.studies.assemble import read_environment
-from unetseg.studies.costs import config_cost
 
 # Shown image by image; the first orders the pictures.
 BY_IMAGE = ("iou", "boundary_iou", "nsd", "skeleton_recall")
@@ -58,6 +56,9 @@ def write_run_page(
     Raises:
         UnetsegError: if the run or its data cannot be read.
     """
+    from unetseg.evaluation.experiment import open_data  # torch, which masks do not need
+    from unetseg.studies.costs import config_cost
+
     rows = ordered_rows(evaluation)[:MOST_PICTURES]
     dataset = open_data(config)
     samples = {sample.name: sample for sample in dataset.splits[evaluation.split or "test"]}

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.experiment import open_data
 from unetseg.report.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
 from unetseg.report.study_figures import compared, heading, image_differences, image_metrics, test_images
@@ -61,6 +60,8 @@ def _predicted(
     scores: Sequence[Sequence[Sequence[str]]],
     progress: Progress | None,
 ) -> Iterator[Case]:
+    from unetseg.evaluation.experiment import open_data  # torch, which masks do not need
+
     config = runs[0].config()
     dataset = open_data(config)
     samples = {sample.name: sample for sample in dataset.splits[results.split or "test"]}
