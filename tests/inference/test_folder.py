@@ -13,6 +13,7 @@ from PIL import Image
 
 from unetseg.cli import main
 from unetseg.data.images import read_image
+from unetseg.data.preprocessing import Preprocessing
 
 COLOURS = [0, 0, 0, 250, 20, 30, 40, 150, 60]
 
@@ -139,6 +140,16 @@ def test_continue_does_what_is_left_and_keeps_the_rows_of_the_rest(predict, imag
     assert {name: table()[name] for name in first} == first
 
 
+def test_an_image_with_its_mask_is_left_out_even_if_it_cannot_be_read_any_more(predict, images, three, table):
+    assert predict(images=("images/a.png", "images/b.jpg")).code == 0
+    first = table()
+    whole = (images / "b.jpg").read_bytes()
+    for content in (b"text", whole[: len(whole) // 2]):
+        (images / "b.jpg").write_bytes(content)
+        assert predict("--continue").code == 0
+        assert table()["b.jpg"] == first["b.jpg"]
+
+
 def test_an_image_that_failed_is_tried_again(predict, images, three, table):
     whole = (images / "b.jpg").read_bytes()
     (images / "b.jpg").write_bytes(whole[:100])
@@ -244,6 +255,21 @@ def test_an_image_on_which_the_network_fails_does_not_take_others_of_its_batch_a
     assert outcome.code == 3
     assert outcome.failed == ["failed: images/3.png: unexpected RuntimeError: no memory for this one"]
     assert [name for name, row in table().items() if row["error"]] == ["3.png"]
+
+
+def test_what_nobody_expected_of_one_image_is_its_own_failure(predict, images, three, monkeypatch):
+    prepare = Preprocessing.prepare
+
+    def fails_on_one(self, image, stride):
+        if image.shape[1] == 51:
+            raise IndexError("out of\nrange")
+        return prepare(self, image, stride)
+
+    monkeypatch.setattr(Preprocessing, "prepare", fails_on_one)
+    outcome = predict()
+    assert outcome.code == 3
+    assert outcome.failed == ["failed: images/b.jpg: unexpected IndexError: out of range"]
+    assert Path("masks/a.png").exists() and Path("masks/x/c.png").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Signals and kills, in processes of their own: whole files stay, and ``--continue`` ends as if nothing was."""
+"""Signals and kills, in processes of their own: only whole files stay, and ``--continue`` does the rest."""
 
 import os
 import signal

@@ -50,12 +50,26 @@ class Failed:
         reason: one line that names the file.
         size: (height, width), if it is known.
         seconds: spent on it.
+        kept: whether it has a mask already, which stays.
     """
 
     job: Job
     reason: str
     size: tuple[int, int] | None = None
     seconds: float = 0.0
+    kept: bool = False
+
+    @classmethod
+    def by(cls, error: Exception, source: Measured, seconds: float = 0.0) -> "Failed":
+        """Describe what went wrong with an image, whatever it was."""
+        if isinstance(error, UnetsegError):
+            reason = str(error)
+        elif isinstance(error, MemoryError):
+            reason = f"{printable(source.job.image.path)}: does not fit into memory; make it smaller"
+        else:
+            text = " ".join(str(error).split())[:200]
+            reason = f"{printable(source.job.image.path)}: unexpected {type(error).__name__}: {text}"
+        return cls(source.job, reason, source.size, seconds, source.kept)
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def measure(job: Job, kept: bool) -> Measured | Failed:
     try:
         return Measured(job, image_size(job.image.path), kept)
     except UnetsegError as error:
-        return Failed(job, str(error))
+        return Failed(job, str(error), kept=kept)
 
 
 def plan_batches(
@@ -123,8 +137,8 @@ def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Load
     try:
         with one_at_a_time(*source.size):
             prepared = predictor.prepare(read_image(source.job.image.path, max_pixels=max_pixels))
-    except UnetsegError as error:
-        return Failed(source.job, str(error), source.size, time.perf_counter() - started)
+    except Exception as error:
+        return Failed.by(error, source, time.perf_counter() - started)
     return Loaded(source, prepared, time.perf_counter() - started)
 
 
@@ -136,4 +150,5 @@ def one_at_a_time(height: int, width: int) -> Iterator[None]:
 
 
 def _refused(source: Measured, problem: str) -> Failed:
-    return Failed(source.job, f"{printable(source.job.image.path)}: {problem}", source.size)
+    reason = f"{printable(source.job.image.path)}: {problem}"
+    return Failed(source.job, reason, source.size, kept=source.kept)

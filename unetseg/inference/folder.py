@@ -1,5 +1,6 @@
 """A folder of images in, a folder of masks out."""
 
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -54,7 +55,13 @@ def predict_images(
         options: what to write.
         progress: is told (images done, images in all).
     """
-    jobs = plan_jobs(without_outputs(found, output), output, predictor.classes, options)
+    images = without_outputs(found, output)
+    if len(images) < len(found):
+        warnings.warn(
+            f"{printable(output)}: {len(found) - len(images)} images in the output folder are left out",
+            stacklevel=2,
+        )
+    jobs = plan_jobs(images, output, predictor.classes, options)
     if options.tile is not None or options.overlap is not None:
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses what does not fit
     _make_folder(output)

@@ -5,14 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from unetseg.data.find import printable
 from unetseg.data.large import open_region_reader
-from unetseg.errors import UnetsegError
 from unetseg.inference.ahead import in_order
 from unetseg.inference.batches import (
     WINDOW,
@@ -123,9 +122,9 @@ class Pipeline:
         return batch, [load(each, self._predictor, self._options.max_pixels) for each in batch.images]
 
     def _predict(self, batch: Batch, images: Sequence[Loaded | Failed]) -> None:
-        self._result.kept += sum(each.kept for each in batch.images)
+        self._result.kept += sum(each.kept for each in batch.images) + sum(each.kept for each in batch.failed)
         for each in (*batch.failed, *images):
-            if isinstance(each, Failed):
+            if isinstance(each, Failed) and not each.kept:
                 self._fail(each)
         self._show_progress()
         if batch.tiling and not batch.images[0].kept:
@@ -140,31 +139,32 @@ class Pipeline:
         except Exception as error:
             if len(images) == 1:
                 self._fail_or_stop(images[0].source, error)
-            else:  # one at a time, so that only those fail that must
-                for image in images:
+                return
+            for image in images:  # so that only those fail that must
+                if not image.source.kept:
                     self._predict_together([image])
             return
         share = (time.perf_counter() - started) / len(images)
         for image, output in zip(images, outputs, strict=True):
             if not image.source.kept:
-                future = self._writers.submit(self._finish, image, output, image.seconds + share)
+                future = self._writers.submit(self._finish, image.source, output, image.seconds + share)
                 self._waiting.append((image.source, future))
         self._collect(leave=2 * THREADS)
 
-    def _finish(self, image: Loaded, outputs: Sequence[np.ndarray], seconds: float) -> Written:
+    def _finish(self, source: Measured, outputs: Sequence[np.ndarray], seconds: float) -> Written:
         """Write the files of one image, on which ``seconds`` were spent so far; in a writers' thread."""
-        height, width = image.source.size
-        with one_at_a_time(height, width):
-            logits = self._predictor.restore(outputs, height, width)
-            return self._write(image.source, [logits], seconds)
+        with one_at_a_time(*source.size):
+            logits = self._predictor.restore(outputs, *source.size)
+            return self._write(source, [logits], seconds)
 
     def _predict_in_tiles(self, source: Measured, tiling: Tiling) -> None:
         try:
             with (
                 one_at_a_time(*source.size),
                 open_region_reader(source.job.image.path, max_pixels=self._options.max_pixels) as reader,
+                closing(self._predictor.logit_bands(reader, tiling)) as bands,
             ):
-                written = self._write(source, self._predictor.logit_bands(reader, tiling), 0)
+                written = self._write(source, bands, 0)
         except Exception as error:
             self._fail_or_stop(source, error)
         else:
@@ -199,13 +199,7 @@ class Pipeline:
     def _fail_or_stop(self, source: Measured, error: BaseException) -> None:
         if not isinstance(error, Exception) or ends_all(error):
             raise error
-        reason = str(error)
-        if isinstance(error, MemoryError):
-            reason = f"{printable(source.job.image.path)}: does not fit into memory; make it smaller"
-        elif not isinstance(error, UnetsegError):
-            text = " ".join(reason.split())[:200]
-            reason = f"{printable(source.job.image.path)}: unexpected {type(error).__name__}: {text}"
-        self._fail(Failed(source.job, reason, source.size))
+        self._fail(Failed.by(error, source))
 
     def _fail(self, failed: Failed) -> None:
         image = failed.job.image

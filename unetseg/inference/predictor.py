@@ -1,7 +1,7 @@
 """Trained runs as one function from images to masks."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -180,7 +180,7 @@ class Predictor:
             shared = min(shared, side // 2 // stride * stride)
         return cut(height, width, side, shared, stride)
 
-    def logit_bands(self, reader: RegionReader, tiling: Tiling) -> Iterator[np.ndarray]:
+    def logit_bands(self, reader: RegionReader, tiling: Tiling) -> Generator[np.ndarray, None, None]:
         """Yield an image's logits, outputs×rows×width float32, from top to bottom."""
 
         def run(prepared: list[np.ndarray], height: int, width: int) -> np.ndarray:

@@ -6,7 +6,7 @@ multiples of the network's stride, where pooling in the tile falls on the same p
 So with an overlap that covers what a convolutional network sees, the result is that of the whole image.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -99,7 +99,7 @@ def blended_bands(
     tiling: Tiling,
     prepare: Callable[[np.ndarray], Any],
     run: Callable[[Any, int, int], np.ndarray],
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Yield the logits of an image from top to bottom, holding one row of tiles.
 
     Args:
