@@ -73,9 +73,9 @@ def gradient_panels(curves: Sequence[FlowCurve], path: str | Path) -> None:
             colour = f"C{number}"
             norms = np.ma.masked_less_equal(curve.layers, 0)  # a logarithmic axis has no place for them
             place = np.linspace(0, 1, norms.shape[1])
-            left.plot(
-                place, np.exp(np.log(norms).mean(axis=0)), color=colour, linewidth=1.2, label=curve.label
-            )
+            middle = np.exp(np.log(norms).mean(axis=0))
+            dashes = "--" if number // 10 % 2 else "-"  # colours come round after ten
+            left.plot(place, middle, dashes, color=colour, linewidth=1.2, label=curve.label)
             left.fill_between(
                 place, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.2, linewidth=0
             )
@@ -85,7 +85,7 @@ def gradient_panels(curves: Sequence[FlowCurve], path: str | Path) -> None:
                 heights = [curve.levels[level][way] for level in levels]
                 right.plot(np.array(levels) + shift, heights, marker, color=colour, markerfacecolor=face)
         left.set(xlabel="layer, from input (0) to output (1)", ylabel="gradient norm of its weights")
-        left.legend(fontsize=8)
+        left.legend(fontsize=8, ncols=1 + len(curves) // 6)
         right.set(xlabel="level of the encoder's stage", ylabel="gradient norm that arrives")
         for axes in (left, right):
             axes.set_yscale("log")
