@@ -45,16 +45,6 @@ def test_compare_writes_the_page_of_runs_with_their_masks_over_the_photographs(f
     assert all(len(set(view["layers"])) > 1 for view in views)
 
 
-def test_compare_says_why_there_are_no_pictures_where_a_net_is_gone(fit, tmp_path):
-    fit(out="one")
-    fit("--skips", "off", out="two")
-    (tmp_path / "two/best.ckpt").write_bytes(b"")
-    assert main(["compare", "one", "two", "-o", "out"]) == 0
-    html = (tmp_path / "out/report.html").read_text()
-    assert "the page has no pictures: two/best.ckpt" in html
-    assert "What was found" in html
-
-
 def test_compare_writes_the_page_of_folders_of_masks(masks):
     assert main(["compare", "thin", "thick", "--reference", "truth", "-o", "out"]) == 0
     found = pictures(masks / "out/report.html")

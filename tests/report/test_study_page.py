@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from unetseg.report.page import render
-from unetseg.report.study_page import study_page
+from unetseg.report.study_page import study_page, write_study_page
 from unetseg.studies.results import METHOD
 
 
@@ -73,6 +73,14 @@ def test_a_page_without_pictures_has_no_viewer_and_no_answering_points(study):
     assert [block.kind for block in blocks] == ["text", "figures"]
     assert not blocks[1].answering
     assert "data-image" not in blocks[1].items[0].draw()
+
+
+def test_a_page_says_why_there_are_no_pictures_where_the_runs_are_gone(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_study_page(study.results, "page.html")
+    html = (tmp_path / "page.html").read_text()
+    assert "the page has no pictures: runs/on-0/config.yaml: cannot be read" in html
+    assert study.results.arms[1].label in html
 
 
 def test_one_seed_is_said_to_know_nothing_of_seeds(draw_study):
