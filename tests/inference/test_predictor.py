@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unetseg.data.find import find_images
 from unetseg.errors import UsageError
+from unetseg.inference.folder import predict_images
 from unetseg.inference.loading import load_predictor
+from unetseg.inference.outputs import OutputOptions
 
 
 def test_an_image_becomes_a_mask_of_its_size(predictor, picture):
@@ -53,6 +56,22 @@ def test_a_folder_from_python(predictor, images, picture, tmp_path):
     with pytest.raises(UsageError, match="already there"):
         predictor.folder(str(images), str(tmp_path / "masks"))
     assert predictor.folder([images], tmp_path / "masks", continue_=True).kept == 1
+
+
+def test_progress_is_told_of_images_and_of_the_rows_of_large_ones(predictor, images, picture, tmp_path):
+    for name, height in (("a.png", 20), ("b.png", 300)):
+        Image.fromarray(picture(height, 30)).save(images / name)
+    (images / "c.png").write_text("text")
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def watch(what: str):
+        return lambda done, total: told.setdefault(what, []).append((done, total))
+
+    options = OutputOptions(tile=100)
+    predict_images(predictor, find_images([images]), tmp_path / "masks", options, watch)
+    assert told["predicting"] == [(1, 3), (2, 3), (3, 3)]
+    rows = told[str(images / "b.png")]
+    assert rows == sorted(rows) and rows[-1] == (300, 300)
 
 
 def test_a_folder_without_signals_ends_on_any_error_with_its_table(

@@ -36,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
     names = ", ".join(printable(path_of(model)) for model in models)
     print(f"run {names} ({predictor})", flush=True)
     output = Path(options.output)
-    result = predict_images(predictor, found, output, outputs, show_progress("predicting"))
+    result = predict_images(predictor, found, output, outputs, show_progress)
     for failure in result.failures:
         print(f"failed: {printable(failure.reason)}", file=sys.stderr)
     print(_summary(result, output))

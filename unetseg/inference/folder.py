@@ -10,7 +10,7 @@ from unetseg.data.label_files import plain_write_errors
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.files import abandoned_parts
 from unetseg.inference.outputs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
-from unetseg.inference.pipeline import Failure, FolderResult, Pipeline, Progress
+from unetseg.inference.pipeline import Failure, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.results import PredictionTable
 from unetseg.signals import Stopped
@@ -44,7 +44,7 @@ def predict_images(
     found: Sequence[FoundImage],
     output: Path,
     options: OutputOptions,
-    progress: Progress | None = None,
+    watch: Watch = silent,
 ) -> FolderResult:
     """Do what ``predict_folder`` does, for images that were found already.
 
@@ -53,7 +53,7 @@ def predict_images(
         found: the images.
         output: the masks' folder.
         options: what to write.
-        progress: is told (images done, images in all).
+        watch: is told what is being done, and returns what is then told (done, in all).
     """
     images = without_outputs(found, output)
     if len(images) < len(found):
@@ -69,7 +69,7 @@ def predict_images(
     table = PredictionTable(output, predictor.classes)
     result = FolderResult(len(jobs))
     try:
-        Pipeline(predictor, options, table, result, progress or (lambda done, total: None)).run(jobs)
+        Pipeline(predictor, options, table, result, watch).run(jobs)
     except BaseException as error:
         with suppress(
             UnetsegError

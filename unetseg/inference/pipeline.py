@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetseg.data.find import printable
 from unetseg.data.large import open_region_reader
 from unetseg.inference.ahead import in_order
 from unetseg.inference.batches import (
@@ -31,6 +32,7 @@ from unetseg.inference.tiles import Tiling
 from unetseg.inference.writing import Written, ends_all, write_outputs
 
 Progress = Callable[[int, int], None]
+Watch = Callable[[str], Progress]
 
 THREADS = min(8, os.cpu_count() or 1)  # that read, and as many that write
 
@@ -74,7 +76,8 @@ class Pipeline:
         options: what to write.
         table: takes a row an image.
         result: is kept up to date.
-        progress: is told (images done, images in all).
+        watch: is told what is being done, and returns what is then told (done, in all): of the images, and
+            of the rows of each large one.
     """
 
     def __init__(
@@ -83,13 +86,14 @@ class Pipeline:
         options: OutputOptions,
         table: PredictionTable,
         result: FolderResult,
-        progress: Progress,
+        watch: Watch,
     ) -> None:
         self._predictor = predictor
         self._options = options
         self._table = table
         self._result = result
-        self._progress = progress
+        self._watch = watch
+        self._progress = watch("predicting")
         self._waiting: deque[tuple[Measured, Future[Written]]] = deque()
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -122,11 +126,12 @@ class Pipeline:
         return batch, [load(each, self._predictor, self._options.max_pixels) for each in batch.images]
 
     def _predict(self, batch: Batch, images: Sequence[Loaded | Failed]) -> None:
-        self._result.kept += sum(each.kept for each in batch.images) + sum(each.kept for each in batch.failed)
+        for _ in range(sum(each.kept for each in batch.images) + sum(each.kept for each in batch.failed)):
+            self._result.kept += 1
+            self._show_progress()
         for each in (*batch.failed, *images):
             if isinstance(each, Failed) and not each.kept:
                 self._fail(each)
-        self._show_progress()
         if batch.tiling and not batch.images[0].kept:
             self._predict_in_tiles(batch.images[0], batch.tiling)
         elif loaded := [image for image in images if isinstance(image, Loaded)]:
@@ -164,11 +169,19 @@ class Pipeline:
                 open_region_reader(source.job.image.path, max_pixels=self._options.max_pixels) as reader,
                 closing(self._predictor.logit_bands(reader, tiling)) as bands,
             ):
-                written = self._write(source, bands, 0)
+                written = self._write(source, self._watched(bands, source), 0)
         except Exception as error:
             self._fail_or_stop(source, error)
         else:
             self._succeed(written)
+
+    def _watched(self, bands: Iterable[np.ndarray], source: Measured) -> Iterator[np.ndarray]:
+        """Show progress within a large image."""
+        progress, rows = self._watch(printable(source.job.image.path)), 0
+        for band in bands:
+            rows += band.shape[1]
+            progress(rows, source.size[0])
+            yield band
 
     def _write(self, source: Measured, bands: Iterable[np.ndarray], seconds: float) -> Written:
         started = time.perf_counter() - seconds
@@ -210,6 +223,11 @@ class Pipeline:
     def _show_progress(self) -> None:
         result = self._result
         self._progress(result.written + result.kept + len(result.failures), result.total)
+
+
+def silent(what: str) -> Progress:
+    """Watch without a word."""
+    return lambda done, total: None
 
 
 def _succeeded(future: Future[Written]) -> bool:
