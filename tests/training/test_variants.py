@@ -14,7 +14,7 @@ VARIANTS = {
     "residual, attention": "--zero-init --short-decoder --merge attention",
     "preactivation, gate": "--short preactivation --zero-init --short-decoder --merge gate",
     "highway, add": "--short highway --short-decoder --merge add --skips off --control self",
-    "dense, concat": "--short dense --short-decoder --blocks 2",
+    "dense, concat": "--short dense --short-decoder",
 }
 
 
