@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from unetseg.cli import HELP, VERBS, main
+from unetseg.config import RunConfig
 from unetseg.signals import Stopped
 
 
@@ -54,8 +56,14 @@ def unetseg(tmp_path, drawn_once, monkeypatch, capsys):
         ("fit --weights imagenet", "the basic encoder has none; try --encoder resnet34"),
         ("fit --device tpu", "--device 'tpu': choose from auto, cpu, cuda, mps"),
         ("predict images", "-o/--output"),
-        ("predict images -o masks", "no finished run here; train one with 'unetseg fit'"),
-        ("predict images -o masks --run gone", "gone: no run here"),
+        ("predict images -o masks", "images: no such file or folder"),
+        ("evaluate gone", "gone: no run here"),
+        ("evaluate", "name a run, or --predictions DIR and --reference DIR"),
+        ("export", "no finished run here; train one with 'unetseg fit'"),
+        ("ablate lnog", "did you mean 'long'"),
+        ("ablate long --seeds 0", "--seeds 0"),
+        ("compare gone", "gone"),
+        ("probe --run gone", "gone: no run here"),
         ("runs --all", "unknown flag --all"),
         ("data lost", "no action 'lost'; did you mean 'list'"),
         ("data get petz", "did you mean 'pets'"),
@@ -90,21 +98,33 @@ def test_no_help_imports_torch():
     )
 
 
-def test_every_flag_of_fit_reaches_the_configuration(unetseg):
-    flags = {
-        "skips": "1,2", "control": "self", "encoder": "resnet18", "weights": "imagenet", "width": "32",
-        "stages": "4", "blocks": "2", "data": "textures:0.5", "data_dir": "somewhere", "split_seed": "3",
-        "size": "64", "scale": "longest:128", "augment": "full", "foreground_crops": "0.5",
-        "class_weights": "1,3", "workers": "2", "epochs": "7", "batch_size": "3", "lr": "0.5",
-        "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other", "seed": "9",
-        "device": "cpu", "precision": "float32", "channels_last": "off",
-    }  # fmt: skip
-    words = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in flags.items())
-    code, out, err = unetseg(f"fit --print-config --trainer.max_steps 5 {words}")
+ANY_ENCODER = {
+    "skips": "1,2", "control": "self", "merge": "gate", "encoder": "resnet18", "weights": "imagenet",
+    "data": "textures:0.5", "data_dir": "somewhere", "split_seed": "3", "size": "64", "scale": "longest:128",
+    "augment": "full", "foreground_crops": "0.5", "class_weights": "1,3", "workers": "2", "epochs": "7",
+    "batch_size": "3", "lr": "0.5", "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other",
+    "log_gradients": "true", "seed": "9", "device": "cpu", "precision": "float32", "channels_last": "off",
+}  # fmt: skip
+BASIC_ENCODER = {
+    "width": "32", "stages": "4", "blocks": "2", "short": "preactivation", "short_decoder": "true",
+    "zero_init": "true",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("values", [ANY_ENCODER, BASIC_ENCODER], ids=["any encoder", "basic encoder"])
+def test_every_flag_of_fit_reaches_the_configuration(unetseg, values):
+    flags = [
+        f"--{name.replace('_', '-')} {'' if value == 'true' else value}" for name, value in values.items()
+    ]
+    code, out, err = unetseg(f"fit --print-config --trainer.max_steps 5 {' '.join(flags)}")
     assert code == 0, err
     printed = dict(line.split(": ") for line in out.replace("trainer:\n  ", "").splitlines())
-    assert printed.pop("max_steps") == "5"
-    assert {name: value.strip("'") for name, value in printed.items()} == flags
+    assert printed["max_steps"] == "5"
+    assert {name: printed[name].strip("'") for name in values} == values
+
+
+def test_the_flags_tried_above_are_all_there_are():
+    assert {*ANY_ENCODER, *BASIC_ENCODER, "trainer"} == {spec.name for spec in fields(RunConfig)}
 
 
 def test_flags_win_over_the_file(unetseg):
