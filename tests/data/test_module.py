@@ -127,12 +127,19 @@ def test_each_epoch_has_every_index_once_in_an_order_of_its_own():
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_validation_counts_every_image_once_over_all_processes(world_size):
-    sizes = ["a", "b", "a", "a", "b"]
-    parts = [list(EvaluationBatches(sizes, 2, rank, world_size)) for rank in range(world_size)]
+    sizes = [(8, 8), (8, 16), (8, 8), (8, 8), (8, 16)]
+    parts = [list(EvaluationBatches(sizes, lambda size: 2, rank, world_size)) for rank in range(world_size)]
     assert len({len(part) for part in parts}) == 1, "every process takes part in every step"
     counted = [index for part in parts for batch in part for mark, index in batch if mark == 0]
     assert sorted(counted) == [0, 1, 2, 3, 4]
     assert all(len({sizes[index] for _, index in batch}) == 1 for part in parts for batch in part)
+
+
+def test_large_validation_images_make_small_batches(discs, monkeypatch):
+    monkeypatch.setattr("unetseg.data.module.LARGEST_BATCH", 2 * 40 * 40)
+    assert [len(batch["mask"]) for batch in loaded(discs).val_dataloader()] == [2, 2, 1]
+    monkeypatch.setattr("unetseg.data.module.LARGEST_BATCH", 1)
+    assert [len(batch["mask"]) for batch in loaded(discs).val_dataloader()] == [1] * 5
 
 
 def test_class_weights_are_given_balanced_or_none(discs):

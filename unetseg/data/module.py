@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,10 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 from unetseg.config import RunConfig
 from unetseg.data.augment import IGNORED, Augmentation
 from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN, Preprocessing, channel_statistics
-from unetseg.data.samplers import EvaluationBatches, Item, TrainingSampler
+from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
 from unetseg.data.samples import Sample, SegmentationSet
 from unetseg.errors import UsageError
 
+LARGEST_BATCH = 4_000_000  # pixels in a batch of whole images; a larger image is a batch of its own
 Pair = tuple[np.ndarray, np.ndarray]
 Batch = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -141,7 +143,7 @@ class SegmentationData(pl.LightningDataModule):
         self.config = config
         self.stride = stride
         self.first_epoch = 0
-        budget = _physical_memory() // 4
+        budget = _memory() // 4
         plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
         self.train_pairs = ScaledPairs(dataset, dataset.splits["train"], plain, budget)
         self.train_pairs.fill(progress)
@@ -221,21 +223,27 @@ class SegmentationData(pl.LightningDataModule):
     def whole_batches(self, pairs: ScaledPairs) -> EvaluationBatches:
         """Return batches of whole images of one padded size, each image in exactly one."""
         rank, world_size = self._place()
-        sizes = [
-            tuple(-(-side // self.stride) for side in pairs[index][1].shape) for index in range(len(pairs))
-        ]
-        return EvaluationBatches(sizes, self.config.batch_size, rank, world_size)
+        sizes = [self._padded(pairs[index][1]) for index in range(len(pairs))]
+        return EvaluationBatches(sizes, self._images_a_batch, rank, world_size)
+
+    def _padded(self, mask: np.ndarray) -> Size:
+        height, width = (-(-side // self.stride) * self.stride for side in mask.shape)
+        return height, width
+
+    def _images_a_batch(self, size: Size) -> int:
+        return max(1, min(self.config.batch_size, LARGEST_BATCH // (size[0] * size[1])))
 
     def _place(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def _processes(self) -> dict[str, Any]:
         workers = self.config.workers
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         if workers is None:
-            on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
             workers = min(8, os.cpu_count() or 1) if on_gpu else 0
         return {
             "num_workers": workers,
+            "pin_memory": on_gpu,
             "persistent_workers": workers > 0,
             "worker_init_fn": _leave_signals_to_parent,
         }
@@ -254,5 +262,10 @@ def _leave_signals_to_parent(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _physical_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _memory() -> int:
+    """Return the machine's memory in bytes, or its container's if that is less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return machine

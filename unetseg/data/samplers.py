@@ -1,12 +1,13 @@
 """Which image comes when: training order by (seed, epoch), validation with every image exactly once."""
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import Sampler
 
 Item = tuple[int, int]
+Size = tuple[int, int]
 
 
 class TrainingSampler(Sampler[Item]):
@@ -42,18 +43,28 @@ class EvaluationBatches(Sampler[list[Item]]):
 
     Every process gets equally many batches, since all must take part in each forward pass. Where there are
     too few, a batch is repeated with −1 in place of the epoch: computed, but not counted.
+
+    Args:
+        sizes: (height, width) of each image.
+        batch_size: how many images of a size make a batch.
+        rank: of this process.
+        world_size: number of processes.
     """
 
     def __init__(
-        self, sizes: Sequence[Hashable], batch_size: int, rank: int = 0, world_size: int = 1
+        self,
+        sizes: Sequence[Size],
+        batch_size: Callable[[Size], int],
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        groups: dict[Hashable, list[int]] = {}
+        groups: dict[Size, list[int]] = {}
         for index, size in enumerate(sizes):
             groups.setdefault(size, []).append(index)
         batches = [
-            [(0, index) for index in members[start : start + batch_size]]
-            for members in groups.values()
-            for start in range(0, len(members), batch_size)
+            [(0, index) for index in members[start : start + batch_size(size)]]
+            for size, members in groups.items()
+            for start in range(0, len(members), batch_size(size))
         ]
         uncounted = (
             [[(-1, index) for _, index in batches[0]]] * (-len(batches) % world_size) if batches else []

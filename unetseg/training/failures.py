@@ -12,8 +12,8 @@ def explain(error: Exception) -> UnetsegError | None:
             plain = last.partition(": ")[2] if isinstance(error, UnetsegError) else ""
             return UnetsegError(plain or f"a loader process failed: {last}")
         return UnetsegError(
-            "a loader process died, as they do when memory is short: try fewer --workers or a smaller "
-            f"--batch-size ({' '.join(text.split())})"
+            "a loader process died, as they do when memory is short; the last whole epoch is kept: continue "
+            f"with --resume and fewer --workers ({' '.join(text.split())})"
         )
     if isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text):
         return UnetsegError("out of memory; try a smaller --batch-size or --size")

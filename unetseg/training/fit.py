@@ -48,7 +48,10 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     """
     started = time.perf_counter()
     hardware = choose_hardware(config)
-    model = build_model(config, 1 if len(dataset.classes) == 2 else len(dataset.classes))
+    # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
+    fresh = config.init is None and not run.last.is_file()
+    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
+    model = build_model(config if fresh else config.changed(weights="none"), outputs)
     check_size(config, model)
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
