@@ -58,8 +58,8 @@ def test_a_folder_from_python(predictor, images, picture, tmp_path):
     assert predictor.folder([images], tmp_path / "masks", continue_=True).kept == 1
 
 
-def test_progress_is_told_of_images_and_of_the_rows_of_large_ones(predictor, images, picture, tmp_path):
-    for name, height in (("a.png", 20), ("b.png", 300)):
+def test_progress_is_told_of_images_and_of_the_parts_of_large_ones(predictor, images, picture, tmp_path):
+    for name, height in (("a.png", 20), ("b.png", 600)):
         Image.fromarray(picture(height, 30)).save(images / name)
     (images / "c.png").write_text("text")
     told: dict[str, list[tuple[int, int]]] = {}
@@ -70,8 +70,8 @@ def test_progress_is_told_of_images_and_of_the_rows_of_large_ones(predictor, ima
     options = OutputOptions(tile=100)
     predict_images(predictor, find_images([images]), tmp_path / "masks", options, watch)
     assert told["predicting"] == [(1, 3), (2, 3), (3, 3)]
-    rows = told[str(images / "b.png")]
-    assert rows == sorted(rows) and rows[-1] == (300, 300)
+    parts = told[str(images / "b.png")]
+    assert parts == sorted(parts) and parts[0][0] == 0 and parts[-1] == (2, 2)
 
 
 def test_a_folder_without_signals_ends_on_any_error_with_its_table(

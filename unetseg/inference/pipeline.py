@@ -28,7 +28,7 @@ from unetseg.inference.batches import (
 from unetseg.inference.outputs import Job, OutputOptions
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.results import PredictionTable, Row
-from unetseg.inference.tiles import Tiling
+from unetseg.inference.tiles import PIECE, Tiling
 from unetseg.inference.writing import Written, ends_all, write_outputs
 
 Progress = Callable[[int, int], None]
@@ -77,7 +77,7 @@ class Pipeline:
         table: takes a row an image.
         result: is kept up to date.
         watch: is told what is being done, and returns what is then told (done, in all): of the images, and
-            of the rows of each large one.
+            of the parts of each large one.
     """
 
     def __init__(
@@ -177,10 +177,10 @@ class Pipeline:
 
     def _watched(self, bands: Iterable[np.ndarray], source: Measured) -> Iterator[np.ndarray]:
         """Show progress within a large image."""
-        progress, rows = self._watch(printable(source.job.image.path)), 0
+        progress, rows, height = self._watch(printable(source.job.image.path)), 0, source.size[0]
         for band in bands:
             rows += band.shape[1]
-            progress(rows, source.size[0])
+            progress(rows // PIECE, height // PIECE)
             yield band
 
     def _write(self, source: Measured, bands: Iterable[np.ndarray], seconds: float) -> Written:
