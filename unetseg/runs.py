@@ -121,7 +121,7 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
     """Make the folder of a new run: ``path``, or a name under ``checkpoints/`` that says what it is.
 
     Raises:
-        UsageError: if ``path`` already holds a run.
+        UsageError: if ``path`` already holds a run, or a file that a run would overwrite, or cannot be made.
     """
     if path is not None:
         run = Run(Path(path))
@@ -129,7 +129,14 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
             raise UsageError(
                 f"{path}: already holds a run; give another -o, or continue it with --resume {path}"
             )
-        run.path.mkdir(parents=True, exist_ok=True)
+        written = (run.best, run.last, run.metrics, run.curves, run.split, run.environment, run.test)
+        for file in written:
+            if file.exists():
+                raise UsageError(f"{file}: is there already and would be overwritten; give another -o")
+        try:
+            run.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be made ({error.strerror}); give another -o") from None
         return run
     label = slug(f"{Path(config.data).name}-{config.skips}")
     control = "" if config.skips == "on" else f"-{config.control}"

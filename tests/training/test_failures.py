@@ -182,5 +182,14 @@ def test_a_full_disk_behind_tmpdir_harms_no_run(fit, small_disk, monkeypatch):
 def test_a_folder_that_cannot_be_written_is_one_plain_line(fit):
     Path("run").write_text("a file in the way")
     refused = fit()
-    assert refused.code != 0 and "run" in refused.line
+    assert refused.code == 2 and "run: cannot be made (File exists)" in refused.line
     assert Path("run").read_text() == "a file in the way"
+
+
+@pytest.mark.parametrize("name", ["metrics.csv", "last.ckpt", "config.yaml"])
+def test_a_folder_with_files_of_a_runs_names_is_left_alone(fit, name):
+    Path("run").mkdir()
+    (Path("run") / name).write_text("the user's own")
+    refused = fit()
+    assert refused.code == 2 and "give another -o" in refused.line
+    assert (Path("run") / name).read_text() == "the user's own" and len(os.listdir("run")) == 1
