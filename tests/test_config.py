@@ -91,6 +91,7 @@ def test_where_nothing_joins_the_merge_makes_no_difference():
         ({"scale": "half"}, "--scale 'half': give native or longest:N"),
         ({"weights": "imagenet"}, "the basic encoder has none"),
         ({"class_weights": "heavy"}, "--class-weights 'heavy'"),
+        ({"class_weights": "1,0"}, "--class-weights '1,0'"),
         ({"short": "plane"}, "--short 'plane': choose from plain, residual"),
         (
             {"short": "plain", "encoder": "resnet34"},

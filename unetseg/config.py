@@ -250,9 +250,11 @@ def _check_forms(config: RunConfig) -> None:
     number = r"\d+(\.\d+)?"
     if not re.fullmatch(r"native|longest:[1-9]\d*", config.scale):
         raise UsageError(f"--scale '{config.scale}': give native or longest:N, such as longest:256")
-    if not re.fullmatch(f"none|balanced|{number}(,{number})+", config.class_weights):
+    weights = re.fullmatch(f"{number}(,{number})+", config.class_weights)
+    above_zero = weights and all(float(weight) > 0 for weight in config.class_weights.split(","))
+    if config.class_weights not in ("none", "balanced") and not above_zero:
         raise UsageError(
-            f"--class-weights '{config.class_weights}': give none, balanced, or one number a class: 1,5"
+            f"--class-weights '{config.class_weights}': give none, balanced, or one number above 0 a class: 1,5"
         )
     if config.encoder == "basic" and config.weights != "none":
         raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
