@@ -254,7 +254,7 @@ def _check_forms(config: RunConfig) -> None:
     above_zero = weights and all(float(weight) > 0 for weight in config.class_weights.split(","))
     if config.class_weights not in ("none", "balanced") and not above_zero:
         raise UsageError(
-            f"--class-weights '{config.class_weights}': give none, balanced, or one number above 0 a class: 1,5"
+            f"--class-weights '{config.class_weights}': give none, balanced, or a number above 0 a class: 1,5"
         )
     if config.encoder == "basic" and config.weights != "none":
         raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
