@@ -63,7 +63,9 @@ def predict_images(
         )
     jobs = plan_jobs(images, output, predictor.classes, options)
     if options.tile is not None or options.overlap is not None:
-        predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses what does not fit
+        predictor.tiling(
+            1 << 20, 1 << 20, options.tile, options.overlap
+        )  # so that wrong ones are refused now
     _make_folder(output)
     _remove_abandoned(jobs)
     table = PredictionTable(output, predictor.classes)
@@ -71,9 +73,7 @@ def predict_images(
     try:
         Pipeline(predictor, options, table, result, watch).run(jobs)
     except BaseException as error:
-        with suppress(
-            UnetsegError
-        ):  # on a full disk the rows stay in the journal, for --continue to take over
+        with suppress(UnetsegError):  # on a full disk the journal keeps the rows, and --continue takes them
             table.write()
         if isinstance(error, (Stopped, UnetsegError)):
             error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
@@ -83,12 +83,10 @@ def predict_images(
 
 
 def _how_to_go_on(result: FolderResult, output: Path, options: OutputOptions) -> str:
-    again = (
-        "run the same command again" if options.overwrite else "go on with the same command and --continue"
-    )
-    return (
-        f"{result.written + result.kept} of {result.total} masks are in {printable(output)}, whole; {again}"
-    )
+    done = f"{result.written + result.kept} of {result.total} masks are in {printable(output)}, whole"
+    if options.overwrite:
+        return f"{done}; run the same command again"
+    return f"{done}; go on with the same command and --continue"
 
 
 def _make_folder(output: Path) -> None:
