@@ -63,7 +63,7 @@ def predict_images(
         )
     jobs = plan_jobs(images, output, predictor.classes, options)
     if options.tile is not None or options.overlap is not None:
-        predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones before the start
+        predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
     _make_folder(output)
     _remove_abandoned(jobs)
     table = PredictionTable(output, predictor.classes)
