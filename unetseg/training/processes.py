@@ -134,14 +134,20 @@ def _take_part(
 
 
 def _watch(started: list[Partner], done: threading.Event) -> None:
-    """End the first process if a partner dies and the library goes on waiting for it."""
+    """End the first process if a partner dies and the library goes on waiting for it.
+
+    An ended process is asked for its exit code only when the main thread has had its time to do so: of two
+    threads that ask at once, one is told that there is no such process.
+    """
     running: dict[Any, Partner] = {partner.process.sentinel: partner for partner in started}
     while running and not done.is_set():
         for sentinel in wait(list(running), timeout=1):
             partner = running.pop(sentinel)
-            partner.process.join()
-            if partner.process.exitcode and not done.wait(GRACE):
-                print(f"unetseg: {_describe_failure([partner])}", file=sys.stderr, flush=True)
+            if done.wait(GRACE):
+                return
+            lost = _describe_failure([partner])
+            if lost is not None:
+                print(f"unetseg: {lost}", file=sys.stderr, flush=True)
                 os._exit(1)
 
 
