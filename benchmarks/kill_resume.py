@@ -50,29 +50,38 @@ def draw_dataset(folder: Path, counts: tuple[int, int, int] = (24, 5, 5), side: 
     return folder
 
 
-def start(flags: list[str]) -> tuple[subprocess.Popen[str], float]:
-    """Start a training; return it, and the time when it has begun."""
-    process = subprocess.Popen(
-        [*COMMAND, *flags],
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("data "):
-            break
-    return process, time.perf_counter()
+class Training:
+    """A training in a process of its own, whose progress is read from what it prints.
 
+    Attributes:
+        moments: when it began, seconds, and when each of its epochs ended.
+    """
 
-def finish(flags: list[str]) -> tuple[float, str]:
-    """Run a training to its end; return the seconds from its beginning, and what it printed."""
-    process, began = start(flags)
-    text, _ = process.communicate()
-    if process.returncode != 0:
-        sys.exit(f"{' '.join(flags)}: exit code {process.returncode}\n{text}")
-    return time.perf_counter() - began, text
+    def __init__(self, flags: list[str]) -> None:
+        self.flags = flags
+        self.process = subprocess.Popen(
+            [*COMMAND, *flags],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self.lines: list[str] = []
+        self.moments: list[float] = []
+
+    def follow(self, moments: int | None = None) -> None:
+        """Read on until so many moments have passed, or to the end."""
+        assert self.process.stdout is not None
+        while len(self.moments) != moments and (line := self.process.stdout.readline()):
+            self.lines.append(line)
+            if line.startswith(("data ", "epoch ")):
+                self.moments.append(time.perf_counter())
+
+    def finish(self) -> None:
+        """Let it come to its end; if it fails, so does the benchmark."""
+        self.follow()
+        if self.process.wait() != 0:
+            sys.exit(f"{' '.join(self.flags)}: exit code {self.process.returncode}\n{''.join(self.lines)}")
 
 
 def same(left: Any, right: Any) -> bool:
@@ -95,19 +104,27 @@ def differences(unbroken: Path, resumed: Path) -> list[str]:
     return found
 
 
-def kill_and_resume(flags: list[str], run: Path, after: float) -> tuple[int, str]:
-    """Kill a training some seconds after its beginning and resume it; return the whole epochs that it had."""
-    process, _ = start([*flags, "-o", str(run)])
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()  # returns when the other processes of a distributed training have ended too
+def kill_and_resume(flags: list[str], run: Path, moments: int, wait: float) -> int:
+    """Kill a training, then resume it; return how many whole epochs it had.
+
+    Args:
+        flags: of the training.
+        run: its folder.
+        moments: it is killed after so many of its moments …
+        wait: … and so many seconds.
+    """
+    training = Training([*flags, "-o", str(run)])
+    training.follow(moments)
+    time.sleep(wait)
+    training.process.send_signal(signal.SIGKILL)
+    training.process.communicate()  # returns when the other processes of a distributed training have ended
     metrics = run / "metrics.csv"
     epochs = len(metrics.read_text().splitlines()) - 1 if metrics.exists() else 0
-    if not (run / "config.yaml").exists():
-        return epochs, finish([*flags, "-o", str(run)])[1]
-    if (run / "test.json").exists():
-        return epochs, "finished before the kill"
-    return epochs, finish(["--resume", str(run)])[1]
+    if (run / "config.yaml").exists():
+        Training(["--resume", str(run)]).finish()
+    else:
+        Training([*flags, "-o", str(run)]).finish()
+    return epochs
 
 
 def main() -> None:
@@ -117,24 +134,28 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default=",".join(CASES))
     options = parser.parse_args()
-    moments = random.Random(options.seed)
+    chance = random.Random(options.seed)
     failed = False
-    print("training  killed after  whole epochs  differences to the unbroken run", flush=True)
+    print("training  killed                   whole epochs  differences to the unbroken run", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data = draw_dataset(folder / "set")
         for case in options.only.split(","):
             flags = ["--data", str(data), "--epochs", str(options.epochs), *CASES[case]]
-            unbroken = folder / f"{case}-unbroken"
-            seconds, _ = finish([*flags, "-o", str(unbroken)])
+            unbroken = Training([*flags, "-o", str(folder / f"{case}-unbroken")])
+            unbroken.finish()
+            moments = [*unbroken.moments, time.perf_counter()]
             for number in range(options.kills):
-                after = moments.uniform(0.05, 0.95) * seconds
+                passed = chance.randint(1, len(moments) - 1)
+                wait = chance.uniform(0, moments[passed] - moments[passed - 1])
                 run = folder / f"{case}-{number}"
-                epochs, _ = kill_and_resume(flags, run, after)
-                found = differences(unbroken, run)
+                epochs = kill_and_resume(flags, run, passed, wait)
+                found = differences(folder / f"{case}-unbroken", run)
                 failed |= bool(found)
                 result = ", ".join(found) or "none"
-                print(f"{case:8}  {after:6.2f} of {seconds:4.1f} s  {epochs:6}         {result}", flush=True)
+                print(
+                    f"{case:8}  {wait:5.2f} s after epoch {passed - 1:2}  {epochs:12}  {result}", flush=True
+                )
     sys.exit(1 if failed else 0)
 
 
