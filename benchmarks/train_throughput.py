@@ -35,7 +35,7 @@ from unetseg.training.fit import train
 SIDE = 256
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
-QUICK = {"size": 64, "images": 64, "rounds": 2}
+QUICK = {"images": 64, "rounds": 2}
 
 
 def draw_photographs(folder: Path, count: int) -> None:
@@ -171,7 +171,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="a minute instead of some: " + str(QUICK))
+    parser.add_argument("--quick", action="store_true", help="a look: 64 images and 2 rounds")
     options = parser.parse_args()
     if options.quick:
         vars(options).update(QUICK)
