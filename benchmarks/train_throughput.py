@@ -156,8 +156,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]
             "fit": lambda run=run: seconds_of_fit(folder, run, config),
             "like for like": lambda run=run: seconds_of_loop(folder, run, config, equal, True),
         }
-        for side, seconds in sides.items():
-            speeds[side].append(trained / seconds())
+        for side in sorted(sides, reverse=number % 2 == 1):  # there and back, so that no side is always first
+            speeds[side].append(trained / sides[side]())
         print("  ".join(f"{side} {values[-1]:.1f}/s" for side, values in speeds.items()), flush=True)
     return speeds
 

@@ -137,6 +137,11 @@ def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None 
             renamed[key] = float(value)
         elif HINTS[key] is float and isinstance(value, str) and _is_number(value):
             renamed[key] = float(value)  # YAML 1.1 reads 1e-3 as text
+        elif key == "trainer" and isinstance(value, Mapping):
+            renamed[key] = {
+                name: float(each) if isinstance(each, str) and _is_number(each) else each
+                for name, each in value.items()
+            }
     return replace(base or RunConfig(), **renamed)
 
 

@@ -34,9 +34,16 @@ def test_a_wrong_argument_is_named_and_leaves_nothing(fit, name, value, part):
 
 
 def test_arguments_overrule_ours_and_are_kept_in_the_configuration(fit):
-    done = fit("--trainer.max_epochs", "3", "--trainer.limit_val_batches=1")
+    given = (
+        "--trainer.max_epochs",
+        "3",
+        "--trainer.limit_val_batches=1",
+        "--trainer.gradient_clip_val",
+        "1e-1",
+    )
+    done = fit(*given)
     assert done.code == 0 and len(done.run.epochs()) == 3
-    assert done.run.config().trainer == {"max_epochs": 3, "limit_val_batches": 1}
+    assert done.run.config().trainer == {"max_epochs": 3, "limit_val_batches": 1, "gradient_clip_val": 0.1}
 
 
 def test_without_validation_the_last_weights_are_kept(fit):
