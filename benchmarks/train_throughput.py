@@ -1,11 +1,12 @@
 """Images a second in training: ``unetseg fit`` against a plain PyTorch loop over stock smp.Unet.
 
     python benchmarks/train_throughput.py [--encoder resnet18] [--size 128] [--batch-size 8] [--images 256]
-                                          [--epochs 2] [--rounds 5] [--workers 0] [--quick]
+                                          [--rounds 5] [--workers 0] [--quick]
 
-Both sides have the same drawn photographs, network, augmentations, loss, schedule and batch size, and save
-their state after every epoch. Measured are the epochs after the first, without validation; the sides take
-turns, and the median over the rounds is printed with its range.
+All sides have the same drawn photographs, network, augmentations, loss, schedule and batch size, and save
+their state after every epoch; nothing is validated. They take turns, an epoch each, so that a machine that
+grows slower or faster does so for all of them. The first epoch does not count; each further one is a round,
+and the median over the rounds is printed with its range.
 
     as it comes    the loop computes in float32, channels first, and reads every file in every epoch
     like for like  the loop has fit's precision, memory format and fused optimiser, and keeps decoded images
@@ -14,10 +15,9 @@ turns, and the median over the rounds is printed with its range.
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import cv2
 import numpy as np
@@ -114,22 +114,29 @@ def plain_loop(folder: Path, run: Path, config: RunConfig, hardware: Hardware, l
         yield
 
 
-def seconds_of_fit(folder: Path, run: Path, config: RunConfig) -> float:
-    """Return the seconds of the epochs after the first."""
-    ends: list[float] = []
+class Turns:
+    """Lets a plain loop train an epoch after each epoch of fit, and keeps the seconds of all.
 
-    def report(line: str) -> None:
-        if line.startswith("epoch "):
-            ends.append(time.perf_counter())
+    Args:
+        loops: by the name of the side.
+    """
 
-    train(config, open_dataset(str(folder)), Run(run), report)
-    return ends[-1] - ends[0]
+    def __init__(self, loops: dict[str, Iterator[None]]) -> None:
+        self.loops = loops
+        self.seconds: dict[str, list[float]] = {side: [] for side in ("fit", *loops)}
+        self.started = time.perf_counter()
 
-
-def seconds_of_loop(*arguments: Any) -> float:
-    """Return the seconds of the epochs after the first."""
-    ends = [time.perf_counter() for _ in plain_loop(*arguments)]
-    return ends[-1] - ends[0]
+    def hear(self, line: str) -> None:
+        """Take fit's log: it has just finished an epoch, and waits until the others have, too."""
+        if not line.startswith("epoch "):
+            return
+        self.seconds["fit"].append(time.perf_counter() - self.started)
+        for side, loop in self.loops.items():
+            started = time.perf_counter()
+            next(loop)
+            self.seconds[side].append(time.perf_counter() - started)
+        print("  ".join(f"{side} {values[-1]:.2f} s" for side, values in self.seconds.items()), flush=True)
+        self.started = time.perf_counter()
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
@@ -139,27 +146,24 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, list[float]]
         encoder=options.encoder,
         size=options.size,
         batch_size=options.batch_size,
-        epochs=options.epochs,
+        epochs=1 + options.rounds,
         workers=options.workers,
         trainer={"limit_val_batches": 0},
     )
     equal = choose_hardware(config)
     usual = Hardware(equal.device, "float32", channels_last=False)
     print(f"fit computes on {equal}; the loop on {usual}, and like fit", flush=True)
-    trained = (options.epochs - 1) * (options.images // options.batch_size) * options.batch_size
-    speeds: dict[str, list[float]] = {"fit": [], "as it comes": [], "like for like": []}
-    for number in range(options.rounds):
-        run = folder / f"run{number}"
-        run.mkdir()
-        sides: dict[str, Callable[[], float]] = {
-            "as it comes": lambda run=run: seconds_of_loop(folder, run, config, usual, False),
-            "fit": lambda run=run: seconds_of_fit(folder, run, config),
-            "like for like": lambda run=run: seconds_of_loop(folder, run, config, equal, True),
+    run = folder / "run"
+    run.mkdir()
+    turns = Turns(
+        {
+            "as it comes": plain_loop(folder, run, config, usual, like=False),
+            "like for like": plain_loop(folder, run, config, equal, like=True),
         }
-        for side in sorted(sides, reverse=number % 2 == 1):  # there and back, so that no side is always first
-            speeds[side].append(trained / sides[side]())
-        print("  ".join(f"{side} {values[-1]:.1f}/s" for side, values in speeds.items()), flush=True)
-    return speeds
+    )
+    train(config, open_dataset(str(folder)), Run(run), turns.hear)
+    trained = options.images // options.batch_size * options.batch_size
+    return {side: [trained / each for each in seconds[1:]] for side, seconds in turns.seconds.items()}
 
 
 def main() -> None:
@@ -168,7 +172,6 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--images", type=int, default=256)
-    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="a look: 64 images and 2 rounds")
