@@ -71,7 +71,7 @@ class SkipDecoder(nn.Module):
         return x
 
     def received(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Return the encoder's features as they are taken: those that come without norm and ReLU, with both."""
+        """Return the encoder's features as they are taken: with norm and ReLU where they come without."""
         return [
             self.activations[str(level)](feature) if str(level) in self.activations else feature
             for level, feature in enumerate(features)
