@@ -39,26 +39,64 @@ def evaluate_run(
         UsageError: if there is no such split, or the classes are not the run's.
         UnetsegError: if the split is empty, or a file of it cannot be used.
     """
+    samples = samples_to_score(dataset, split, predictor.classes)
+    jobs = ((pair,) for pair in predicted_pairs(predictor, dataset, samples))
+    scores = score_images(jobs, dataset, len(samples), progress)
+    images = [image for (image,) in scores]
+    return summarise(images, dataset.classes, split, sample_fingerprint(samples))
+
+
+def samples_to_score(dataset: SegmentationSet, split: str, classes: Sequence[str]) -> tuple[Sample, ...]:
+    """Return the samples of a split.
+
+    Args:
+        dataset: with the run's classes.
+        split: train, val or test.
+        classes: of the run.
+
+    Raises:
+        UsageError: if there is no such split, or the classes are not the run's.
+        UnetsegError: if the split is empty.
+    """
     if split not in dataset.splits:
         raise UsageError(
             f"--split '{split}': choose from {', '.join(dataset.splits)}{did_you_mean(split, dataset.splits)}"
         )
-    if tuple(dataset.classes) != tuple(predictor.classes):
+    if tuple(dataset.classes) != tuple(classes):
         raise UsageError(
             f"{dataset.name}: its classes ({', '.join(dataset.classes)}) are not those of the run "
-            f"({', '.join(predictor.classes)})"
+            f"({', '.join(classes)})"
         )
-    samples = dataset.splits[split]
-    if not samples:
+    if not dataset.splits[split]:
         raise UnetsegError(f"{dataset.name}: its {split} split is empty; choose another with --split")
-    score = partial(_score, classes=dataset.classes, keys=score_keys(dataset.ignore_index is not None))
-    images: list[ImageScores] = []
-    for image in run_jobs(score, predicted_pairs(predictor, dataset, samples), len(samples)):
-        images.append(image)
+    return dataset.splits[split]
+
+
+def score_images(
+    jobs: Iterable[Sequence[Pair]], dataset: SegmentationSet, total: int, progress: Progress | None = None
+) -> Iterator[list[ImageScores]]:
+    """Yield the scores of each image's predictions, in order.
+
+    Args:
+        jobs: for each image, one prediction or several of the same reference.
+        dataset: that the references come from.
+        total: images.
+        progress: is told (images done, images in all).
+
+    Raises:
+        UnetsegError: if a file of an image cannot be used.
+    """
+    keys = score_keys(dataset.ignore_index is not None)
+    score = partial(_score_all, classes=dataset.classes, keys=keys)
+    for done, scores in enumerate(run_jobs(score, jobs, total), start=1):
+        yield scores
         if progress:
-            progress(len(images), len(samples))
-    references = ((sample.name, sample.mask) for sample in samples)
-    return summarise(images, dataset.classes, split, fingerprint(references))
+            progress(done, total)
+
+
+def sample_fingerprint(samples: Iterable[Sample]) -> str:
+    """Return the ``fingerprint`` of samples."""
+    return fingerprint((sample.name, sample.mask) for sample in samples)
 
 
 def predicted_pairs(
@@ -100,8 +138,8 @@ def write_rows(path: Any, rows: Sequence[Row]) -> None:
     write_text(path, text.getvalue())
 
 
-def _score(pair: Pair, classes: Sequence[str], keys: Sequence[str]) -> ImageScores:
+def _score_all(pairs: Sequence[Pair], classes: Sequence[str], keys: Sequence[str]) -> list[ImageScores]:
     try:
-        return score_pair(pair, classes, keys)
+        return [score_pair(pair, classes, keys) for pair in pairs]
     except ValueError as error:
-        raise UnetsegError(f"{pair.name}: {error}; 'unetseg data check' names all such files") from error
+        raise UnetsegError(f"{pairs[0].name}: {error}; 'unetseg data check' names all such files") from error

@@ -1,7 +1,7 @@
 """Trained runs as one function from images to masks."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,6 +127,20 @@ class Predictor:
         Raises:
             ValueError: if an image is not H×W×3 uint8.
         """
+        return self.pixelwise(images, lambda logits: logits)
+
+    def pixelwise(
+        self, images: Sequence[np.ndarray], finish: Callable[[np.ndarray], np.ndarray]
+    ) -> list[np.ndarray]:
+        """Return, as ``logits`` does, what ``finish`` makes of the logits, of which few are held at a time.
+
+        Args:
+            images: H×W×3 uint8.
+            finish: maps logits, outputs×h×w, of an image or a part of one to C×h×w, each pixel by itself.
+
+        Raises:
+            ValueError: if an image is not H×W×3 uint8.
+        """
         out: list[np.ndarray] = [np.empty(0)] * len(images)
         groups: dict[tuple[tuple[int, int], ...], list[int]] = {}
         for index, image in enumerate(images):
@@ -135,13 +149,14 @@ class Predictor:
             if tiling is None:
                 groups.setdefault(self.network_sizes(*image.shape[:2]), []).append(index)
             else:
-                out[index] = np.concatenate(list(self.logit_bands(ArrayReader(image), tiling)), axis=1)
+                bands = self.logit_bands(ArrayReader(image), tiling)
+                out[index] = np.concatenate([finish(band) for band in bands], axis=1)
         for sizes, indices in groups.items():
             count = self.batch_size(sizes)
             for chunk in (indices[start : start + count] for start in range(0, len(indices), count)):
                 outputs = self.forward([self.prepare(images[index]) for index in chunk])
                 for index, each in zip(chunk, outputs, strict=True):
-                    out[index] = self.restore(each, *images[index].shape[:2])
+                    out[index] = finish(self.restore(each, *images[index].shape[:2]))
         return out
 
     def tiling(

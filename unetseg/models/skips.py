@@ -64,17 +64,34 @@ class SkipDecoder(nn.Module):
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Map the encoder's features, finest first, to (N, channels[-1], H, W)."""
-        x = self.center(self._received(len(self.skips), features))
-        for block, level in zip(self.blocks, self.levels, strict=True):
-            x = F.interpolate(x, size=features[level].shape[2:], mode="nearest")
-            if str(level) in self.merges:
-                x = self.merges[str(level)](x, self._joining(level, x, features))
-            x = block(x)
+        features = self.received(features)
+        x = self.center(features[-1])
+        for level in self.levels:
+            x = self.step(level, x, features)
         return x
 
-    def _received(self, level: int, features: Sequence[Tensor]) -> Tensor:
-        name = str(level)
-        return self.activations[name](features[level]) if name in self.activations else features[level]
+    def received(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return the encoder's features as they are taken: with norm and ReLU where they come without."""
+        return [
+            self.activations[str(level)](feature) if str(level) in self.activations else feature
+            for level, feature in enumerate(features)
+        ]
+
+    def step(self, level: int, x: Tensor, features: Sequence[Tensor]) -> Tensor:
+        """Run one level: upsample what comes from below, join the skip or its stand-in, run the block.
+
+        Args:
+            level: that is reached.
+            x: (N, C, h, w), from the level below.
+            features: as ``received`` returned them; of those finer and coarser nothing is used.
+
+        Returns:
+            (N, out, H, W), of the level's size.
+        """
+        x = F.interpolate(x, size=features[level].shape[2:], mode="nearest")
+        if str(level) in self.merges:
+            x = self.merges[str(level)](x, self._joining(level, x, features))
+        return self.blocks[self.levels.index(level)](x)
 
     def _joining(self, level: int, up: Tensor, features: Sequence[Tensor]) -> Tensor:
         """Return what joins the decoder at ``level``: the skip, or its stand-in of the same shape.
@@ -82,7 +99,7 @@ class SkipDecoder(nn.Module):
         A stand-in is made from the decoder's own path, so nothing of the encoder's feature passes.
         """
         if level in self.on:
-            return self._received(level, features)
+            return features[level]
         if self.control == "zero":
             shape = (up.shape[0], self.skips[level], *up.shape[2:])
             return torch.zeros(shape, dtype=up.dtype, device=up.device)

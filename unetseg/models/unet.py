@@ -36,7 +36,11 @@ class Unet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
-        return self.segmentation_head(self.decoder(self.encoder(images)))
+        return self.segmentation_head(self.decoder(self.features(images)))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Map normalised images (N, 3, H, W) to what the decoder is given: one map a level, finest first."""
+        return list(self.encoder(images))
 
 
 def build_model(config: RunConfig, outputs: int = 1) -> Unet:
