@@ -1,7 +1,7 @@
 """Figures from plain numbers."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,25 @@ class FlowCurve:
     label: str
     layers: Sequence[Sequence[float]]
     levels: Mapping[int, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class SurfacePanel:
+    """The loss in slices through the weights of one network.
+
+    Attributes:
+        title: what it is.
+        note: a line below the title.
+        positions: along every direction; 0 is where the weights are.
+        plane: the loss over the first two directions; a row for each position along the second.
+        lines: for each direction, the loss along it.
+    """
+
+    title: str
+    note: str
+    positions: Sequence[float]
+    plane: Sequence[Sequence[float]]
+    lines: Sequence[Sequence[float]]
 
 
 def training_curves(epochs: Sequence[dict[str, float]], path: str | Path) -> None:
@@ -95,19 +114,105 @@ def gradient_panels(curves: Sequence[FlowCurve], path: str | Path) -> None:
         right.legend(fontsize=8)
 
 
+def landscape_panels(panels: Sequence[SurfacePanel], path: str | Path) -> None:
+    """Draw loss surfaces side by side: above as maps of one scale of colours, below along each direction.
+
+    Loss is on a logarithmic scale. A cross marks the weights.
+
+    Args:
+        panels: one a network, all with equally many directions.
+        path: of the PNG.
+    """
+    import numpy as np
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import NullFormatter
+
+    low, high = _range(value for panel in panels for row in (*panel.plane, *panel.lines) for value in row)
+    round_values = _round_values(low, high)
+    width = 1.2 + 3.6 * len(panels)
+    with _figure(
+        path, 2, len(panels), (width, 6.6), squeeze=False, sharex=True, sharey="row", height_ratios=(5, 3)
+    ) as (figure, (maps, charts)):
+        for panel, surface, chart in zip(panels, maps, charts, strict=True):
+            plane = np.clip(panel.plane, low, high)
+            cells = (panel.positions, panel.positions, plane)
+            colours = surface.contourf(
+                *cells, levels=np.geomspace(low, high, 60), norm=LogNorm(low, high), cmap="viridis"
+            )
+            lines = surface.contour(*cells, levels=round_values, colors="white", linewidths=0.7)
+            surface.clabel(lines, fmt="%g", fontsize=7)
+            surface.plot(0, 0, "+", color="red", markersize=11, markeredgewidth=1.8)
+            surface.set_title(f"{panel.title}\n{panel.note}", fontsize=9)
+            surface.set_aspect("equal")
+            for number, line in enumerate(panel.lines, 1):
+                chart.plot(
+                    panel.positions, line, ".-", linewidth=1, markersize=3, label=f"direction {number}"
+                )
+            surface.set_xlabel("direction 1")
+            chart.set_xlabel("distance along each direction")
+            chart.grid(alpha=0.3)
+        radius = panels[0].positions[-1]
+        ticks = [-radius, -radius / 2, 0, radius / 2, radius]
+        maps[0].set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        charts[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        charts[0].set_yscale("log")
+        charts[0].set_yticks(round_values, [f"{value:g}" for value in round_values])
+        charts[0].yaxis.set_minor_formatter(NullFormatter())
+        maps[0].set_ylabel("direction 2")
+        charts[0].set_ylabel("training loss")
+        charts[0].legend(fontsize=7)
+        bar = figure.colorbar(colours, ax=list(maps), ticks=round_values, format="%g", label="training loss")
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        figure.supxlabel(
+            "cross: the run's weights; at distance 1 every filter has moved by its own length", fontsize=8
+        )
+
+
+def _range(values: Iterable[float]) -> tuple[float, float]:
+    """Return the lowest and the highest value, apart from each other and above 0, for a logarithmic scale."""
+    found = list(values)
+    high = max(*found, 1e-9)
+    low = min(max(min(found), 1e-6 * high), high / 1.001)
+    return low, high
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Return up to ten round numbers from ``low`` to ``high``, spread for a logarithmic scale."""
+    from matplotlib.ticker import MaxNLocator
+
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 2, 5), (1,)):
+        found = [digit * 10.0**power for power in powers for digit in digits]
+        found = [value for value in found if low <= value <= high]
+        if len(found) <= 10:
+            break
+    if len(found) > 3:
+        return found
+    return [float(value) for value in MaxNLocator(6).tick_values(low, high) if low <= value <= high]
+
+
 @contextmanager
 def _two_panels(path: str | Path, width: float = 9) -> Iterator[Any]:
     """Yield two axes side by side; their figure is written to ``path`` when the block ends."""
+    with _figure(path, 1, 2, (width, 3.4)) as (_, panels):
+        yield panels
+        for axes in panels:
+            axes.grid(alpha=0.3)
+
+
+@contextmanager
+def _figure(
+    path: str | Path, rows: int, columns: int, size: tuple[float, float], **options: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Yield a figure of ``size`` inches and its axes; it is written to ``path`` when the block ends."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(width, 3.4), layout="constrained")
+    figure, panels = plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
     try:
-        yield panels
-        for axes in panels:
-            axes.grid(alpha=0.3)
+        yield figure, panels
         with atomic_path(path) as part:
             figure.savefig(part, dpi=110, format="png")
     finally:

@@ -1,5 +1,7 @@
-"""``unetseg probe``: how the gradient flows through a network, and what the network costs."""
+"""``unetseg probe``: how the gradient flows through a network, what it costs, and its loss surface."""
 
+import math
+import time
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import fields
@@ -10,23 +12,30 @@ from unetseg.config import RunConfig, flag
 from unetseg.data.find import printable
 from unetseg.errors import UsageError
 from unetseg.progress import show_progress
-from unetseg.runs import find_run
+from unetseg.runs import CHECKPOINTS, find_run
 
 OUTPUTS = ("probe.csv", "probe.png", "probe_cost.csv")
+LANDSCAPE_OUTPUTS = ("landscape.png", "landscape.csv", "landscape.json")
+SLICES = {"directions": 5, "steps": 17, "radius": 1.0}
 # What a network before training, a batch and the clock do not depend on.
 NOT_ASKED = ("epochs", "lr", "weight_decay", "warmup", "patience", "init", "seed", "log_gradients", "workers")
 
 
 def run(argv: Sequence[str]) -> int:
-    """Measure a network, or the arms of a study."""
+    """Measure a network, the arms of a study, or the loss surface of runs."""
     options = _parser().parse(argv)
+    if options.landscape is not None:
+        return _landscape(options)
+    for name in SLICES:
+        if getattr(options, name) is not None:
+            raise UsageError(f"{flag(name)}: goes with --landscape")
     if options.run is not None:
-        _refuse_beside_run(options)
+        _refuse(options, f"--run {options.run}: shows the run as it is", ("arms", "seeds", "config"))
     elif options.arms is not None and options.study is None:
         raise UsageError("unetseg probe: --arms goes with a study")
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: must be at least 1")
-    folder = None if options.output is None else _free(Path(options.output))
+    folder = None if options.output is None else _free(Path(options.output), OUTPUTS)
     configs, reference = _configs(options)
     config = configs[reference]
     from unetseg.evaluation.experiment import open_data
@@ -53,9 +62,51 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _free(folder: Path) -> Path:
+def _landscape(options: Namespace) -> int:
+    """Cut through the training loss round the weights of runs, and draw it side by side."""
+    _refuse(options, "--landscape: shows runs as they are", ("run", "arms", "seeds", "cost", "config"))
+    directions, steps, radius = _slices(options)
+    output = options.output or CHECKPOINTS / time.strftime("landscape-%Y%m%d-%H%M%S")
+    folder = _free(Path(output), LANDSCAPE_OUTPUTS)
+    found = [find_run(name) for name in options.landscape]
+    from unetseg.evaluation.experiment import open_data
+    from unetseg.studies import landscape
+
+    runs = landscape.named_runs(found)
+    crops = landscape.crop_config(
+        {name: config_from(options, {}, run.config()) for name, run in runs.items()}
+    )
+    dataset = open_data(crops)
+    positions = landscape.even_positions(radius, steps)
+    surfaces = landscape.probe_landscapes(
+        runs, crops, dataset, positions, directions, show_progress("probing")
+    )
+    text = landscape.crops_text(crops, dataset)
+    print(f"training loss on {text}\n\n{landscape.landscapes_text(surfaces)}")
+    summary = landscape.landscape_summary(surfaces, runs, text)
+    for path in landscape.write_landscapes(surfaces, summary, folder):
+        print(f"wrote {printable(path)}")
+    return 0
+
+
+def _slices(options: Namespace) -> tuple[int, int, float]:
+    """Return the number of directions, the steps along each, and the radius."""
+    given = {name: getattr(options, name) for name in SLICES if getattr(options, name) is not None}
+    directions, steps, radius = ({**SLICES, **given}[name] for name in SLICES)
+    if directions < 2:
+        raise UsageError(f"--directions {directions}: must be at least 2, which the map is drawn over")
+    if steps < 3 or steps % 2 == 0:
+        raise UsageError(
+            f"--steps {steps}: must be odd, at least 3, so that the weights are a point of the grid"
+        )
+    if not 0 < radius < math.inf:
+        raise UsageError(f"--radius {radius:g}: must be above 0")
+    return int(directions), int(steps), radius
+
+
+def _free(folder: Path, outputs: Sequence[str]) -> Path:
     """Return the folder to write into, unless something would be lost there."""
-    for name in OUTPUTS:
+    for name in outputs:
         if (folder / name).exists():
             raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
     if folder.exists() and not folder.is_dir():
@@ -66,9 +117,11 @@ def _free(folder: Path) -> Path:
 def _parser() -> Parser:
     parser = Parser(
         "probe",
-        "probe [PRESET|FILE] [flags]\n       unetseg probe --run RUN [flags]",
+        "probe [PRESET|FILE] [flags]\n       unetseg probe --run RUN [flags]\n"
+        "       unetseg probe --landscape RUN [RUN ...] [flags]",
         "Measure how the gradient of a real batch flows through a network before training: its norm at\n"
-        "every layer, and what each long skip brings back. With a study, all of its arms, overlaid.",
+        "every layer, and what each long skip brings back. With a study, all of its arms, overlaid.\n"
+        "Or draw the training loss in slices round the weights of runs, and measure how rough it is.",
     )
     parser.add_argument("study", nargs="?", metavar="PRESET|FILE", help="a study whose arms to overlay")
     parser.add_argument("--run", metavar="RUN", help="a trained run, beside its own first weights")
@@ -79,21 +132,34 @@ def _parser() -> Parser:
         "-o",
         "--output",
         metavar="DIR",
-        help="write probe.csv, probe.png and, with --cost, probe_cost.csv here",
+        help="write probe.csv, probe.png and, with --cost, probe_cost.csv here; or landscape.png, .csv and\n"
+        ".json [checkpoints/landscape-TIME]",
     )
     parser.add_argument("--config", metavar="FILE", help="YAML with any of the keys below; flags win")
+    surface = parser.add_argument_group("loss surface")
+    surface.add_argument(
+        "--landscape", nargs="+", metavar="RUN", help="runs to draw side by side, on one scale"
+    )
+    surface.add_argument(
+        "--directions", type=int, metavar="N", help="random ones; two of them span the map [5]"
+    )
+    surface.add_argument("--steps", type=int, metavar="N", help="points along each, an odd number [17]")
+    surface.add_argument(
+        "--radius", type=float, metavar="X", help="how far: 1 moves each filter by its own length [1]"
+    )
     add_config_flags(parser, skip=(*NOT_ASKED, "trainer"))
     return parser
 
 
-def _refuse_beside_run(options: Namespace) -> None:
-    """Refuse what a run has already decided."""
+def _refuse(options: Namespace, shown: str, names: Sequence[str]) -> None:
+    """Refuse what a run has already decided, and the flags of these names."""
     decided = {spec.name for spec in fields(RunConfig)} - {"device"}
     given = [] if options.study is None else [options.study]
     given += [flag(name) for name in vars(options) if name in decided]
-    given += [flag(name) for name in ("arms", "seeds", "config") if getattr(options, name) is not None]
+    values = {name: getattr(options, name) for name in names}
+    given += [flag(name) for name, value in values.items() if value is not None and value is not False]
     if given:
-        raise UsageError(f"--run {options.run}: shows the run as it is, without {', '.join(given)}")
+        raise UsageError(f"{shown}, without {', '.join(given)}")
 
 
 def _configs(options: Namespace) -> tuple[dict[str, RunConfig], str]:

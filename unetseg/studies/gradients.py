@@ -11,6 +11,7 @@ from torch import Tensor
 from unetseg.config import RunConfig
 from unetseg.data.label_files import plain_write_errors
 from unetseg.data.module import Batch, SegmentationData
+from unetseg.data.preprocessing import Preprocessing
 from unetseg.data.samples import SegmentationSet
 from unetseg.evaluation.evaluate import write_rows
 from unetseg.evaluation.table import align
@@ -119,10 +120,20 @@ def build_network(config: RunConfig, dataset: SegmentationSet) -> Unet:
     return model
 
 
-def first_batch(config: RunConfig, dataset: SegmentationSet, stride: int) -> tuple[Batch, list[float] | None]:
-    """Return the crops of the first training images, without reading the others, and the class weights."""
+def first_batch(
+    config: RunConfig, dataset: SegmentationSet, stride: int, preprocessing: Preprocessing | None = None
+) -> tuple[Batch, list[float] | None]:
+    """Return the crops of the first training images, without reading the others, and the class weights.
+
+    Args:
+        config: of the crops.
+        dataset: whose images they are of.
+        stride: of the network.
+        preprocessing: of a run; measured on these images if not given.
+    """
     first = dataset.splits["train"][: config.batch_size]
-    data = SegmentationData(replace(dataset, splits={"train": first, "val": ()}), config, stride)
+    few = replace(dataset, splits={"train": first, "val": ()})
+    data = SegmentationData(few, config, stride, preprocessing)
     return data.fixed_batch(), data.class_weights()
 
 
