@@ -103,7 +103,9 @@ ANY_ENCODER = {
     "data": "textures:0.5", "data_dir": "somewhere", "split_seed": "3", "size": "64", "scale": "longest:128",
     "augment": "full", "foreground_crops": "0.5", "class_weights": "1,3", "workers": "2", "epochs": "7",
     "batch_size": "3", "lr": "0.5", "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other",
-    "log_gradients": "true", "seed": "9", "device": "cpu", "precision": "float32", "channels_last": "off",
+    "log_gradients": "true", "bottleneck": "transformer", "bottleneck_layers": "2", "norm": "post",
+    "bottleneck_residual": "off",
+    "seed": "9", "device": "cpu", "precision": "float32", "channels_last": "off",
 }  # fmt: skip
 BASIC_ENCODER = {
     "width": "32", "stages": "4", "blocks": "2", "short": "preactivation", "short_decoder": "true",

@@ -69,6 +69,13 @@ def test_with_every_skip_on_the_control_makes_no_difference():
     assert off.identity() != off.changed(control="zero").identity()
 
 
+def test_a_run_without_a_transformer_is_the_one_that_it_was_before_there_were_any():
+    assert RunConfig().identity() == "00bf1544e301"
+    transformer = RunConfig(bottleneck="transformer")
+    for changes in ({"bottleneck_layers": 2}, {"norm": "post"}, {"bottleneck_residual": "off"}):
+        assert transformer.identity() != transformer.changed(**changes).identity()
+
+
 def test_where_nothing_joins_the_merge_makes_no_difference():
     off = RunConfig(skips="off")
     assert off.identity() == off.changed(merge="add").identity()
@@ -101,6 +108,10 @@ def test_where_nothing_joins_the_merge_makes_no_difference():
         ({"short": "plain", "zero_init": True}, "--zero-init: is for --short residual or preactivation"),
         ({"short_decoder": "yes"}, "--short-decoder 'yes': must be true or false"),
         ({"seed": True}, "--seed 'True': must be int"),
+        ({"norm": "post"}, "--norm post: is for --bottleneck transformer"),
+        ({"bottleneck_residual": False}, "--bottleneck-residual off: is for --bottleneck transformer"),
+        ({"bottleneck": "transformer", "bottleneck_layers": 0}, "--bottleneck-layers 0: must be at least 1"),
+        ({"bottleneck": "attention"}, "--bottleneck 'attention': choose from none, transformer"),
     ],
 )
 def test_a_wrong_value_names_its_flag_and_what_to_give(values, line):

@@ -18,10 +18,13 @@ from unetseg.errors import UsageError, did_you_mean
 CONTROLS = ("drop", "zero", "widen", "self")
 MERGES = ("concat", "add", "gate", "attention")
 SHORTS = ("plain", "residual", "preactivation", "highway", "dense")
+BOTTLENECKS = ("none", "transformer")
+NORMS = ("pre", "post")
 AUGMENTATIONS = ("none", "light", "full")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCHES = ("auto", "on", "off")
+OF_TRANSFORMER = ("bottleneck_layers", "norm", "bottleneck_residual")
 
 
 def option(group: str, text: str, default: Any, choices: tuple[str, ...] | None = None) -> Any:
@@ -49,6 +52,12 @@ class RunConfig:
     short: str = option("model", "basic encoder: the short skip in its blocks", "residual", SHORTS)
     short_decoder: bool = option("model", "the same short skip in the decoder's blocks", False)
     zero_init: bool = option("model", "residual, preactivation: blocks start as the identity", False)
+    bottleneck: str = option("model", "what stands between encoder and decoder", "none", BOTTLENECKS)
+    bottleneck_layers: int = option("model", "transformer: layers", 4)
+    norm: str = option("model", "transformer: layer norm before or after each sub-layer", "pre", NORMS)
+    bottleneck_residual: str = option(
+        "model", "transformer: identity round each sub-layer", "on", ("on", "off")
+    )
 
     data: str = option("data", "a dataset by name, or a folder with images/ and masks/", "filaments")
     data_dir: str | None = option("data", "where the named dataset already lies on disk", None)
@@ -86,8 +95,11 @@ class RunConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "skips", normalise_skips(self.skips))
         for spec in fields(self):
-            _check_type(spec.name, getattr(self, spec.name))
             choices = spec.metadata["choices"]
+            value = getattr(self, spec.name)
+            if isinstance(value, bool) and choices and "off" in choices:  # YAML reads an unquoted on as true
+                object.__setattr__(self, spec.name, "on" if value else "off")
+            _check_type(spec.name, getattr(self, spec.name))
             if choices:
                 check_choice(flag(spec.name), getattr(self, spec.name), choices)
         _check_ranges(self)
@@ -101,6 +113,9 @@ class RunConfig:
             del values["control"]  # with every skip on, nothing stands in for one
         if self.skips == "off" and self.control == "drop":
             del values["merge"]  # and nothing joins
+        if self.bottleneck == "none":
+            for name in ("bottleneck", *OF_TRANSFORMER):
+                del values[name]
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -235,7 +250,15 @@ def _check_type(name: str, value: Any) -> None:
 
 
 def _check_ranges(config: RunConfig) -> None:
-    lowest = {"stages": 2, "blocks": 1, "size": 16, "epochs": 1, "batch_size": 1, "patience": 1}
+    lowest = {
+        "stages": 2,
+        "blocks": 1,
+        "bottleneck_layers": 1,
+        "size": 16,
+        "epochs": 1,
+        "batch_size": 1,
+        "patience": 1,
+    }
     lowest |= {"workers": 0, "seed": 0, "split_seed": 0, "weight_decay": 0}
     for name, least in lowest.items():
         value = getattr(config, name)
@@ -264,6 +287,7 @@ def _check_forms(config: RunConfig) -> None:
     if config.encoder == "basic" and config.weights != "none":
         raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
     _check_short(config)
+    _check_bottleneck(config)
 
 
 def _check_short(config: RunConfig) -> None:
@@ -276,6 +300,15 @@ def _check_short(config: RunConfig) -> None:
             f"--zero-init: is for --short residual or preactivation; with {config.short}, a block would not "
             "start as the identity"
         )
+
+
+def _check_bottleneck(config: RunConfig) -> None:
+    for name in OF_TRANSFORMER:
+        value, default = getattr(config, name), RunConfig.__dataclass_fields__[name].default
+        if config.bottleneck == "none" and value != default:
+            raise UsageError(
+                f"{flag(name)} {value}: is for --bottleneck transformer; give that too, or leave it"
+            )
 
 
 def _is_number(text: str) -> bool:

@@ -17,7 +17,7 @@ def test_every_arm_of_a_preset_is_another_valid_configuration(name):
     assert len(set(identities)) == len(identities)
 
 
-@pytest.mark.parametrize("name", ["short", "merge", "activation", "degradation", "cost"])
+@pytest.mark.parametrize("name", ["short", "merge", "activation", "degradation", "cost", "norm"])
 def test_a_preset_says_whose_claim_it_tests_and_what_would_refute_it(name):
     header = (PRESETS / f"{name}.yaml").read_text().partition("claim:")[0]
     assert "Claims: " in header and "Refuted if" in header and " 20" in header

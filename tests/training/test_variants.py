@@ -1,4 +1,4 @@
-"""One contract for every kind of short skip and merge: trains, resumes, predicts and is exported."""
+"""One contract for every kind of short skip, merge and bottleneck: trains, resumes, predicts, exports."""
 
 import signal
 from pathlib import Path
@@ -7,7 +7,7 @@ import cv2
 import pytest
 
 from unetseg.cli import main
-from unetseg.config import MERGES, SHORTS
+from unetseg.config import MERGES, NORMS, SHORTS
 
 VARIANTS = {
     "plain, add": "--short plain --merge add --skips 0",
@@ -15,6 +15,8 @@ VARIANTS = {
     "preactivation, gate": "--short preactivation --zero-init --short-decoder --merge gate",
     "highway, add": "--short highway --short-decoder --merge add --skips off --control self",
     "dense, concat": "--short dense --short-decoder",
+    "transformer, pre": "--bottleneck transformer --bottleneck-layers 2",
+    "transformer, post": "--bottleneck transformer --bottleneck-residual off --norm post",
 }
 
 
@@ -41,4 +43,4 @@ def test_a_variant_trains_resumes_predicts_and_is_exported(
 
 def test_the_contract_covers_every_kind():
     words = " ".join(VARIANTS).replace(",", "").split()
-    assert set(words) == {*SHORTS, *MERGES}
+    assert set(words) == {*SHORTS, *MERGES, "transformer", *NORMS}

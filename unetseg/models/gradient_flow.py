@@ -113,7 +113,7 @@ def gradient_flow(model: Unet, images: Tensor, loss: Callable[[Tensor], Tensor])
         # The decoder is given another node of the same values, so that the gradient which comes by a skip
         # can be told from the whole of it.
         sent = [feature.view_as(feature) for feature in features]
-        logits = model.segmentation_head(model.decoder(sent))
+        logits = model.segmentation_head(model.decoder([*sent[:-1], model.bottleneck(sent[-1])]))
     stages = [features[level] for level in model.levels]
     skips = [sent[level] for level in model.levels]
     asked = [*weights.values(), *stages, *skips]

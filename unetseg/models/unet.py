@@ -11,13 +11,14 @@ from unetseg.models.blocks import start_as_identity
 from unetseg.models.encoder import BasicEncoder, build_encoder, skip_channels
 from unetseg.models.initialise import initialise, initialise_head
 from unetseg.models.skips import SkipDecoder
+from unetseg.models.transformer import Transformer
 from unetseg.models.widen import widened_channels
 
 SMP_DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
 
 class Unet(nn.Module):
-    """Encoder, decoder with switchable long skips, and a head that returns logits.
+    """Encoder, bottleneck, decoder with switchable long skips, and a head that returns logits.
 
     Attributes:
         levels: the skip levels that the encoder has.
@@ -25,9 +26,10 @@ class Unet(nn.Module):
         stride: the coarsest stride; inputs whose sides it divides are the fastest.
     """
 
-    def __init__(self, encoder: nn.Module, decoder: SkipDecoder, outputs: int) -> None:
+    def __init__(self, encoder: nn.Module, bottleneck: nn.Module, decoder: SkipDecoder, outputs: int) -> None:
         super().__init__()
         self.encoder = encoder
+        self.bottleneck = bottleneck
         self.decoder = decoder
         self.segmentation_head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
         self.levels = [level for level, count in enumerate(decoder.skips) if count]
@@ -39,8 +41,12 @@ class Unet(nn.Module):
         return self.segmentation_head(self.decoder(self.features(images)))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Map normalised images (N, 3, H, W) to what the decoder is given: one map a level, finest first."""
-        return list(self.encoder(images))
+        """Map normalised images (N, 3, H, W) to what the decoder is given: one map a level, finest first.
+
+        The deepest has been through the bottleneck.
+        """
+        *finer, deepest = self.encoder(images)
+        return [*finer, self.bottleneck(deepest)]
 
 
 def build_model(config: RunConfig, outputs: int = 1) -> Unet:
@@ -56,12 +62,13 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     encoder = build_encoder(config)
     skips = skip_channels(encoder)
     on = select_levels(config.skips, [level for level, count in enumerate(skips) if count], config.encoder)
-    bottleneck = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
+    deepest = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
+    bottleneck = _bottleneck(config, deepest)
     channels = _decoder_channels(encoder, skips)
 
     def decoder_of(channels: Sequence[int], on: frozenset[int]) -> SkipDecoder:
         return SkipDecoder(
-            bottleneck,
+            deepest,
             skips,
             channels,
             on,
@@ -73,12 +80,13 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
         )
 
     if config.control == "widen":
-        count = sum(parameter.numel() for parameter in encoder.parameters())
+        count = sum(parameter.numel() for part in (encoder, bottleneck) for parameter in part.parameters())
         channels = widened_channels(decoder_of, channels, on, count, outputs)
     decoder = decoder_of(channels, on)
-    model = Unet(encoder, decoder, outputs)
+    model = Unet(encoder, bottleneck, decoder, outputs)
     if isinstance(encoder, BasicEncoder):
         initialise(encoder, config.seed, "encoder")
+    initialise(bottleneck, config.seed, "bottleneck")
     initialise(decoder, config.seed, "decoder")
     initialise_head(model.segmentation_head, config.seed, "segmentation_head")
     if config.zero_init:
@@ -94,6 +102,12 @@ def skip_levels(config: RunConfig) -> list[int]:
     """
     channels = skip_channels(build_encoder(config.changed(weights="none")))
     return [level for level, count in enumerate(channels) if count]
+
+
+def _bottleneck(config: RunConfig, channels: int) -> nn.Module:
+    if config.bottleneck == "none":
+        return nn.Identity()
+    return Transformer(channels, config.bottleneck_layers, config.norm, config.bottleneck_residual == "on")
 
 
 def _decoder_channels(encoder: nn.Module, skips: list[int]) -> list[int]:
