@@ -54,6 +54,7 @@ def _draw_study(
     arms: dict[str, int] = ARMS,
     classes: tuple[str, ...] = ("background", "thread"),
     seeds: tuple[int, ...] = (0, 1),
+    pairs: tuple[tuple[str, str], ...] = (),
     **setup: Any,
 ) -> Drawn:
     """Draw references, let each arm draw them too wide, and score that as a study."""
@@ -71,8 +72,8 @@ def _draw_study(
     for of_seeds in masks.values():
         runs = []
         for predictions in of_seeds:
-            pairs = map(Pair, names, predictions, references)
-            images = [score_pair(pair, classes, KEYS) for pair in pairs]
+            scored = map(Pair, names, predictions, references)
+            images = [score_pair(pair, classes, KEYS) for pair in scored]
             runs.append(scores_of(summarise(images, classes, "test", "f00d"), "run"))
         scores.append(tuple(runs))
     first = next(iter(arms))
@@ -80,7 +81,7 @@ def _draw_study(
         [draw_arm(name, seeds) for name in arms],
         scores,
         seeds,
-        Question(first, "iou", 0.01),
+        Question(first, "iou", 0.01, pairs),
         Setup(**{"name": "drawn", "data": "threads", "command": "unetseg ablate drawn", **setup}),
     )
     metrics = image_metrics(results)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import unetseg
+from unetseg.report.page import typeset
 from unetseg.training.task import SegmentationTask
 
 
@@ -29,7 +30,7 @@ def test_a_study_trains_every_arm_in_every_seed_and_leaves_its_report(study):
         "summary.json",
     }
     for sentence in study.summary["sentences"]:
-        assert sentence in study.out
+        assert typeset(sentence) in study.out
 
 
 def test_results_hold_one_row_an_image_run_and_metric_and_nothing_that_changes(study):

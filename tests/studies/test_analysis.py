@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from unetseg.studies.analysis import ArmScores, Question, analyse_contrast, analyse_metrics, arm_sentence
+from unetseg.studies.analysis import (
+    ArmScores,
+    Question,
+    analyse_contrast,
+    analyse_metrics,
+    analyse_pairs,
+    arm_sentence,
+)
 from unetseg.studies.scores import RunScores
 
 IMAGES = [f"image{index}" for index in range(12)]
@@ -95,3 +102,23 @@ def test_a_loss_that_falls_is_better():
     metrics, _, _ = analyse([arm("on"), low])
     assert metrics[-1].key == "train_loss" and metrics[-1].arms["off"].verdict == "better"
     assert metrics[-1].images == tuple(f"t{index}" for index in range(5))
+
+
+def test_pairs_are_compared_with_each_other_and_adjusted_among_themselves():
+    arms = [arm("on"), arm("off", -0.1), arm("far", -0.3)]
+    question = Question("on", "iou", 0.01, (("far", "off"), ("off", "on"), ("off", "gone")))
+    metrics = analyse_metrics(arms, question)
+    first, second = analyse_pairs(arms, metrics, question)
+    assert (first.first, first.second) == ("far", "off")
+    assert first.difference.mean == pytest.approx(-0.2)
+    assert first.judgement.verdict == "worse" and first.judgement.comparisons == 2
+    (iou,) = (metric for metric in metrics if metric.key == "iou")
+    assert second.difference.mean == iou.arms["off"].difference.mean
+    assert first.sentence.startswith("With far (against off), image IoU falls by 0.200")
+
+
+def test_pairs_of_another_primary_metric_are_told_in_iou_too():
+    arms = [arm("on"), arm("off", -0.1)]
+    question = Question("on", "train_loss", 0.05, (("off", "on"),))
+    pairs = analyse_pairs(arms, analyse_metrics(arms, question), question)
+    assert [pair.metric for pair in pairs] == ["train_loss", "iou"]

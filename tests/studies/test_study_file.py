@@ -112,6 +112,28 @@ def test_an_unknown_preset_is_answered_with_the_nearest():
         load_study("level")
 
 
+PAIRED = {"arms": {name: {"lr": rate} for name, rate in (("a", 0.1), ("b", 0.2), ("c", 0.3))}}
+
+
+def test_pairs_lose_those_whose_arms_are_left_out():
+    study = parse({**PAIRED, "pairs": [["c", "b"], ["c", "a"]]})
+    assert study.pairs == (("c", "b"), ("c", "a"))
+    assert study.only(["c"]).pairs == (("c", "a"),)
+    assert parse_study(yaml.safe_load(study_yaml(study)), "mine", "again").pairs == study.pairs
+
+
+def test_a_pair_of_an_unknown_arm_is_answered_with_the_nearest():
+    study = parse({"arms": {"only-{level}": {"skips": "{level}"}}, "pairs": [["only-0", "onyl-1"]]})
+    with pytest.raises(UsageError, match="pairs: 'onyl-1' is none of the arms; did you mean 'only-1'"):
+        study.expanded([0, 1])
+
+
+@pytest.mark.parametrize("pairs", [{"a": "b"}, [["a"]], [["a", "a"]], ["ab"]])
+def test_pairs_of_another_form_are_refused(pairs):
+    with pytest.raises(UsageError, match=r"mine\.yaml: pairs"):
+        parse({**PAIRED, "pairs": pairs})
+
+
 def test_a_written_study_reads_back_as_the_same():
     for name in preset_names():
         study = load_study(name)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from unetseg.data.find import printable
 from unetseg.evaluation.table import align
-from unetseg.report.page import Block, Cell, Items, Section, Table, Text
+from unetseg.report.page import Block, Cell, Items, Section, Table, Text, typeset
 from unetseg.report.study_figures import heading, present
 from unetseg.report.study_page import difference_cells, study_page
 from unetseg.report.text import number
@@ -20,11 +20,11 @@ def study_markdown(results: StudyResults) -> str:
     page = study_page(results, None)
     every = difference_table(results, results.metrics)
     notes = Items([f"{heading(metric)}: {metric.note}" for metric in results.metrics if metric.note])
-    in_words = [section for section in page.sections[1:] if not any(map(_is_drawn, section.blocks))]
+    in_words = [Section(section.title, _in_words(section)) for section in page.sections[1:]]
     sections = [
         Section(page.sections[0].title, page.sections[0].blocks[:1]),
         Section("Every difference", [every, notes]),
-        *in_words,
+        *(section for section in in_words if section.blocks),
     ]
     parts = [f"# {_escaped(page.title)}", _escaped(page.summary)]
     for finding in page.findings:
@@ -42,8 +42,8 @@ def study_text(results: StudyResults) -> str:
     table = difference_table(results, shown)
     rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
     failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]
-    notes = "\n".join(map(printable, [*failures, *results.notes]))
-    findings = "\n".join(map(printable, results.sentences))
+    notes = "\n".join(map(typeset, [*failures, *results.notes]))
+    findings = "\n".join(map(typeset, results.sentences))
     return "\n\n".join(filter(None, (align(rows, left=2), notes, findings)))
 
 
@@ -61,8 +61,10 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
     return Table(f"Differences from {results.reference}", head, rows)
 
 
-def _is_drawn(block: Block) -> bool:
-    return not isinstance(block, (Table, Text, Items))
+def _in_words(section: Section) -> list[Block]:
+    """Return what text can show of a section; beside figures, that is its tables."""
+    drawn = any(not isinstance(block, (Table, Text, Items)) for block in section.blocks)
+    return [block for block in section.blocks if isinstance(block, Table) or not drawn]
 
 
 def _block(block: Block) -> str:

@@ -1,4 +1,4 @@
-"""A study's results as figures: differences, strata, one point an image, training curves."""
+"""A study's results as figures: differences, strata, one point an image."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from unetseg.data.find import printable
-from unetseg.report.figures import Curve, Interval, Points, curves, forest, points
+from unetseg.report.figures import Curve, Interval, Points, forest, points
 from unetseg.report.gallery import Gallery
 from unetseg.report.page import Block, Figure, Figures, Text
 from unetseg.report.text import capital, counted, interval, number
@@ -99,26 +99,6 @@ def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]
         "The masks are those of each arm's first seed."
     )
     return [explained, Figures(figures, answering=True), pictures, gallery]
-
-
-def training_figures(results: StudyResults) -> list[Block]:
-    """Return the training curves of every run, one figure an arm, all on the same scale."""
-    trained = {
-        arm.name: [curve_of(run.epochs) for run in arm.runs if run.epochs]
-        for arm in results.arms
-        if arm.same_as is None
-    }
-    losses = [loss for found in trained.values() for curve in found for loss in curve.loss]
-    if not losses:
-        return []
-    highest = 1.05 * float(np.nanmax(losses))
-    figures = []
-    for index, (name, runs) in enumerate(trained.items()):
-        behind = [] if name == results.reference else trained.get(results.reference, [])
-        label = f"{name}: validation IoU and training loss of {counted(len(runs), 'run')} by epoch"
-        draw = partial(curves, runs, behind, (1.0, highest), label, f"curves-{index}")
-        figures.append(Figure(name, draw))
-    return [Text(f"One line a run; dashed: the runs of {results.reference}."), Figures(figures)]
 
 
 def _forest(results: StudyResults, metric: MetricResult) -> Figure:

@@ -19,11 +19,13 @@ from unetseg.report.study_figures import (
     present,
     strata_figures,
     test_images,
-    training_figures,
 )
 from unetseg.report.study_gallery import study_gallery
 from unetseg.report.text import configuration_table, counted, interval, number, versions_table
+from unetseg.report.training_figures import gradient_blocks, training_blocks
 from unetseg.studies.results import METHOD, ArmScore, StudyResults
+from unetseg.studies.statistics import Difference
+from unetseg.studies.verdicts import Judgement
 
 
 def write_study_page(
@@ -64,9 +66,11 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     sections = [
         Section("The arms", [_arms_table(results), *_metric_tables(results)]),
         Section("Differences from the reference", difference_figures(results)),
+        Section("Further pairs", _pair_tables(results)),
         Section("Image by image", image_figures(results, gallery)),
         Section("By width and size of the structures", strata_figures(results)),
-        Section("Training", training_figures(results)),
+        Section("Training", training_blocks(results)),
+        Section("Gradients", gradient_blocks(results)),
         Section("Cost and chosen settings", [_cost_table(results)]),
         Section("How the numbers were analysed", [Items(METHOD)]),
         Section("To repeat this", _provenance(results)),
@@ -123,12 +127,34 @@ def difference_cells(score: ArmScore) -> list[str | Cell]:
     """Return difference, interval, p and verdict of an arm in one metric."""
     if score.difference is None or score.judgement is None:
         return ["", "", "", "reference"]
-    p = score.judgement.p_adjusted
+    return _judged_cells(score.difference, score.judgement)
+
+
+def _judged_cells(difference: Difference, judgement: Judgement) -> list[str | Cell]:
+    p = judgement.p_adjusted
     return [
-        number(score.difference.mean, signed=True),
-        interval(score.difference.low, score.difference.high, signed=True),
+        number(difference.mean, signed=True),
+        interval(difference.low, difference.high, signed=True),
         "< 0.001" if p < 0.001 else f"{p:.3f}",
-        Cell(score.judgement.verdict, score.judgement.verdict),
+        Cell(judgement.verdict, judgement.verdict),
+    ]
+
+
+def _pair_tables(results: StudyResults) -> list[Table]:
+    """Return the pairs that the study asks for, one table a metric."""
+    head = ["Arm", "Against", "Difference", "95 % interval", "p, adjusted", "Verdict"]
+    return [
+        Table(
+            f"Pairs in {results.metric(key).label}: the first arm minus the second",
+            head,
+            [
+                [pair.first, pair.second, *_judged_cells(pair.difference, pair.judgement)]
+                for pair in results.pairs
+                if pair.metric == key
+            ],
+            left=2,
+        )
+        for key in dict.fromkeys(pair.metric for pair in results.pairs)
     ]
 
 

@@ -124,7 +124,7 @@ def study_results(
         failures=tuple(failures),
         versions=joint_versions(trial.run for trial in plan.trials() if trial.done),
     )
-    question = Question(study.reference, study.primary, study.margin)
+    question = Question(study.reference, study.primary, study.margin, study.pairs)
     return assemble(arms, scores, study.seeds, question, setup)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unetseg.studies.measures import MEASURES, TRAIN_LOSS, Measure
-from unetseg.studies.results import ArmScore, ContrastResult, ContrastScore, MetricResult
+from unetseg.studies.results import ArmScore, ContrastResult, ContrastScore, MetricResult, PairResult
 from unetseg.studies.scores import RunScores, count_infinite, counted, score_matrix
 from unetseg.studies.statistics import (
     Difference,
@@ -34,11 +34,19 @@ class ArmScores:
 
 @dataclass(frozen=True)
 class Question:
-    """What the arms are compared for: by which metric, with which arm, and what counts as no difference."""
+    """What the arms are compared for.
+
+    Attributes:
+        reference: the arm that all others are compared with.
+        primary: the metric that decides.
+        margin: what counts as no difference in it.
+        pairs: of arms, each the first with the second.
+    """
 
     reference: str
     primary: str
     margin: float
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def margin_of(self, measure: Measure) -> float | None:
         """Return the margin in metrics of the primary one's unit; others have none."""
@@ -101,6 +109,42 @@ def analyse_contrast(
             arms=scores,
         ),
     )
+
+
+def analyse_pairs(
+    arms: Sequence[ArmScores], metrics: Sequence[MetricResult], question: Question
+) -> tuple[PairResult, ...]:
+    """Compare the pairs that the study asks for, in the primary metric and in IoU; each metric is a family.
+
+    Pairs of which an arm is missing are left out.
+    """
+    labels = {arm.name: arm.label for arm in arms}
+    pairs = [pair for pair in question.pairs if labels.keys() >= set(pair)]
+    class_name = shown_classes(arms[0].runs[0].classes)[0]
+    found = {metric.key: metric for metric in metrics if metric.class_name == class_name}
+    results = []
+    for metric in [found[key] for key in dict.fromkeys((question.primary, "iou")) if key in found]:
+        differences = {
+            pair: paired_difference(metric.values[pair[0]], metric.values[pair[1]]) for pair in pairs
+        }
+        judgements = judge(differences, metric.margin, higher_is_better=metric.higher_is_better)
+        for (first, second), difference in differences.items():
+            judgement = judgements[first, second]
+            told = sentence(
+                f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
+            )
+            results.append(
+                PairResult(
+                    first=first,
+                    second=second,
+                    metric=metric.key,
+                    label=metric.label,
+                    difference=difference,
+                    judgement=judgement,
+                    sentence=told,
+                )
+            )
+    return tuple(results)
 
 
 def arm_sentence(arm: ArmScores, metric: MetricResult, question: Question) -> str:

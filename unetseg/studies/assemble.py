@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.runs import Run
@@ -12,12 +12,16 @@ from unetseg.studies.analysis import (
     Question,
     analyse_contrast,
     analyse_metrics,
+    analyse_pairs,
     arm_sentence,
     shown_classes,
 )
 from unetseg.studies.measures import MEASURES
 from unetseg.studies.results import ArmResult, Failure, RunResult, StudyResults
 from unetseg.studies.scores import RunScores
+
+if TYPE_CHECKING:
+    from unetseg.models.gradient_flow import GradientFlow
 
 ONE_SEED = (
     "one seed: intervals count the chance in images only and speak of these nets; how much another seed "
@@ -87,6 +91,7 @@ def assemble(
         arms=tuple(replace(arm, sentence=told) for arm, told in zip(arms, sentences, strict=True)),
         metrics=metrics,
         contrasts=analyse_contrast(scored, metrics, question),
+        pairs=analyse_pairs(scored, metrics, question),
         failures=setup.failures,
         notes=tuple(notes),
         command=setup.command,
@@ -132,9 +137,18 @@ def run_result(run: Run, seed: int) -> RunResult:
         seed=seed,
         path=str(run.path),
         epochs=tuple(run.epochs()),
+        gradients=_gradients(run),
         seconds=environment.get("training_seconds"),
         device=environment.get("device"),
     )
+
+
+def _gradients(run: Run) -> dict[int, "GradientFlow"]:
+    if not run.gradients.is_file():
+        return {}
+    from unetseg.training.gradient_log import read_gradients  # torch, which masks do not need
+
+    return read_gradients(run)
 
 
 def read_environment(run: Run) -> dict[str, Any]:

@@ -7,13 +7,14 @@ single images is in ``summary.json``; those are in ``results.csv``, and here in 
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from unetseg.studies.statistics import Difference, Estimate, Floats
 from unetseg.studies.verdicts import Judgement, Verdict
 
 if TYPE_CHECKING:
+    from unetseg.models.gradient_flow import GradientFlow
     from unetseg.studies.scores import RunScores
 
 Group = Literal["overlap", "boundary", "structure", "thickness", "size", "training"]
@@ -29,7 +30,8 @@ METHOD = (
     "In each metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that "
     "two one-sided tests place the difference within the margin.",
     "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary "
-    "one decides. With few seeds intervals are wide; with one seed they speak of these nets only.",
+    "one decides. Further pairs of arms are adjusted among themselves. With few seeds intervals are wide; "
+    "with one seed they speak of these nets only.",
 )
 
 
@@ -41,6 +43,7 @@ class RunResult:
         seed: of the run; 0 for a folder of masks.
         path: the run's folder as the command would name it, or the folder of masks.
         epochs: rows of ``metrics.csv``, for the training curves; empty for masks.
+        gradients: what ``--log-gradients`` recorded, by epoch, 0 before training. Not in ``summary.json``.
         seconds: of training; None where unknown.
         device: what it was trained on; None where unknown.
     """
@@ -48,6 +51,7 @@ class RunResult:
     seed: int
     path: str
     epochs: tuple[dict[str, float], ...] = ()
+    gradients: Mapping[int, "GradientFlow"] = field(default_factory=dict, repr=False)
     seconds: float | None = None
     device: str | None = None
 
@@ -176,6 +180,19 @@ class ContrastResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairResult:
+    """One arm against another than the reference: ``first`` minus ``second`` in one metric."""
+
+    first: str
+    second: str
+    metric: str
+    label: str
+    difference: Difference
+    judgement: Judgement
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failure:
     """A run that could not be trained or tested, and why, in one line."""
 
@@ -203,6 +220,7 @@ class StudyResults:
         arms: in order; an arm of which a seed failed is left out and named in ``failures``.
         metrics: every metric and stratum of every class.
         contrasts: the question at the boundary.
+        pairs: what the study asks for beside the comparisons with the reference.
         failures: runs that are missing.
         notes: what a reader must know, such as "one seed: …".
         command: what was typed.
@@ -224,6 +242,7 @@ class StudyResults:
     arms: tuple[ArmResult, ...]
     metrics: tuple[MetricResult, ...]
     contrasts: tuple[ContrastResult, ...] = ()
+    pairs: tuple[PairResult, ...] = ()
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     command: str = ""
@@ -241,25 +260,40 @@ class StudyResults:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """The findings in plain English: the primary metric of each arm, then the contrasts."""
+        """The findings in plain English: the primary metric of each arm, the contrasts, the pairs."""
         contrasts = [score.sentence for contrast in self.contrasts for score in contrast.arms.values()]
-        return tuple(arm.sentence for arm in self.arms if arm.sentence) + tuple(contrasts)
+        pairs = [pair.sentence for pair in self.pairs]
+        return (*(arm.sentence for arm in self.arms if arm.sentence), *contrasts, *pairs)
 
     def summary(self) -> dict[str, Any]:
         """Return plain values for JSON: all but the values of single images."""
         plain = {
             key: value
             for key, value in vars(self).items()
-            if key not in ("arms", "metrics", "contrasts", "scores")
+            if key not in ("arms", "metrics", "contrasts", "pairs", "scores")
         }
         return plain | {
             "failures": [asdict(failure) for failure in self.failures],
             "sentences": list(self.sentences),
             "method": list(METHOD),
-            "arms": [_finite(asdict(arm)) | {"seconds": arm.seconds} for arm in self.arms],
+            "arms": [_plain_arm(arm) for arm in self.arms],
             "metrics": [_plain_metric(metric) for metric in self.metrics],
             "contrasts": [_plain_contrast(contrast) for contrast in self.contrasts],
+            "pairs": [
+                vars(pair) | {"difference": pair.difference.as_dict(), "judgement": asdict(pair.judgement)}
+                for pair in self.pairs
+            ],
         }
+
+
+def _plain_arm(arm: ArmResult) -> dict[str, Any]:
+    runs = [
+        {key: value for key, value in vars(run).items() if key != "gradients"}
+        | {"first_to_last": {epoch: flow.first_to_last for epoch, flow in run.gradients.items()}}
+        for run in arm.runs
+    ]
+    plain = asdict(replace(arm, runs=())) | {"runs": runs, "seconds": arm.seconds}
+    return dict(_finite(plain))
 
 
 def _finite(value: Any) -> Any:

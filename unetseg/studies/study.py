@@ -72,6 +72,7 @@ class Study:
         seeds: of every arm.
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none; also in all metrics of its unit.
+        pairs: further comparisons, of an arm with another than the reference.
     """
 
     name: str
@@ -82,10 +83,21 @@ class Study:
     seeds: tuple[int, ...]
     primary: str
     margin: float
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def expanded(self, levels: Sequence[int]) -> "Study":
-        """Return the study with one arm a level in place of each arm whose name holds ``{level}``."""
+        """Return the study with one arm a level in place of each arm whose name holds ``{level}``.
+
+        Raises:
+            UsageError: if a pair names an arm that there is not.
+        """
         arms = tuple(each for arm in self.arms for each in arm.for_levels(levels))
+        names = [arm.name for arm in arms]
+        for name in [name for pair in self.pairs for name in pair]:
+            if name not in names:
+                raise UsageError(
+                    f"{self.name}: pairs: '{name}' is none of the arms{did_you_mean(name, names)}"
+                )
         return replace(self, arms=arms)
 
     def based_on(self, base: RunConfig, seeds: int | None = None) -> "Study":
@@ -118,7 +130,8 @@ class Study:
         kept = tuple(arm for arm in self.arms if arm.name in names or arm.name == self.reference)
         if len(kept) < 2:
             raise UsageError(f"--arms {','.join(names)}: name an arm besides the reference {self.reference}")
-        return replace(self, arms=kept)
+        left = {arm.name for arm in kept}
+        return replace(self, arms=kept, pairs=tuple(pair for pair in self.pairs if left.issuperset(pair)))
 
 
 def _filled(value: Any, level: int) -> Any:

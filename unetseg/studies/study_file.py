@@ -12,6 +12,7 @@
     seeds: 5                       # how many, or a list
     primary: iou                   # the metric that the verdict is about
     margin: 0.01                   # the largest difference in it that counts as none
+    pairs: [[only-0, off]]         # further comparisons, each the first arm with the second; may be left out
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 
 STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, complete
 PRESETS = Path(__file__).parent / "presets"
-KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin")
+KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin", "pairs")
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
 SHARED = ("seed", "data", "data_dir", "split_seed")
 
@@ -95,6 +96,7 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
         seeds=_seeds(values.get("seeds", 5), where),
         primary=primary,
         margin=_margin(values.get("margin", 0.01), where),
+        pairs=_pairs(values.get("pairs") or [], where),
     )
 
 
@@ -103,6 +105,7 @@ def study_yaml(study: Study) -> str:
     base = {key: value for key, value in asdict(study.base).items() if key != "seed"}
     arms = {arm.name: {"label": arm.label, **arm.overrides} for arm in study.arms}
     values = vars(study) | {"base": base, "arms": arms, "seeds": list(study.seeds)}
+    values["pairs"] = [list(pair) for pair in study.pairs]
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
@@ -119,6 +122,16 @@ def _margin(value: Any, where: str) -> float:
     fine = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
     _require(fine, where, f"margin {value}: must be a number above 0")
     return float(value)
+
+
+def _pairs(values: Any, where: str) -> tuple[tuple[str, str], ...]:
+    _require(isinstance(values, list), where, "pairs must be a list: [[arm, other arm], ...]")
+    pairs = []
+    for pair in values:
+        fine = isinstance(pair, list) and len(pair) == 2 and pair[0] != pair[1]
+        _require(fine, where, f"pairs: {pair} must name two different arms: [arm, other arm]")
+        pairs.append((_word(pair[0]), _word(pair[1])))
+    return tuple(pairs)
 
 
 def _arms(values: Any, where: str) -> tuple[Arm, ...]:

@@ -8,15 +8,16 @@ difference are adjusted for the number of arms; each claim of equivalence stands
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from unetseg.studies.statistics import CrossedMean, Difference, Estimate, Floats, contrast, equivalence_p
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
+Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,12 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
 
 
 def judge(
-    differences: Mapping[str, Difference],
+    differences: Mapping[Key, Difference],
     margin: float | None,
     *,
     higher_is_better: bool = True,
     level: float = 0.05,
-) -> dict[str, Judgement]:
+) -> dict[Key, Judgement]:
     """Judge the differences of several arms from one reference in one metric, as the module describes.
 
     Args:
