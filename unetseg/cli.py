@@ -22,6 +22,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg ablate long --seeds 5         what the long skips are worth: a study, resumable, with its report
   unetseg compare RUN RUN ...           the same analysis of runs that exist, or of folders of masks
   unetseg probe short                   gradient flow and cost of nets before training, arms overlaid
+  unetseg lesion RUN                    what a trained net loses when each skip is switched off
   unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
   unetseg data list|get|check|export    the datasets
@@ -33,7 +34,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
 READER_LEFT = 128 + 13  # the shell's convention for SIGPIPE
 
 # Each verb is the module of that name in unetseg.commands; it is imported when it is typed.
-VERBS = ("fit", "predict", "evaluate", "ablate", "compare", "probe", "export", "runs", "data")
+VERBS = ("fit", "predict", "evaluate", "ablate", "compare", "probe", "lesion", "export", "runs", "data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

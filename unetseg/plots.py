@@ -168,6 +168,68 @@ def landscape_panels(panels: Sequence[SurfacePanel], path: str | Path) -> None:
         )
 
 
+def heat_map(
+    values: Sequence[Sequence[float]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    what: str,
+    path: str | Path,
+    axes: tuple[str, str] = ("", ""),
+) -> None:
+    """Draw a table as colours, with its numbers.
+
+    Args:
+        values: a row for each of ``rows``, in it a column for each of ``columns``.
+        rows: their names.
+        columns: their names.
+        what: the numbers are.
+        path: of the PNG.
+        axes: what the rows are, and what the columns are.
+    """
+    size = (2.6 + 1.1 * len(columns), 1.6 + 0.36 * len(rows))
+    low, high = min(map(min, values)), max(map(max, values))
+    with _figure(path, 1, 1, size) as (figure, panel):
+        image = panel.imshow(values, cmap="viridis", aspect="auto", vmin=low, vmax=high)
+        panel.set_xticks(range(len(columns)), columns, fontsize=8)
+        panel.set_yticks(range(len(rows)), rows, fontsize=8)
+        panel.set(ylabel=axes[0], xlabel=axes[1])
+        for y, row in enumerate(values):
+            for x, value in enumerate(row):
+                dark = value < (low + high) / 2
+                panel.text(
+                    x, y, f"{value:.3f}", ha="center", va="center", fontsize=8, color="w" if dark else "k"
+                )
+        figure.colorbar(image, ax=panel, label=what)
+
+
+def interval_bars(
+    names: Sequence[str],
+    values: Sequence[float],
+    ends: Sequence[tuple[float, float]],
+    title: str,
+    path: str | Path,
+) -> None:
+    """Draw a bar with its interval for each name, from top to bottom.
+
+    Args:
+        names: of the bars.
+        values: changes, most of them below 0.
+        ends: the lower and upper end of each interval.
+        title: of the figure.
+        path: of the PNG.
+    """
+    with _figure(path, 1, 1, (7, 1.4 + 0.22 * len(names))) as (_, panel):
+        places = range(len(names))
+        panel.barh(places, values, color="C0")
+        panel.hlines(places, [low for low, _ in ends], [high for _, high in ends], color="k", linewidth=1)
+        panel.set_yticks(places, names, fontsize=7)
+        panel.invert_yaxis()
+        panel.axvline(0, color="k", linewidth=0.8)
+        panel.set_title(title, fontsize=9)
+        panel.set_xlabel("change of image IoU")
+        panel.grid(axis="x", alpha=0.3)
+
+
 def _range(values: Iterable[float]) -> tuple[float, float]:
     """Return the lowest and the highest value, apart from each other and above 0, for a logarithmic scale."""
     found = list(values)

@@ -1,0 +1,211 @@
+"""What lesions found, as text, tables and pictures, and beside it what retraining found."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from unetseg.config import select_levels
+from unetseg.data.label_files import plain_write_errors
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.evaluation.evaluate import write_rows
+from unetseg.evaluation.table import align
+from unetseg.files import write_json
+from unetseg.models.lesion import Lesion
+from unetseg.plots import heat_map, interval_bars
+from unetseg.studies.lesion import INTACT, Effect, Lesions, lesion_name
+from unetseg.studies.measures import MEASURES
+
+MEANING = (
+    "a lesion measures what a trained net relies on; what the connection is worth to a net that is trained\n"
+    "without it, 'unetseg ablate' measures"
+)
+
+
+class Retrained(NamedTuple):
+    """How an arm that was trained without some skips differs from the one with all: image IoU."""
+
+    arm: str
+    mean: float
+    low: float
+    high: float
+
+
+def lesion_text(lesions: Lesions, what: str) -> str:
+    """Return a table: each lesion's means, and their differences from the intact network.
+
+    Args:
+        lesions: of skips or blocks.
+        what: stands in a lesion's place, for the first line.
+    """
+    one = lesions.one
+    keys = [key for key in ("iou", "boundary_iou") if key in lesions.effects[INTACT]]
+    head = [""]
+    for key in keys:
+        head += [MEASURES[key].label, "change", "95 % interval"]
+    rows = [head]
+    for name, effects in lesions.effects.items():
+        row = [name]
+        for key in keys:
+            row += _cells(effects[key], name == INTACT)
+        rows.append(row)
+    images = len({each["image"] for each in one.rows})
+    chance = "chance in images only" if len(lesions.runs) == 1 else f"{len(lesions.runs)} seeds"
+    sample = f"{images} images of the {one.split} split, intervals over {chance}"
+    return f"{what}; {sample}\n\n{align(rows)}\n\n{MEANING}"
+
+
+def retrained_text(lesions: Lesions, retrained: Mapping[Lesion, Retrained], study: str) -> str:
+    """Return a table of its own: what nets lack that were trained without the skips, in the lesions' order.
+
+    Args:
+        lesions: whose levels are shown.
+        retrained: by the levels that are off.
+        study: that it comes from.
+    """
+    rows = [["", "image IoU, change", "95 % interval", "arm"]]
+    for name, levels in lesions.levels.items():
+        if levels in retrained:
+            arm = retrained[levels]
+            rows.append([name, f"{arm.mean:+.3f}", _span(arm.low, arm.high), arm.arm])
+    return f"trained without them, from {study}: necessity, where lesions show reliance\n\n{align(rows)}"
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Read the results of a study.
+
+    Raises:
+        UsageError: if the folder has none.
+        UnetsegError: if they cannot be read.
+    """
+    path = folder / "summary.json"
+    if not path.is_file():
+        raise UsageError(f"--against {folder}: holds no summary.json; name the folder of a finished study")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UnetsegError(f"{path}: cannot be read ({error}); 'unetseg ablate' writes it anew") from error
+
+
+def retrained_arms(summary: Mapping[str, Any], lesions: Lesions, study: str) -> dict[Lesion, Retrained]:
+    """Return, by the levels that are off, what a study found for nets trained without these skips.
+
+    Args:
+        summary: of the study.
+        lesions: to show it beside.
+        study: its folder, for the error line.
+
+    Raises:
+        UsageError: if it was tested on other images, or has no arm to show.
+    """
+    if summary["fingerprint"] != lesions.one.fingerprint:
+        raise UsageError(f"--against {study}: was tested on other images than the lesions")
+    found = dict(_retrained(summary, sorted(frozenset[int]().union(*lesions.levels.values()))))
+    if not found:
+        raise UsageError(
+            f"--against {study}: has no arm that was trained without a skip beside one with all of them; "
+            "'unetseg ablate levels' makes such a study"
+        )
+    return found
+
+
+def _retrained(summary: Mapping[str, Any], levels: Sequence[int]) -> Iterator[tuple[Lesion, Retrained]]:
+    configs = {arm["name"]: arm["config"] for arm in summary["arms"]}
+    if configs[summary["reference"]]["skips"] != "on":
+        return
+    wanted = ("iou", summary["primary_class"])
+    for metric in summary["metrics"]:
+        if (metric["key"], metric["class_name"]) != wanted:
+            continue
+        for name, config in configs.items():
+            difference = metric["arms"][name]["difference"]
+            if difference is None or config["control"] != "drop" or config["skips"] == "on":
+                continue
+            off = frozenset(levels) - select_levels(config["skips"], levels, config["encoder"])
+            yield off, Retrained(name, difference["mean"], difference["low"], difference["high"])
+
+
+def write_lesions(lesions: Lesions, settings: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write ``lesions.csv`` (one row an image, run and lesion), ``lesions.json`` and ``lesions.png``.
+
+    Args:
+        lesions: of skips or blocks.
+        settings: of the command, for the JSON.
+        folder: made if it is not there.
+
+    Raises:
+        UnetsegError: if they cannot be written.
+    """
+    table, record, picture = (folder / f"lesions.{suffix}" for suffix in ("csv", "json", "png"))
+    rows = [
+        {"lesion": name, "run": run.path.name, **row}
+        for name, evaluations in lesions.evaluations.items()
+        for run, evaluation in zip(lesions.runs, evaluations, strict=True)
+        for row in evaluation.rows
+    ]
+    with plain_write_errors(folder):
+        write_rows(table, rows)
+        write_json(record, _summary(lesions, settings))
+        _draw(lesions, picture)
+    return [table, record, picture]
+
+
+def _summary(lesions: Lesions, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **settings,
+        "runs": [str(run.path) for run in lesions.runs],
+        "split": lesions.one.split,
+        "fingerprint": lesions.one.fingerprint,
+        "meaning": " ".join(MEANING.split()),
+        "lesions": {
+            name: {
+                key: {
+                    "mean": effect.estimate.mean,
+                    "difference": None if name == INTACT else effect.difference.as_dict(),
+                }
+                for key, effect in effects.items()
+            }
+            for name, effects in lesions.effects.items()
+        },
+    }
+
+
+def _draw(lesions: Lesions, path: Path) -> None:
+    names = [name for name in lesions.effects if name != INTACT]
+    iou = {name: effects["iou"] for name, effects in lesions.effects.items()}
+    every = sorted(frozenset().union(*lesions.levels.values()))
+    if not lesions.levels:
+        ends = [(iou[name].difference.low, iou[name].difference.high) for name in names]
+        title = f"image IoU without one block (intact {iou[INTACT].estimate.mean:.3f})"
+        interval_bars(names, [iou[name].difference.mean for name in names], ends, title, path)
+    elif len(lesions.levels) == 2 ** len(every) and len(every) > 1:
+        fine, deep = every[: (len(every) + 1) // 2], every[(len(every) + 1) // 2 :]
+        rows, columns = _subsets(deep), _subsets(fine)
+        values = [[iou[lesion_name(row | column)].estimate.mean for column in columns] for row in rows]
+        labels = [[_levels(each) for each in side] for side in (rows, columns)]
+        heat_map(values, labels[0], labels[1], "image IoU", path, axes=("deep levels off", "fine levels off"))
+    else:
+        keys = [key for key in MEASURES if key in lesions.effects[INTACT]]
+        values = [[lesions.effects[name][key].difference.mean for key in keys] for name in names]
+        heat_map(values, names, [MEASURES[key].label for key in keys], "change from the intact net", path)
+
+
+def _subsets(levels: Sequence[int]) -> list[Lesion]:
+    return [frozenset(each) for size in range(len(levels) + 1) for each in combinations(levels, size)]
+
+
+def _levels(lesion: Lesion) -> str:
+    return ",".join(map(str, sorted(lesion))) or "none"
+
+
+def _cells(effect: Effect, intact: bool) -> list[str]:
+    mean = f"{effect.estimate.mean:.3f}"
+    if intact:
+        return [mean, "", ""]
+    difference = effect.difference
+    return [mean, f"{difference.mean:+.3f}", _span(difference.low, difference.high)]
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:+.3f} to {high:+.3f}"
