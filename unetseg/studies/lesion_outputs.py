@@ -186,7 +186,7 @@ def _draw(lesions: Lesions, path: Path) -> None:
         labels = [[_levels(each) for each in side] for side in (rows, columns)]
         heat_map(values, labels[0], labels[1], "image IoU", path, axes=("deep levels off", "fine levels off"))
     else:
-        keys = [key for key in MEASURES if key in lesions.effects[INTACT]]
+        keys = list(lesions.effects[INTACT])
         values = [[lesions.effects[name][key].difference.mean for key in keys] for name in names]
         heat_map(values, names, [MEASURES[key].label for key in keys], "change from the intact net", path)
 
