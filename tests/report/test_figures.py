@@ -117,3 +117,13 @@ def test_curves_draw_a_line_a_run():
         for count in (1, 3)
     ]
     assert len(lines[1]) - len(lines[0]) == 4  # two more runs in two panels
+
+
+def test_a_curve_goes_on_over_epochs_without_validation():
+    def lines(iou):
+        svg = curves([Curve([1, 2, 3, 4], [4.0, 3.0, 2.0, 1.0], iou)], [], (1.0, 5.0), "", "c")
+        return [path.get("d") for path in ElementTree.fromstring(svg).iter("path")]
+
+    gaps, whole = lines([np.nan, 0.2, np.nan, 0.4]), lines([np.nan, 0.2, 0.3, 0.4])
+    assert len(gaps) == len(whole)  # a line is drawn in both
+    assert gaps != whole

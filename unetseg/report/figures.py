@@ -148,14 +148,20 @@ def curves(
             panels, ("iou", "loss"), ("validation IoU", "training loss"), limits, strict=True
         ):
             for curve in behind:
-                axes.plot(curve.epochs, getattr(curve, kind), "--", color=FAINT, linewidth=1)
+                axes.plot(*_known(curve.epochs, getattr(curve, kind)), "--", color=FAINT, linewidth=1)
             for curve in runs:
-                axes.plot(curve.epochs, getattr(curve, kind), color=BETTER, linewidth=1.5)
+                axes.plot(*_known(curve.epochs, getattr(curve, kind)), color=BETTER, linewidth=1.5)
             axes.set(xlabel="epoch", ylim=(0, highest))
             axes.set_title(title, fontsize=11, loc="left")
             axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
             axes.grid(axis="y", linewidth=1)
         return to_svg(figure, label)
+
+
+def _known(epochs: Sequence[float], values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Leave out the epochs without a value, such as those after which nothing was validated."""
+    pairs = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if np.isfinite(value)]
+    return [epoch for epoch, _ in pairs], [value for _, value in pairs]
 
 
 @contextmanager

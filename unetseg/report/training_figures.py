@@ -77,9 +77,11 @@ def _loss_table(results: StudyResults, arms: Sequence[ArmResult]) -> Table:
             estimate = after[arm.name].estimate
             cells += [number(estimate.mean), interval(estimate.low, estimate.high)]
         rows.append(cells)
-    head = ["Arm", "Last epoch's crops, while training", "Range over seeds"]
-    head += [] if after is None else ["Training images, after training", "95 % interval"]
-    return Table("Training loss", head, rows)
+    head = ["Arm", "While training", "Range over seeds"]
+    head += [] if after is None else ["After training", "95 % interval"]
+    caption = "Training loss: of the last epoch's crops while training"
+    caption += "" if after is None else ", of the whole training images under the best weights after it"
+    return Table(caption, head, rows)
 
 
 def _after_training(results: StudyResults) -> dict[str, ArmScore] | None:
