@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from unetseg.data.samples import SegmentationSet
 from unetseg.errors import UsageError
@@ -165,6 +165,24 @@ def delete_blocks(
     return Lesions(tuple(runs), evaluations, {}, _effects(evaluations)), fixed
 
 
+def channel_means(predictor: Predictor, dataset: SegmentationSet) -> dict[int, Tensor]:
+    """Return the means over the training images of what comes over each long skip, (C,) float64, by level.
+
+    The images reach the network as they do in a prediction, without augmentation: padded ones with their
+    padding, and of large ones the pixels where tiles overlap more than once.
+    """
+    means = FeatureMeans(_unet(predictor))
+    measuring = _with_network(predictor, means)
+    samples = dataset.splits["train"]
+    for start in range(0, len(samples), BATCH):
+        images = [dataset.image(sample) for sample in samples[start : start + BATCH]]
+        with means.paused():  # to choose tiles, the network is tried out on images that are none of these
+            for image in images:
+                measuring.tiling(*image.shape[:2])
+        measuring.logits(images)
+    return means.means
+
+
 def require_one_configuration(runs: Sequence[Run]) -> None:
     """Refuse runs that are not the seeds of one configuration.
 
@@ -204,12 +222,7 @@ def _with_network(predictor: Predictor, network: nn.Module) -> Predictor:
 def _replacement(mode: str, predictor: Predictor, dataset: SegmentationSet) -> Replace:
     if mode != "mean":
         return {"zero": zeros, "shuffle": shuffled}[mode]
-    means = FeatureMeans(_unet(predictor))
-    measuring = _with_network(predictor, means)
-    samples = dataset.splits["train"]
-    for start in range(0, len(samples), BATCH):
-        measuring.logits([dataset.image(sample) for sample in samples[start : start + BATCH]])
-    return replace_by_means(means.means)
+    return replace_by_means(channel_means(predictor, dataset))
 
 
 def _evaluate(
