@@ -91,6 +91,16 @@ def test_what_retraining_found_stands_in_a_table_of_its_own(lesion, discs, tmp_p
     (line,) = [line for line in second.splitlines() if line.startswith("without 1")]
     assert f"{mean:+.3f}" in line and line.endswith("without-1")
     assert "without-1" not in first and "without-1" not in Path("out/lesions.csv").read_text()
+    for words, line in {
+        "study/without-1-seed0 --against study": "its reference differs from the run in skips; name a run of",
+        "study/all-seed0 --against study --split val": "was tested on other images than the lesions",
+        "study/all-seed0 --against damaged": "summary.json: cannot be read as what a study found",
+    }.items():
+        Path("damaged").mkdir(exist_ok=True)
+        Path("damaged/summary.json").write_text('{"arms": []}')
+        code, out, err = lesion(*words.split(), "-o", "refused")
+        assert code in (1, 2) and line in err and not out  # said before anything is computed
+        assert not Path("refused").exists()
 
 
 def test_nothing_is_overwritten(lesion, fit):

@@ -27,12 +27,17 @@ def run(argv: Sequence[str]) -> int:
     found = [find_run(name) for name in options.runs]
     kind = "blocks" if options.delete_blocks else options.mode or "zero"
     folder = _free(Path(options.output or found[0].path / f"lesion-{kind}"))
+    from unetseg.evaluation.evaluate import sample_fingerprint, samples_to_score
     from unetseg.evaluation.experiment import open_data
-    from unetseg.studies import lesion, lesion_outputs
+    from unetseg.studies import lesion, lesion_outputs, retraining
 
     lesion.require_one_configuration(found)
-    summary = lesion_outputs.read_summary(Path(options.against)) if options.against else None
-    dataset = open_data(found[0].config())
+    config = found[0].config()
+    dataset = open_data(config)
+    retrained = None
+    if options.against:
+        images = sample_fingerprint(samples_to_score(dataset, options.split, dataset.classes))
+        retrained = retraining.read_retrained(Path(options.against), config, images)
     how = {"split": options.split, "device": options.device, "progress": show_progress("scoring")}
     fixed: list[str] = []
     if options.delete_blocks:
@@ -42,8 +47,7 @@ def run(argv: Sequence[str]) -> int:
     print(lesion_outputs.lesion_text(lesions, DELETED if options.delete_blocks else MODES[kind]))
     if fixed:
         print(f"not deleted, as they change the shape: {', '.join(fixed)}")
-    if summary is not None:
-        retrained = lesion_outputs.retrained_arms(summary, lesions, options.against)
+    if retrained is not None:
         print(f"\n{lesion_outputs.retrained_text(lesions, retrained, options.against)}")
     settings = {"mode": kind, "not_deleted": fixed}
     for path in lesion_outputs.write_lesions(lesions, settings, folder):

@@ -1,14 +1,11 @@
 """What lesions found, as text, tables and pictures, and beside it what retraining found."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from unetseg.config import select_levels
 from unetseg.data.label_files import plain_write_errors
-from unetseg.errors import UnetsegError, UsageError
 from unetseg.evaluation.evaluate import write_rows
 from unetseg.evaluation.table import align
 from unetseg.files import write_json
@@ -16,20 +13,12 @@ from unetseg.models.lesion import Lesion
 from unetseg.plots import heat_map, interval_bars
 from unetseg.studies.lesion import INTACT, Effect, Lesions, lesion_name
 from unetseg.studies.measures import MEASURES
+from unetseg.studies.retraining import Retrained
 
 MEANING = (
     "a lesion measures what a trained net relies on; what the connection is worth to a net that is trained\n"
     "without it, 'unetseg ablate' measures"
 )
-
-
-class Retrained(NamedTuple):
-    """How an arm that was trained without some skips differs from the one with all: image IoU."""
-
-    arm: str
-    mean: float
-    low: float
-    high: float
 
 
 def lesion_text(lesions: Lesions, what: str) -> str:
@@ -70,60 +59,6 @@ def retrained_text(lesions: Lesions, retrained: Mapping[Lesion, Retrained], stud
             arm = retrained[levels]
             rows.append([name, f"{arm.mean:+.3f}", _span(arm.low, arm.high), arm.arm])
     return f"trained without them, from {study}: necessity, where lesions show reliance\n\n{align(rows)}"
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """Read the results of a study.
-
-    Raises:
-        UsageError: if the folder has none.
-        UnetsegError: if they cannot be read.
-    """
-    path = folder / "summary.json"
-    if not path.is_file():
-        raise UsageError(f"--against {folder}: holds no summary.json; name the folder of a finished study")
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UnetsegError(f"{path}: cannot be read ({error}); 'unetseg ablate' writes it anew") from error
-
-
-def retrained_arms(summary: Mapping[str, Any], lesions: Lesions, study: str) -> dict[Lesion, Retrained]:
-    """Return, by the levels that are off, what a study found for nets trained without these skips.
-
-    Args:
-        summary: of the study.
-        lesions: to show it beside.
-        study: its folder, for the error line.
-
-    Raises:
-        UsageError: if it was tested on other images, or has no arm to show.
-    """
-    if summary["fingerprint"] != lesions.one.fingerprint:
-        raise UsageError(f"--against {study}: was tested on other images than the lesions")
-    found = dict(_retrained(summary, sorted(frozenset[int]().union(*lesions.levels.values()))))
-    if not found:
-        raise UsageError(
-            f"--against {study}: has no arm that was trained without a skip beside one with all of them; "
-            "'unetseg ablate levels' makes such a study"
-        )
-    return found
-
-
-def _retrained(summary: Mapping[str, Any], levels: Sequence[int]) -> Iterator[tuple[Lesion, Retrained]]:
-    configs = {arm["name"]: arm["config"] for arm in summary["arms"]}
-    if configs[summary["reference"]]["skips"] != "on":
-        return
-    wanted = ("iou", summary["primary_class"])
-    for metric in summary["metrics"]:
-        if (metric["key"], metric["class_name"]) != wanted:
-            continue
-        for name, config in configs.items():
-            difference = metric["arms"][name]["difference"]
-            if difference is None or config["control"] != "drop" or config["skips"] == "on":
-                continue
-            off = frozenset(levels) - select_levels(config["skips"], levels, config["encoder"])
-            yield off, Retrained(name, difference["mean"], difference["low"], difference["high"])
 
 
 def write_lesions(lesions: Lesions, settings: Mapping[str, Any], folder: Path) -> list[Path]:
