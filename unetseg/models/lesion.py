@@ -1,7 +1,6 @@
 """Lesions: long skips of a trained network switched off, without retraining, in many combinations at once."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -87,25 +86,15 @@ class FeatureMeans(nn.Module):
         self.stride = model.stride
         self._sums: dict[int, Tensor] = {}
         self._counts = dict.fromkeys(model.on, 0)
-        self._paused = False
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 1, H, W)."""
         features = self.model.decoder.received(self.model.features(images))
-        for level in () if self._paused else self.model.on:
+        for level in self.model.on:
             channels = features[level].float().sum(dim=(0, 2, 3)).cpu().double()
             self._sums[level] = self._sums.get(level, 0) + channels
             self._counts[level] += features[level][:, 0].numel()
         return images[:, :1]
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Add nothing up until the ``with`` block ends."""
-        self._paused = True
-        try:
-            yield
-        finally:
-            self._paused = False
 
     @property
     def means(self) -> dict[int, Tensor]:

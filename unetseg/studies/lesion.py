@@ -18,8 +18,8 @@ from unetseg.evaluation.evaluate import sample_fingerprint, samples_to_score, sc
 from unetseg.evaluation.scoring import Pair
 from unetseg.evaluation.summary import Evaluation, summarise
 from unetseg.inference.loading import load_predictor
-from unetseg.inference.networks import TorchNetwork
-from unetseg.inference.predictor import Member, Predictor
+from unetseg.inference.predictor import Predictor
+from unetseg.inference.substitute import SubstitutePredictor
 from unetseg.models.block_deletion import BlockDeletions, find_blocks
 from unetseg.models.lesion import (
     FeatureMeans,
@@ -172,14 +172,10 @@ def channel_means(predictor: Predictor, dataset: SegmentationSet) -> dict[int, T
     padding, and of large ones the pixels where tiles overlap more than once.
     """
     means = FeatureMeans(_unet(predictor))
-    measuring = _with_network(predictor, means)
+    measuring = SubstitutePredictor(predictor, means)
     samples = dataset.splits["train"]
     for start in range(0, len(samples), BATCH):
-        images = [dataset.image(sample) for sample in samples[start : start + BATCH]]
-        with means.paused():  # to choose tiles, the network is tried out on images that are none of these
-            for image in images:
-                measuring.tiling(*image.shape[:2])
-        measuring.logits(images)
+        measuring.logits([dataset.image(sample) for sample in samples[start : start + BATCH]])
     return means.means
 
 
@@ -211,14 +207,6 @@ def _unet(predictor: Predictor) -> Unet:
     return predictor.model
 
 
-def _with_network(predictor: Predictor, network: nn.Module) -> Predictor:
-    """Return a predictor whose images reach ``network`` as they reach the predictor's own."""
-    own = predictor.members[0].network
-    assert isinstance(own, TorchNetwork)
-    member = Member(TorchNetwork(network, own.hardware), predictor.preprocessing)
-    return Predictor([member], predictor.classes, predictor.colours)
-
-
 def _replacement(mode: str, predictor: Predictor, dataset: SegmentationSet) -> Replace:
     if mode != "mean":
         return {"zero": zeros, "shuffle": shuffled}[mode]
@@ -245,7 +233,7 @@ def _evaluate(
                 progress(before + done, total)
 
         variants, names = network(predictor)
-        jobs = _jobs(_with_network(predictor, variants), len(names), dataset, samples)
+        jobs = _jobs(SubstitutePredictor(predictor, variants), len(names), dataset, samples)
         by_image = list(score_images(jobs, dataset, len(samples), told))
         for name, images in zip(names, zip(*by_image, strict=True), strict=True):
             evaluation = summarise(list(images), dataset.classes, split, sample_fingerprint(samples))
