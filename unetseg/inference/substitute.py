@@ -1,0 +1,39 @@
+"""A run's predictor with another network in the place of its own, such as one of several variants of it."""
+
+from functools import cached_property
+
+from torch import nn
+
+from unetseg.inference.networks import TorchNetwork
+from unetseg.inference.predictor import Member, Predictor
+
+
+class SubstitutePredictor(Predictor):
+    """Hands images to another network as a run's own predictor hands them to the run's.
+
+    That includes the tiles of large images: only so can the two be compared. What the other network returns,
+    the logits of several variants or none at all, does not tell how far tiles must overlap, and its layers,
+    run once a variant, not how much memory is in use at once.
+
+    Args:
+        own: of one run, in PyTorch.
+        network: with the stride of the run's; may hold the run's own module, and must not need much more
+            memory at once.
+    """
+
+    def __init__(self, own: Predictor, network: nn.Module) -> None:
+        (member,) = own.members
+        assert isinstance(member.network, TorchNetwork)
+        substitute = Member(TorchNetwork(network, member.network.hardware), member.preprocessing)
+        super().__init__([substitute], own.classes, own.colours, threshold=own.threshold)
+        self._own = own
+
+    @cached_property
+    def whole_pixels(self) -> int:
+        """The most pixels that go through the run's own network at once."""
+        return self._own.whole_pixels
+
+    @cached_property
+    def reach(self) -> int:
+        """How far from a tile's edge the run's own probabilities change visibly, pixels."""
+        return self._own.reach
