@@ -42,6 +42,8 @@ def lesion_text(lesions: Lesions, what: str) -> str:
     images = len({each["image"] for each in one.rows})
     chance = "chance in images only" if len(lesions.runs) == 1 else f"{len(lesions.runs)} seeds"
     sample = f"{images} images of the {one.split} split, intervals over {chance}"
+    if len(one.classes) > 1:
+        sample += "; mean over the classes"
     return f"{what}; {sample}\n\n{align(rows)}\n\n{MEANING}"
 
 
