@@ -110,23 +110,31 @@ def test_nothing_is_overwritten(lesion, fit):
     assert code == 2 and "lesions.csv: exists already; give another -o" in err
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("off", "off: has no long skip to switch off"),
-        ("run --mode zeros", "--mode 'zeros': choose from zero, mean, shuffle; did you mean 'zero'?"),
-        ("run --delete-blocks --all", "--delete-blocks: deletes blocks, not skips; leave out --all"),
-        ("run off", "off and run: differ in skips"),
-        ("run run", "two of the runs have the same seed"),
-        ("gone", "gone: no run here"),
-        ("run --split trian", "--split 'trian': choose from train, val, test; did you mean 'train'?"),
-        ("run --against run", "--against run: holds no summary.json"),
-    ],
-)
-def test_what_is_refused_is_said_in_one_line(lesion, fit, words, line):
-    fit("--stages", "2")
-    fit("--stages", "2", "--skips", "off", out="off")
+def refused(lesion, words, line):
     code, _, err = lesion(*words.split())
     assert code == 2 and line in err
     assert len(err.strip().splitlines()) == 1
     assert not list(Path().glob("*/lesion*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("run --mode zeros", "--mode 'zeros': choose from zero, mean, shuffle; did you mean 'zero'?"),
+        ("run --delete-blocks --all", "--delete-blocks: deletes blocks, not skips; leave out --all"),
+        ("gone", "gone: no run here"),
+    ],
+)
+def test_wrong_words_are_refused_before_any_run_is_read(lesion, tmp_path, monkeypatch, words, line):
+    monkeypatch.chdir(tmp_path)
+    refused(lesion, words, line)
+
+
+def test_runs_that_cannot_be_asked_are_refused(lesion, fit):
+    fit("--stages", "2")
+    fit("--stages", "2", "--skips", "off", out="off")
+    refused(lesion, "off", "off: has no long skip to switch off")
+    refused(lesion, "run off", "off and run: differ in skips")
+    refused(lesion, "run run", "two of the runs have the same seed")
+    refused(lesion, "run --split trian", "--split 'trian': choose from train, val, test; did you mean")
+    refused(lesion, "run --against run", "--against run: holds no summary.json")
