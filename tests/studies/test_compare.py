@@ -12,6 +12,7 @@ from scipy import stats
 import unetseg
 from unetseg.cli import main
 from unetseg.config import RunConfig
+from unetseg.report.page import typeset
 from unetseg.studies.comparison import differing_settings, short_names
 
 
@@ -61,7 +62,7 @@ def test_nothing_is_overwritten(compare, study):
 def test_a_study_is_compared_as_it_is_and_its_report_written_anew(compare, study, copied):
     (copied / "results.csv").unlink()
     code, out, _ = compare(copied)
-    assert code == 0 and study.arm("off")["sentence"] in out
+    assert code == 0 and typeset(study.arm("off")["sentence"]) in out
     assert (copied / "results.csv").read_bytes() == study.results
 
 
