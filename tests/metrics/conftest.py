@@ -88,6 +88,8 @@ def boundary_f(prediction, reference, radius=None, valid=None):
     valid = everywhere(valid, reference.shape)
     if one_is_empty(prediction, reference, valid):
         return 0.0
+    if not ((prediction | reference) & valid).any():
+        return 1.0  # an edge beside the field of view belongs to what is outside it
     if radius is None:
         radius = ceil(0.008 * hypot(*reference.shape))
     first, second = edges(prediction), edges(reference)

@@ -80,3 +80,12 @@ def test_predicting_nothing_never_looks_better_than_predicting_something(data, s
     never = average_scores([nothing, nothing], sizes)
     assert never.dataset == {"iou": 0, "dice": 0}  # so no other model's can be lower
     assert lazy.image["hd"].missed >= busy.image["hd"].missed
+
+
+def test_what_lies_beside_the_field_of_view_leaves_no_edge_in_it():
+    prediction, reference = np.zeros((6, 6), bool), np.zeros((6, 6), bool)
+    prediction[3, 3] = True  # its edge reaches the pixels above it and to its left
+    valid = np.ones((6, 6), bool)
+    valid[3, 3] = False
+    scores = binary_scores(prediction, reference, valid=valid)
+    assert scores["boundary_f"] == scores["boundary_iou"] == scores["iou"] == 1.0

@@ -127,7 +127,7 @@ def test_a_surface_that_is_known():
 def test_the_centre_is_the_loss_of_the_network_in_training():
     model, (images, loss) = network(), batch()
     found = slice_landscape(model, images, loss, POSITIONS, 2)
-    assert found.centre == pytest.approx(float(loss(model.train()(images))), rel=1e-5)
+    assert found.centre == pytest.approx(float(loss(model.train()(images)).detach()), rel=1e-5)
     assert found.plane[2][2] == found.lines[0][2] == found.lines[1][2]
 
 
@@ -138,7 +138,7 @@ def test_every_point_is_the_loss_of_moved_weights():
     with torch.no_grad():
         for name, step in filter_normalised(model, 0).items():
             moved.get_parameter(name).add_(-0.5 * step + filter_normalised(model, 1)[name])
-    assert found.plane[4][1] == pytest.approx(float(loss(moved(images))), rel=1e-4)
+    assert found.plane[4][1] == pytest.approx(float(loss(moved(images)).detach()), rel=1e-4)
     assert found.lines[0] == found.plane[2] and found.lines[1] == [row[2] for row in found.plane]
     assert found.lines[2] != found.lines[0]
 
