@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unetseg.arguments import Parser
+from unetseg.commands import free_folder
 from unetseg.config import DEVICES, check_choice
 from unetseg.data.find import printable
 from unetseg.errors import UsageError
@@ -26,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     _check(options)
     found = [find_run(name) for name in options.runs]
     kind = "blocks" if options.delete_blocks else options.mode or "zero"
-    folder = _free(Path(options.output or found[0].path / f"lesion-{kind}"))
+    folder = free_folder(Path(options.output or found[0].path / f"lesion-{kind}"), OUTPUTS)
     from unetseg.evaluation.evaluate import sample_fingerprint, samples_to_score
     from unetseg.evaluation.experiment import open_data
     from unetseg.studies import lesion, lesion_outputs, retraining
@@ -87,13 +88,3 @@ def _check(options: Namespace) -> None:
         given = [name for name in ("mode", "all", "against") if getattr(options, name)]
         if given:
             raise UsageError(f"--delete-blocks: deletes blocks, not skips; leave out --{given[0]}")
-
-
-def _free(folder: Path) -> Path:
-    """Return the folder to write into, unless something would be lost there."""
-    for name in OUTPUTS:
-        if (folder / name).exists():
-            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"-o {folder}: is no folder")
-    return folder

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from unetseg.arguments import Parser, add_config_flags, config_from
+from unetseg.commands import free_folder
 from unetseg.config import RunConfig, flag
 from unetseg.data.find import printable
 from unetseg.errors import UsageError
@@ -35,7 +36,7 @@ def run(argv: Sequence[str]) -> int:
         raise UsageError("unetseg probe: --arms goes with a study")
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: must be at least 1")
-    folder = None if options.output is None else _free(Path(options.output), OUTPUTS)
+    folder = None if options.output is None else free_folder(Path(options.output), OUTPUTS)
     configs, reference = _configs(options)
     config = configs[reference]
     from unetseg.evaluation.experiment import open_data
@@ -67,7 +68,7 @@ def _landscape(options: Namespace) -> int:
     _refuse(options, "--landscape: shows runs as they are", ("run", "arms", "seeds", "cost", "config"))
     directions, steps, radius = _slices(options)
     output = options.output or CHECKPOINTS / time.strftime("landscape-%Y%m%d-%H%M%S")
-    folder = _free(Path(output), LANDSCAPE_OUTPUTS)
+    folder = free_folder(Path(output), LANDSCAPE_OUTPUTS)
     found = [find_run(name) for name in options.landscape]
     from unetseg.evaluation.experiment import open_data
     from unetseg.studies import landscape
@@ -102,16 +103,6 @@ def _slices(options: Namespace) -> tuple[int, int, float]:
     if not 0 < radius < math.inf:
         raise UsageError(f"--radius {radius:g}: must be above 0")
     return int(directions), int(steps), radius
-
-
-def _free(folder: Path, outputs: Sequence[str]) -> Path:
-    """Return the folder to write into, unless something would be lost there."""
-    for name in outputs:
-        if (folder / name).exists():
-            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"-o {folder}: is no folder")
-    return folder
 
 
 def _parser() -> Parser:
