@@ -12,7 +12,6 @@ lesioned skips are replaced. The logits of both are compared.
 
 import argparse
 import time
-from itertools import combinations
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +24,7 @@ from unetseg.inference.loading import load_predictor
 from unetseg.models.lesion import LesionedUnet, zeros
 from unetseg.models.unet import Unet, build_model
 from unetseg.runs import Run
-from unetseg.studies.lesion import lesion_skips
+from unetseg.studies.lesion import lesion_skips, skip_lesions
 
 
 def main() -> None:
@@ -75,8 +74,7 @@ def _levels(run: Run) -> int:
 def measure_networks(options: argparse.Namespace) -> None:
     """Time the networks alone."""
     model = build_model(RunConfig(encoder=options.encoder)).eval()
-    levels = sorted(model.on)
-    lesions = [frozenset(each) for size in range(len(levels) + 1) for each in combinations(levels, size)]
+    lesions = list(skip_lesions(sorted(model.on), every=True).values())
     images = torch.randn(
         options.images, 3, options.size, options.size, generator=torch.Generator().manual_seed(0)
     )

@@ -1,7 +1,6 @@
 """What lesions found, as text, tables and pictures, and beside it what retraining found."""
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from unetseg.evaluation.table import align
 from unetseg.files import write_json
 from unetseg.models.lesion import Lesion
 from unetseg.plots import heat_map, interval_bars
-from unetseg.studies.lesion import INTACT, Effect, Lesions, lesion_name
+from unetseg.studies.lesion import INTACT, Effect, Lesions, lesion_name, skip_lesions
 from unetseg.studies.measures import MEASURES
 from unetseg.studies.retraining import Retrained
 
@@ -118,7 +117,7 @@ def _draw(lesions: Lesions, path: Path) -> None:
         interval_bars(names, [iou[name].difference.mean for name in names], ends, title, path)
     elif len(lesions.levels) == 2 ** len(every) and len(every) > 1:
         fine, deep = every[: (len(every) + 1) // 2], every[(len(every) + 1) // 2 :]
-        rows, columns = _subsets(deep), _subsets(fine)
+        rows, columns = (list(skip_lesions(side, every=True).values()) for side in (deep, fine))
         values = [[iou[lesion_name(row | column)].estimate.mean for column in columns] for row in rows]
         labels = [[_levels(each) for each in side] for side in (rows, columns)]
         heat_map(values, labels[0], labels[1], "image IoU", path, axes=("deep levels off", "fine levels off"))
@@ -126,10 +125,6 @@ def _draw(lesions: Lesions, path: Path) -> None:
         keys = list(lesions.effects[INTACT])
         values = [[lesions.effects[name][key].difference.mean for key in keys] for name in names]
         heat_map(values, names, [MEASURES[key].label for key in keys], "change from the intact net", path)
-
-
-def _subsets(levels: Sequence[int]) -> list[Lesion]:
-    return [frozenset(each) for size in range(len(levels) + 1) for each in combinations(levels, size)]
 
 
 def _levels(lesion: Lesion) -> str:
