@@ -32,3 +32,10 @@ def test_gradients_lie_in_memory_as_their_weights_do(encoder, bfloat16):
         trained = [weight for weight in task.parameters() if weight.grad is not None]
         assert len(trained) > 40
         assert all(weight.stride() == weight.grad.stride() for weight in trained)
+
+
+@pytest.mark.parametrize("warmup", ["0.2", "0.5", "0.9"])
+def test_a_warm_up_may_be_as_long_as_a_single_step_or_shorter(fit, warmup):
+    done = fit("--epochs", "1", "--warmup", warmup)  # two steps
+    assert done.code == 0, done.err
+    assert len(done.run.epochs()) == 1

@@ -140,6 +140,8 @@ class SegmentationTask(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return AdamW under a one-cycle schedule: up in the ``warmup`` share of the steps, then down.
 
+        Where that share is no more than one step, there is nothing to rise in, and it only falls.
+
         Raises:
             UsageError: if a resumed training is to take more or fewer steps than it was planned for.
         """
@@ -157,7 +159,7 @@ class SegmentationTask(pl.LightningModule):
             )
         self.planned_steps = steps
         schedule: Any
-        if self.config.warmup > 0 and steps > 1:
+        if self.config.warmup * steps > 1:  # OneCycleLR divides by zero where the rise takes a single step
             schedule = OneCycleLR(
                 optimiser,
                 self.config.lr,
