@@ -23,4 +23,6 @@ def main(first: str, second: str, references: str, report: str = "comparison") -
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -82,6 +82,13 @@ def test_masks_have_the_images_sizes_and_the_classes_as_palette_indices(fit, dis
             assert mask.getpalette()[:3] == [0, 0, 0] != mask.getpalette()[3:6]
 
 
+def test_where_no_run_is_finished_the_one_to_go_on_with_is_named(fit, discs, capsys):
+    begun = fit(out="checkpoints/begun").run
+    begun.test.unlink()
+    assert main(["predict", str(discs / "images"), "-o", "masks"]) == 2
+    assert "go on with one by 'unetseg fit --resume checkpoints/begun'" in capsys.readouterr().err
+
+
 def test_the_newest_finished_run_under_checkpoints_is_taken_and_named(fit, discs, capsys):
     for name in ("older", "newer"):
         fit(out=f"checkpoints/{name}")

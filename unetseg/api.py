@@ -160,7 +160,10 @@ def compare(
             **masks,
         )
     elif output is not None or primary is not None or margin is not None:
-        raise UsageError(f"{study}: a study has its own metric and margin, and its report lies there")
+        raise UsageError(
+            f"{study}: a study has its own metric and margin, and its report lies there: leave out primary, "
+            "margin and output"
+        )
     else:
         from unetseg.studies.ablation import read_study
 

@@ -172,9 +172,13 @@ def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:
     if path is None:
         finished = [run for run in list_runs(root) if run.finished]
         if not finished:
-            raise UsageError(
-                f"{root}/: no finished run here; train one with 'unetseg fit', or name one with --run"
+            begun = list_runs(root)
+            hint = (
+                f"go on with one by 'unetseg fit --resume {begun[-1].path}'"
+                if begun
+                else "train one with 'unetseg fit'"
             )
+            raise UsageError(f"{root}/: no finished run here; {hint}, or name one with --run")
         return finished[-1]
     if os.fspath(path).startswith(("http://", "https://")):
         raise UsageError(f"{path}: runs are read from local folders only; download it first")

@@ -57,6 +57,18 @@ def test_another_stand_in_is_another_lesion(lesion, fit, mode):
     assert {"mean": "means", "shuffle": "shuffled"}[mode] in out
 
 
+def test_each_question_has_a_folder_of_its_own_in_the_run(lesion, fit):
+    fit("--stages", "3")
+    assert lesion("run")[0] == lesion("run", "--all")[0] == lesion("run", "--split", "val")[0] == 0
+    code, _, err = lesion("run", "--all")
+    assert code == 2 and "lesion-zero-all/lesions.csv: exists already" in err
+    assert sorted(path.name for path in Path("run").glob("lesion-*")) == [
+        "lesion-zero",
+        "lesion-zero-all",
+        "lesion-zero-val",
+    ]
+
+
 def test_seeds_of_one_configuration_are_analysed_together(lesion, fit):
     for seed in ("0", "1"):
         fit("--stages", "2", "--seed", seed, out=f"run{seed}")

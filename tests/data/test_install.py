@@ -109,6 +109,14 @@ def test_where_a_download_fails_the_steps_by_hand_are_named(card, server, tmp_pa
         get_dataset(card, tmp_path / "data")
 
 
+def test_where_a_card_has_no_steps_its_addresses_are_the_steps(card, server, tmp_path):
+    server.files = {}
+    with pytest.raises(
+        UnetsegError, match=r"or by hand: download http\S+ and http\S+\. Then: .* --from FILE"
+    ):
+        get_dataset(card, tmp_path / "data")
+
+
 def test_archives_that_a_person_fetched_are_unpacked_together(by_hand, archive_of, tmp_path):
     images = {f"set/images/{number}.png": png() for number in range(4)}
     masks = {f"set/masks/{number}.png": png() for number in range(4)}

@@ -36,7 +36,7 @@ def test_the_findings_come_first_each_arm_with_its_verdict_and_its_boundary(page
 def test_every_part_of_a_study_is_there(html, study):
     results = study.results
     said = [
-        "Skips matter.",
+        "The claim under test: Skips matter.",
         "unetseg ablate drawn",
         "12,345",
         "0.520 at 96²",

@@ -52,7 +52,8 @@ def _parser() -> Parser:
         "Train every arm of a study in every seed, resumable, then compare them.\n"
         "Presets: long (long skips on, and off under each control), levels (each alone, each left out),\n"
         "merge (how they join), short (plain, residual, pre-activation, highway and dense blocks),\n"
-        "activation (before or after the sum), degradation (training loss by depth), cost (of each skip).",
+        "activation (before or after the sum), degradation (training loss by depth), cost (of each skip),\n"
+        "norm (before or after a transformer's sub-layers).",
     )
     parser.add_argument("study", metavar="PRESET|FILE", help="a preset, or a YAML file of your own")
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds an arm [5]")

@@ -55,7 +55,10 @@ def _parser() -> Parser:
     )
     parser.add_argument("what", nargs="+", metavar="RUN", help="runs, one study, or folders of masks")
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="where the report goes [checkpoints/compare-TIME]"
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="where the report goes, unless of a study [checkpoints/compare-TIME]",
     )
     parser.add_argument("--primary", metavar="METRIC", help="the metric that the verdict is about [iou]")
     parser.add_argument(

@@ -27,6 +27,9 @@ def run(argv: Sequence[str]) -> int:
     if options.print_config:
         print(config.to_yaml(), end="")
         return 0
+    from unetseg.data.datasets import require_dataset
+
+    require_dataset(config.data)  # torch, which comes next, takes seconds
     from unetseg.evaluation.experiment import resume_experiment, run_experiment
 
     trained = resume_experiment(resumed, config) if resumed else run_experiment(config, options.output)

@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     _check(options)
     found = [find_run(name) for name in options.runs]
     kind = "blocks" if options.delete_blocks else options.mode or "zero"
-    folder = free_folder(Path(options.output or found[0].path / f"lesion-{kind}"), OUTPUTS)
+    folder = free_folder(Path(options.output or found[0].path / _folder_name(kind, options)), OUTPUTS)
     from unetseg.evaluation.evaluate import sample_fingerprint, samples_to_score
     from unetseg.evaluation.experiment import open_data
     from unetseg.studies import lesion, lesion_outputs, retraining
@@ -56,6 +56,15 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
+def _folder_name(kind: str, options: Namespace) -> str:
+    """Return a name of its own for whatever is asked, so that no question's results bar another's."""
+    parts = ["lesion", kind]
+    parts += ["all"] if options.all else []
+    parts += [options.split] if options.split != "test" else []
+    parts += ["against"] if options.against else []
+    return "-".join(parts)
+
+
 def _parser() -> Parser:
     parser = Parser(
         "lesion",
@@ -75,7 +84,7 @@ def _parser() -> Parser:
     parser.add_argument("--split", metavar="train|val|test", default="test", help="the split [test]")
     parser.add_argument("--device", metavar="|".join(DEVICES), default="auto", help="where to compute [auto]")
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="for lesions.csv, .json and .png [RUN/lesion-MODE]"
+        "-o", "--output", metavar="DIR", help="for lesions.csv, .json and .png [RUN/lesion-MODE…]"
     )
     return parser
 

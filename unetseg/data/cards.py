@@ -165,7 +165,8 @@ def open_card(
     folder = layout.image.locate(folder)
     fields = layout.find(folder)
     if not fields:
-        hint = f"; 'unetseg data get {card.name} --from {folder}' converts its files" if card.convert else ""
+        original = f"'unetseg data get {card.name} --from {folder}' converts them"
+        hint = f"; if these are the publisher's own files, {original}" if card.convert else ""
         raise UnetsegError(
             f"{folder}: no file is called {layout.image.text}, as in the layout of {card.name}{hint}"
         )

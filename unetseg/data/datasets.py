@@ -59,8 +59,23 @@ def open_dataset(
     if Path(name).is_dir():
         _refuse_data_dir(name, data_dir)
         return open_folder(Path(name), split_seed=split_seed, missing=missing)
+    raise _unknown(name)
+
+
+def require_dataset(name: str) -> None:
+    """Refuse a name that :func:`open_dataset` could not open, without opening anything.
+
+    Raises:
+        UsageError: There is no such dataset, card or folder.
+    """
+    known = is_synthetic(name) or find_card(name.partition(":")[0]) or _is_card_file(name)
+    if not known and not Path(name).is_dir():
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> UsageError:
     near = did_you_mean(name, [*EMBEDDED, *catalog_names()])
-    raise UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
+    return UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
 
 
 def _is_card_file(name: str) -> bool:

@@ -150,7 +150,10 @@ def get_dataset(
 
 
 def _steps(card: Card) -> str:
-    steps = card.texts.get("manual", "the card says nothing on how")
+    addresses = " and ".join(file.addresses[0] for file in card.files)
+    steps = card.texts.get(
+        "manual", f"download {addresses}." if addresses else "the card says nothing on how."
+    )
     return f"{steps} Then: unetseg data get {card.name} --from FILE …"
 
 
@@ -158,8 +161,6 @@ def _download(card: Card, workplace: Path, raw: Path, progress: Progress | None)
     try:
         archives = [fetch(file, workplace / file.name, progress) for file in card.files]
     except UnetsegError as error:
-        if "manual" not in card.texts:
-            raise
         raise UnetsegError(f"{error}; or by hand: {_steps(card)}") from error
     for file, archive in zip(card.files, archives, strict=True):
         unpack(archive, raw / file.into)

@@ -63,6 +63,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     failures = [
         f"{failure.arm}, seed {failure.seed} is missing: {failure.reason}" for failure in results.failures
     ]
+    claim = f"The claim under test: {results.claim}" if results.claim else ""
     sections = [
         Section("The arms", [_arms_table(results), *_metric_tables(results)]),
         Section("Differences from the reference", difference_figures(results)),
@@ -77,7 +78,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     ]
     return Page(
         title=f"Study on {results.data}: {results.name}",
-        summary=f"{arms}; {images} {split}. {_tally(results)} {results.claim}".strip(),
+        summary=f"{arms}; {images} {split}. {_tally(results)} {claim}".strip(),
         findings=_findings(results),
         notes=[*failures, *results.notes],
         sections=[section for section in sections if section.blocks],

@@ -58,9 +58,8 @@ def plan_text(plan: Plan, workers: int = 1) -> str:
                 duration(seconds[identity]),
             ]
         )
-    return "\n\n".join(
-        filter(None, (plan.study.claim, align(rows, left=2), _closing(plan, seconds, workers)))
-    )
+    claim = f"the claim under test: {plan.study.claim}" if plan.study.claim else ""
+    return "\n\n".join(filter(None, (claim, align(rows, left=2), _closing(plan, seconds, workers))))
 
 
 def _closing(plan: Plan, seconds: Mapping[str, float], workers: int) -> str:
