@@ -18,13 +18,13 @@ from statistics import median
 import torch
 
 from unetseg.config import RunConfig
-from unetseg.evaluation.evaluate import evaluate_run
-from unetseg.evaluation.experiment import open_data
+from unetseg.data.datasets.open import open_data
+from unetseg.evaluation.run import evaluate_run
 from unetseg.inference.loading import load_predictor
-from unetseg.models.lesion import LesionedUnet, zeros
 from unetseg.models.unet import Unet, build_model
+from unetseg.probes.lesion.effects import lesion_skips, skip_lesions
+from unetseg.probes.lesion.lesioned_unet import LesionedUnet, zeros
 from unetseg.runs import Run
-from unetseg.studies.lesion import lesion_skips, skip_lesions
 
 
 def main() -> None:

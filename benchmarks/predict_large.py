@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 import tifffile
 
-from unetseg.data.images import image_size
-from unetseg.inference.outputs import FORMATS
+from unetseg.data.images.read import image_size
+from unetseg.inference.folder.jobs import FORMATS
 
 TILE = 512
 COMMAND = [sys.executable, "-c", "from unetseg.cli import entry; entry()"]

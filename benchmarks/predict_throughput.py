@@ -68,7 +68,7 @@ def predict_ours(run: str, images: str, output: str) -> None:
     """Predict as ``unetseg predict`` does; print what it took."""
     import unetseg
 
-    result = unetseg.load(run).folder(images, output)
+    result = unetseg.predict(images, output, run)
     print(json.dumps({"seconds": result.seconds, "network": result.network_seconds}))
 
 
@@ -119,7 +119,7 @@ def collect_photographs(source: Path | None, folder: Path, count: int) -> int:
         for index in range(count):
             save(folder / f"{index:04}.jpg", draw_photograph(generator, *SIZES[index % 4 == 3])[0])
         return count
-    from unetseg.data.images import image_size
+    from unetseg.data.images.read import image_size
 
     found = 0
     for path in sorted(source.glob("*.jpg")):
@@ -161,7 +161,7 @@ def agreement(one: Path, other: Path) -> float:
     """Return the share of pixels that are equal in the masks of two folders."""
     equal = pixels = 0
     for path in sorted(one.glob("*.png")):
-        from unetseg.data.images import read_labels
+        from unetseg.data.images.read import read_labels
 
         left, right = read_labels(path), read_labels(other / path.name)
         equal += int((left == right).sum())

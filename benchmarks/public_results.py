@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from unetseg.files import write_bytes
-from unetseg.report.text import number
+from unetseg.report.wording import number
+from unetseg.utilities.files import write_bytes
 
 NAMES = {
     "dataset_iou": "dataset IoU",

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from unetseg.files import write_bytes
+from unetseg.utilities.files import write_bytes
 
 WIDTH, HEIGHT = 1100, 1240  # CSS pixels of each half
 LARGEST = 300_000  # bytes

@@ -17,11 +17,11 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 import unetseg
-from unetseg.evaluation.evaluate import Pair, predicted_pairs
-from unetseg.evaluation.experiment import open_data
-from unetseg.files import write_bytes
-from unetseg.report.error_map import worst_window
+from unetseg.data.datasets.open import open_data
+from unetseg.evaluation.run import Pair, predicted_pairs
+from unetseg.report.gallery.error_map import worst_window
 from unetseg.runs import Run
+from unetseg.utilities.files import write_bytes
 
 SIDE = 128  # pixels of the window
 DIFFERENCES = {

@@ -1,4 +1,4 @@
-"""How often the intervals, tests and verdicts of `unetseg.studies.statistics` are right, by simulation.
+"""How often the intervals, tests and verdicts of the studies' analysis are right, by simulation.
 
 Run: ``python benchmarks/statistics_calibration.py [--studies 20000]``, under a minute on one core. Each cell
 is a number of seeds and the shares of the variance of the mean difference that come from seeds, images and
@@ -28,7 +28,7 @@ import numpy as np
 from scipy import integrate, stats
 from scipy.special import expit
 
-from unetseg.studies.statistics import (
+from unetseg.studies.analysis.statistics import (
     CrossedMean,
     Floats,
     crossed_mean,

@@ -27,10 +27,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from unetseg.config import RunConfig
 from unetseg.data.augment import Augmentation
-from unetseg.data.datasets import open_dataset
+from unetseg.data.datasets.open import open_dataset
 from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.runs import Run
-from unetseg.training.fit import train
+from unetseg.training.train import train
 
 SIDE = 256
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)

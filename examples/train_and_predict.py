@@ -8,8 +8,8 @@ import sys
 from typing import Any
 
 import unetseg
-from unetseg.data.datasets import open_dataset
-from unetseg.data.images import read_image
+from unetseg.data.datasets.open import open_dataset
+from unetseg.data.images.read import read_image
 
 
 def main(data: str = "filaments", images: str | None = None, out: str = "masks", **settings: Any) -> None:
@@ -22,7 +22,7 @@ def main(data: str = "filaments", images: str | None = None, out: str = "masks",
         mask = predictor(read_image(paths[0]))  # H×W×3 uint8 → H×W uint8, class indices
         print(f"{paths[0].name}: {(mask == 1).mean():.1%} of {mask.size} pixels are {predictor.classes[1]}")
 
-    result = predictor.folder(paths, out, overlay=True)
+    result = unetseg.predict(paths, out, run, overlay=True)
     print(f"{result.written} masks in {out}, {len(result.failures)} images failed")
 
 

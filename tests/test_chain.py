@@ -11,7 +11,7 @@ from PIL import Image
 
 import unetseg
 from unetseg.cli import main
-from unetseg.data.find import find_images
+from unetseg.data.images.find import find_images
 
 FILES = {
     "config.yaml", "best.ckpt", "last.ckpt", "metrics.csv", "curves.png", "split.json", "test.json",

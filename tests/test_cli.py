@@ -9,7 +9,7 @@ import pytest
 
 from unetseg.cli import HELP, VERBS, main
 from unetseg.config import RunConfig
-from unetseg.signals import Stopped
+from unetseg.utilities.signals import Stopped
 
 
 @pytest.fixture(scope="module")

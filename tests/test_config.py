@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from unetseg.cli import main
-from unetseg.config import RunConfig, from_mapping, load_yaml, normalise_skips, select_levels
+from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UsageError
+from unetseg.skip_levels import normalise_skips, select_levels
+from unetseg.utilities.yaml_files import load_yaml
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,25 @@ _OFFERED = {
     "Run": "unetseg.runs",
     "fit": "unetseg.api",
     "load": "unetseg.api",
+    "predict": "unetseg.api",
     "evaluate": "unetseg.api",
     "ablate": "unetseg.api",
     "compare": "unetseg.api",
     "build_model": "unetseg.models.unet",
 }
 
-__all__ = ["Run", "RunConfig", "ablate", "build_model", "compare", "evaluate", "fit", "load", "metrics"]
+__all__ = [
+    "Run",
+    "RunConfig",
+    "ablate",
+    "build_model",
+    "compare",
+    "evaluate",
+    "fit",
+    "load",
+    "metrics",
+    "predict",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,4 +44,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_OFFERED, "metrics"]
+    return [*globals(), *_OFFERED, "metrics", "predict"]

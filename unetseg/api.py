@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unetseg.config import RunConfig, from_mapping, load_yaml
+from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
+from unetseg.utilities.yaml_files import load_yaml
 
 if TYPE_CHECKING:
+    from unetseg.inference.folder.pipeline import FolderResult
     from unetseg.inference.predictor import Predictor
-    from unetseg.studies.results import StudyResults
+    from unetseg.studies.analysis.results import StudyResults
 
 
 def fit(
@@ -26,7 +28,7 @@ def fit(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    from unetseg.evaluation.experiment import run_experiment
+    from unetseg.experiment import run_experiment
 
     base = config if isinstance(config, RunConfig) else RunConfig()
     if config is not None and not isinstance(config, RunConfig):
@@ -44,6 +46,34 @@ def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predicto
     from unetseg.inference.loading import load_predictor
 
     return load_predictor(run if isinstance(run, Run) else find_run(run), device)
+
+
+def predict(
+    images: str | Path | Sequence[str | Path],
+    output: str | Path,
+    run: str | Path | Run | Sequence[str | Path | Run] | None = None,
+    *,
+    device: str = "auto",
+    **options: Any,
+) -> "FolderResult":
+    """Write a mask for every image.
+
+    Args:
+        images: a file, folder or glob, or several.
+        output: the masks' folder.
+        run: a run, or several to average; the newest finished one under ``checkpoints/`` if not given.
+        device: auto, cpu, cuda or mps.
+        **options: fields of :class:`unetseg.inference.folder.jobs.OutputOptions`, such as ``overlay=True``.
+    """
+    from unetseg.inference.folder.jobs import OutputOptions
+    from unetseg.inference.folder.predict_folder import predict_folder
+    from unetseg.inference.loading import find_models, load_models
+
+    inputs = [images] if isinstance(images, (str, Path)) else list(images)
+    runs = [] if run is None else [run] if isinstance(run, (str, Path, Run)) else list(run)
+    names = [str(each.path) if isinstance(each, Run) else str(each) for each in runs]
+    predictor = load_models(find_models(names), device)
+    return predict_folder(predictor, inputs, Path(output), OutputOptions(**options))
 
 
 def evaluate(
@@ -70,7 +100,7 @@ def evaluate(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    from unetseg.evaluation.experiment import evaluate_existing
+    from unetseg.experiment import evaluate_existing
 
     found = run if isinstance(run, Run) else find_run(run)
     folder = None if data_dir is None else str(data_dir)
@@ -136,7 +166,7 @@ def compare(
         output: folder for the report; a study's goes into the study's, others are not written if not given.
         command: what the report names as the way to repeat it.
         **masks: ``valid``, ``classes``, ``instances`` and ``key`` of
-            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+            :func:`~unetseg.evaluation.folders.evaluate_masks`.
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.

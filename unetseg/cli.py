@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
-from unetseg.signals import Stopped, stop_on_signals
+from unetseg.utilities.signals import Stopped, stop_on_signals
 
 HELP = """usage: unetseg VERB ...
 

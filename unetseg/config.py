@@ -8,12 +8,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import yaml
 
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.skip_levels import normalise_skips
 
 CONTROLS = ("drop", "zero", "widen", "self")
 MERGES = ("concat", "add", "gate", "attention")
@@ -160,75 +160,9 @@ def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None 
     return replace(base or RunConfig(), **renamed)
 
 
-def load_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML file that holds one mapping.
-
-    Raises:
-        UsageError: if the file is missing, unreadable or holds something else.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{path}: is not valid YAML: {reason}") from None
-    if not isinstance(values, dict):
-        raise UsageError(f"{path}: must hold 'key: value' lines")
-    return values
-
-
 def flag(name: str) -> str:
     """Return the flag of a field: ``batch_size`` → ``--batch-size``."""
     return "--" + name.replace("_", "-")
-
-
-def normalise_skips(value: Any) -> str:
-    """Return ``on``, ``off``, ``1,3`` or ``^1,3`` for every accepted way to write it.
-
-    YAML reads an unquoted ``on`` as true, and a list of levels as numbers.
-
-    Raises:
-        UsageError: if it is none of these.
-    """
-    if value is True or value is False:
-        return "on" if value else "off"
-    if isinstance(value, (list, tuple)):
-        value = ",".join(str(level) for level in value) or "off"
-    text = str(value).replace(" ", "").lower()
-    if text in ("on", "off"):
-        return text
-    if not re.fullmatch(r"\^?\d+(,\d+)*", text):
-        raise UsageError(
-            f"--skips '{value}': give on, off, levels such as 1,3, or ^1 for all but level 1"
-            + did_you_mean(text, ("on", "off"))
-        )
-    levels = sorted({int(level) for level in text.lstrip("^").split(",")})
-    return ("^" if text.startswith("^") else "") + ",".join(map(str, levels))
-
-
-def select_levels(skips: str, available: Iterable[int], encoder: str) -> frozenset[int]:
-    """Return the levels that ``skips`` switches on.
-
-    Args:
-        skips: in normal form.
-        available: the levels that the encoder has.
-        encoder: its name, for the error line.
-
-    Raises:
-        UsageError: if a level is named that the encoder does not have.
-    """
-    levels = frozenset(available)
-    if skips in ("on", "off"):
-        return levels if skips == "on" else frozenset()
-    named = frozenset(int(level) for level in skips.lstrip("^").split(","))
-    missing = sorted(named - levels)
-    if missing:
-        has = ", ".join(map(str, sorted(levels)))
-        raise UsageError(
-            f"--skips {skips}: encoder {encoder} has no level {missing[0]}; its levels are {has}"
-        )
-    return levels - named if skips.startswith("^") else named
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> None:

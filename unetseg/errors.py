@@ -34,3 +34,9 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty string."""
     near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's text as one line of at most 160 characters."""
+    text = " ".join(str(error).split())
+    return text[:160] + ("…" if len(text) > 160 else "") or type(error).__name__

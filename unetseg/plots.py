@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unetseg.files import atomic_path
+from unetseg.utilities.files import atomic_path
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unetseg.config import RunConfig, from_mapping, load_yaml
+from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.yaml_files import load_yaml
 
 CHECKPOINTS = Path("checkpoints")
 EXPORT_FORMATS = ("onnx", "safetensors")  # the suffixes, too

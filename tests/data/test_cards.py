@@ -3,8 +3,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from unetseg.data.cards import catalog, open_card, read_card
-from unetseg.data.datasets import open_dataset
+from unetseg.data.datasets.cards.card import catalog, open_card, read_card
+from unetseg.data.datasets.open import open_dataset
 from unetseg.errors import UnetsegError, UsageError
 
 CARD = {

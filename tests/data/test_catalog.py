@@ -10,11 +10,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unetseg.data.cards import CATALOG, Card, catalog, find_card, read_card
-from unetseg.data.check import check_dataset
-from unetseg.data.datasets import open_dataset
-from unetseg.data.install import get_dataset
-from unetseg.data.masks import IGNORED
+from unetseg.data.datasets.cards.card import CATALOG, Card, catalog, find_card, read_card
+from unetseg.data.datasets.check import check_dataset
+from unetseg.data.datasets.install import get_dataset
+from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.datasets.open import open_dataset
 from unetseg.errors import UnetsegError
 
 CARDS = {card.name: card for card in catalog()}

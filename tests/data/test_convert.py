@@ -3,8 +3,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from unetseg.data.convert import check_steps, convert
-from unetseg.data.images import read_image, read_labels
+from unetseg.data.datasets.cards.convert import check_steps, convert
+from unetseg.data.images.read import read_image, read_labels
 from unetseg.errors import UnetsegError, UsageError
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data.datasets import Sample, SegmentationSet, open_dataset
-from unetseg.data.samples import split_names
+from unetseg.data.datasets.open import Sample, SegmentationSet, open_dataset
+from unetseg.data.datasets.samples import split_names
 from unetseg.errors import UnetsegError, UsageError
 
 SHARES = {"val": 0.15, "test": 0.15}
@@ -79,7 +79,7 @@ def test_field_of_view_is_boolean_and_instances_keep_their_numbers(tmp_path):
 
 @pytest.mark.parametrize("name", ["textures:0.25", "filaments"])
 def test_an_embedded_set_is_drawn_at_first_use_and_opens_as_a_folder(tmp_path, monkeypatch, name):
-    monkeypatch.setattr("unetseg.data.synthetic.SPLITS", {"train": 3, "val": 1, "test": 2})
+    monkeypatch.setattr("unetseg.data.datasets.embedded.SPLITS", {"train": 3, "val": 1, "test": 2})
     dataset = open_dataset(name, root=tmp_path)
     assert {part: len(samples) for part, samples in dataset.splits.items()} == {
         "train": 3,

@@ -9,8 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from unetseg.data.cards import RemoteFile
-from unetseg.data.download import fetch, unpack
+from unetseg.data.datasets.cards.card import RemoteFile
+from unetseg.data.datasets.cards.download import fetch, unpack
 from unetseg.errors import UnetsegError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from unetseg.data.find import check_collisions, find_images, printable
+from unetseg.data.images.find import check_collisions, find_images
 from unetseg.errors import UsageError
+from unetseg.utilities.text import printable
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data.images import (
-    ImageError,
+from unetseg.data.images.decode import ImageError
+from unetseg.data.images.read import (
     image_size,
     read_image,
     read_labels,
@@ -26,8 +26,8 @@ from unetseg.data.images import (
     write_image,
     write_labels,
 )
-from unetseg.data.label_files import plain_write_errors
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import plain_write_errors
 
 COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
 

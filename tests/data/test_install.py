@@ -8,8 +8,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from unetseg.data.datasets import open_dataset
-from unetseg.data.install import describe_catalog, get_dataset
+from unetseg.data.datasets.install import describe_catalog, get_dataset
+from unetseg.data.datasets.open import open_dataset
 from unetseg.errors import UnetsegError, UsageError
 
 

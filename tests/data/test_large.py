@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data import large
-from unetseg.data.images import ImageError, read_image, read_labels
-from unetseg.data.large import open_region_reader, write_tiled_tiff
-from unetseg.data.tiff import TiffPicture
+from unetseg.data.images import regions as large
+from unetseg.data.images.decode import ImageError
+from unetseg.data.images.read import read_image, read_labels
+from unetseg.data.images.regions import open_region_reader, write_tiled_tiff
+from unetseg.data.images.tiff import TiffPicture
 from unetseg.errors import UnetsegError, UsageError
 
 COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -48,7 +49,7 @@ def save(path, rgb: np.ndarray, layout: str, dtype: type = np.uint8, **tags) -> 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_regions_of_every_layout_are_those_of_the_whole_image(tmp_path, rgb, layout, dtype, monkeypatch):
-    monkeypatch.setattr("unetseg.data.tiff._RAW_STRIP_BYTES", 5000)
+    monkeypatch.setattr("unetseg.data.images.tiff._RAW_STRIP_BYTES", 5000)
     save(tmp_path / "a.tif", rgb, layout, dtype)
     assert np.array_equal(read_image(tmp_path / "a.tif"), rgb)
     with open_region_reader(tmp_path / "a.tif") as reader:

@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unetseg.data.masks import IGNORED, LabelError, default_colour, indexed, parse_classes, raw_values
+from unetseg.data.datasets.labels import (
+    IGNORED,
+    LabelError,
+    default_colour,
+    indexed,
+    parse_classes,
+    raw_values,
+)
 from unetseg.errors import UsageError
 
 

@@ -6,8 +6,8 @@ import torch
 
 from unetseg.config import RunConfig
 from unetseg.data.augment import IGNORED, Augmentation
-from unetseg.data.datasets import open_dataset
-from unetseg.data.module import ScaledPairs, SegmentationData, TrainingCrops
+from unetseg.data.datamodule import ScaledPairs, SegmentationData, TrainingCrops
+from unetseg.data.datasets.open import open_dataset
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.data.samplers import EvaluationBatches, TrainingSampler
 from unetseg.errors import UsageError
@@ -136,9 +136,9 @@ def test_validation_counts_every_image_once_over_all_processes(world_size):
 
 
 def test_large_validation_images_make_small_batches(discs, monkeypatch):
-    monkeypatch.setattr("unetseg.data.module.LARGEST_BATCH", 2 * 40 * 40)
+    monkeypatch.setattr("unetseg.data.datamodule.LARGEST_BATCH", 2 * 40 * 40)
     assert [len(batch["mask"]) for batch in loaded(discs).val_dataloader()] == [2, 2, 1]
-    monkeypatch.setattr("unetseg.data.module.LARGEST_BATCH", 1)
+    monkeypatch.setattr("unetseg.data.datamodule.LARGEST_BATCH", 1)
     assert [len(batch["mask"]) for batch in loaded(discs).val_dataloader()] == [1] * 5
 
 

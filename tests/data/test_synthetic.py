@@ -13,18 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from unetseg.data import synthetic
-from unetseg.data.synthetic import (
-    SPLITS,
-    Stroke,
-    coverage_of,
-    draw_filament,
-    draw_texture,
-    grow_filaments,
-    is_synthetic,
-    materialise,
-    synthetic_recipe,
-)
+from unetseg.data.datasets import synthetic
+from unetseg.data.datasets.embedded import SPLITS, is_synthetic, materialise, synthetic_recipe
+from unetseg.data.datasets.synthetic import Stroke, coverage_of, draw_filament, draw_texture, grow_filaments
 from unetseg.errors import UnetsegError, UsageError
 
 SIZE = 96

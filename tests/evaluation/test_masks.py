@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unetseg.cli import main
-from unetseg.evaluation.masks import evaluate_masks
+from unetseg.evaluation.folders import evaluate_masks
 from unetseg.metrics import KEYS, OUTLINE_KEYS, binary_scores, multiclass_scores
 
 SHAPE = (40, 60)

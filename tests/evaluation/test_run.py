@@ -9,7 +9,7 @@ from PIL import Image
 
 import unetseg
 from unetseg.cli import main
-from unetseg.evaluation.evaluate import fingerprint
+from unetseg.evaluation.summary import fingerprint
 
 
 @pytest.fixture

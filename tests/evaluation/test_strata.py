@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unetseg.evaluation.strata import (
+from unetseg.metrics.strata import (
     ObjectScore,
     object_areas_and_recall,
     pool_thickness,

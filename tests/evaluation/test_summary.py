@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from unetseg.evaluation.score_table import score_table
 from unetseg.evaluation.scoring import Pair, score_keys, score_pair
 from unetseg.evaluation.summary import summarise
-from unetseg.evaluation.table import score_table
 from unetseg.metrics import DISTANCE_KEYS, KEYS, OUTLINE_KEYS
 
 BINARY = ("background", "vessel")

@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation import workers
-from unetseg.evaluation.workers import run_jobs
+from unetseg.utilities import processes as workers
+from unetseg.utilities.processes import run_jobs
 
 
 @pytest.mark.parametrize("processes", [None, 1, 2])

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from unetseg.inference.ahead import ahead, in_order
+from unetseg.utilities.threads import ahead, in_order
 
 
 def counted(taken: list[int], fails_at: int | None = None) -> Iterator[int]:

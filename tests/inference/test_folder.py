@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from unetseg.cli import main
-from unetseg.data.images import read_image
+from unetseg.data.images.read import read_image
 from unetseg.data.preprocessing import Preprocessing
 
 COLOURS = [0, 0, 0, 250, 20, 30, 40, 150, 60]
@@ -214,7 +214,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_whole(
         sync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr("unetseg.files.os.fsync", full)
+        patch.setattr("unetseg.utilities.files.os.fsync", full)
         outcome = predict()
     assert outcome.code == 1
     assert "No space left on device" in outcome.line and "10 of 30 masks are in masks, whole" in outcome.line

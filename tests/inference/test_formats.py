@@ -16,10 +16,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 from shapely.geometry import shape
 
-from unetseg.data.images import read_labels
+from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.inference.formats import to_coco, to_geojson, write_mask
-from unetseg.inference.outputs import FORMATS
+from unetseg.inference.folder.formats import to_coco, to_geojson, write_mask
+from unetseg.inference.folder.jobs import FORMATS
 
 CLASSES = ["background", "cell", "nerve ü"]
 COLOURS = [(0, 0, 0), (250, 20, 30), (40, 150, 60)]

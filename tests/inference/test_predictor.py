@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unetseg.data.find import find_images
+from unetseg.data.images.find import find_images
 from unetseg.errors import UsageError
-from unetseg.inference.folder import predict_images
+from unetseg.inference.folder.jobs import OutputOptions
+from unetseg.inference.folder.predict_folder import predict_folder, predict_images
 from unetseg.inference.loading import load_predictor
-from unetseg.inference.outputs import OutputOptions
 
 
 def test_an_image_becomes_a_mask_of_its_size(predictor, picture):
@@ -47,15 +47,15 @@ def test_images_of_several_sizes_come_back_in_order(predictor, picture):
 def test_a_folder_from_python(predictor, images, picture, tmp_path):
     Image.fromarray(picture(20, 30)).save(images / "a.png")
     (images / "b.png").write_text("text")
-    result = predictor.folder(images, tmp_path / "masks", overlay=True)
+    result = predict_folder(predictor, [images], tmp_path / "masks", OutputOptions(overlay=True))
     assert (result.total, result.written, result.kept) == (2, 1, 0)
     (failure,) = result.failures
     assert failure.image == images / "b.png" and "is no JPEG" in failure.reason
     assert 0 < result.network_seconds < result.seconds
     assert sorted(os.listdir(tmp_path / "masks")) == ["a.overlay.jpg", "a.png", "predictions.csv"]
     with pytest.raises(UsageError, match="already there"):
-        predictor.folder(str(images), str(tmp_path / "masks"))
-    assert predictor.folder([images], tmp_path / "masks", continue_=True).kept == 1
+        predict_folder(predictor, [str(images)], tmp_path / "masks", OutputOptions())
+    assert predict_folder(predictor, [images], tmp_path / "masks", OutputOptions(continue_=True)).kept == 1
 
 
 def test_progress_is_told_of_images_and_of_the_parts_of_large_ones(predictor, images, picture, tmp_path):
@@ -89,6 +89,6 @@ def test_a_folder_without_signals_ends_on_any_error_with_its_table(
 
     monkeypatch.setattr(type(predictor), "forward", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        predictor.folder(images, tmp_path / "masks")
+        predict_folder(predictor, [images], tmp_path / "masks", OutputOptions())
     assert sorted(path.name for path in Path(tmp_path / "masks").iterdir()) == ["0.png", "predictions.csv"]
     assert "0.png,700,600" in (tmp_path / "masks" / "predictions.csv").read_text()

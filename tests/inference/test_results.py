@@ -5,7 +5,7 @@ import os
 import pytest
 
 from unetseg.errors import UsageError
-from unetseg.inference.results import PredictionTable, Row
+from unetseg.inference.folder.prediction_table import PredictionTable, Row
 
 CLASSES = ("background", "cell")
 DEAD = 2**22 + 1  # above the largest number that Linux gives to a process

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data.images import read_labels
+from unetseg.data.images.read import read_labels
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.tiles import cut, measure_reach
 
@@ -125,7 +125,7 @@ def test_all_outputs_of_a_large_image_agree(predict, images, large, make_run, re
 
 
 def test_a_large_overlay_is_reduced_by_a_whole_factor(predict, large, read, monkeypatch):
-    monkeypatch.setattr("unetseg.inference.overlay.LONGEST_OVERLAY", 300)
+    monkeypatch.setattr("unetseg.data.images.overlay.LONGEST_OVERLAY", 300)
     assert predict("--tile", "128", "--overlay").code == 0
     assert read("masks/large.overlay.jpg").shape == (181, 242, 3)
 
@@ -134,11 +134,11 @@ def test_a_large_tiff_is_never_held_whole(predict, large, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("the whole image was read")
 
-    monkeypatch.setattr("unetseg.inference.batches.read_image", refuse)
-    monkeypatch.setattr("unetseg.data.large.read_image", refuse)
-    monkeypatch.setattr("unetseg.data.tiff.TiffPicture.read_rgb", refuse)
+    monkeypatch.setattr("unetseg.inference.folder.batches.read_image", refuse)
+    monkeypatch.setattr("unetseg.data.images.regions.read_image", refuse)
+    monkeypatch.setattr("unetseg.data.images.tiff.TiffPicture.read_rgb", refuse)
     regions: list[int] = []
-    from unetseg.data.large import _TiffReader
+    from unetseg.data.images.regions import _TiffReader
 
     read = _TiffReader.read
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from unetseg.config import RunConfig
 from unetseg.errors import UnetsegError
-from unetseg.models.landscape import filter_normalised, passes, roughness, slice_landscape
 from unetseg.models.unet import build_model
+from unetseg.probes.landscape.surface import filter_normalised, passes, roughness, slice_landscape
 
 LINE = np.linspace(-1, 1, 33)
 POSITIONS = [-1.0, -0.5, 0.0, 0.5, 1.0]

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from unetseg.config import RunConfig
-from unetseg.models.block_deletion import BlockDeletions, find_blocks, without_block
-from unetseg.models.lesion import FeatureMeans, LesionedUnet, replace_by_means, shuffled, zeros
 from unetseg.models.unet import build_model
+from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks, without_block
+from unetseg.probes.lesion.lesioned_unet import FeatureMeans, LesionedUnet, replace_by_means, shuffled, zeros
 
 LEVELS = (0, 1, 2)
 EVERY = [frozenset(each) for size in range(4) for each in combinations(LEVELS, size)]

@@ -7,11 +7,12 @@ import pytest
 import segmentation_models_pytorch as smp
 import torch
 
-from unetseg.config import CONTROLS, MERGES, SHORTS, RunConfig, select_levels
+from unetseg.config import CONTROLS, MERGES, SHORTS, RunConfig
 from unetseg.errors import UsageError
 from unetseg.models import unet
 from unetseg.models.encoder import build_encoder
 from unetseg.models.unet import build_model
+from unetseg.skip_levels import select_levels
 
 FAMILIES = ("basic", "resnet18", "mit_b0", "densenet121")
 LIBRARY_FAMILIES = FAMILIES[1:]

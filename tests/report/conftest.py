@@ -14,14 +14,14 @@ import pytest
 from unetseg.evaluation.scoring import Pair, score_pair
 from unetseg.evaluation.summary import summarise
 from unetseg.metrics import KEYS
-from unetseg.report.gallery import Case, Gallery, make_gallery
-from unetseg.report.page import write_page
+from unetseg.report.gallery.pictures import Case, Gallery, make_gallery
+from unetseg.report.html.page import write_page
 from unetseg.report.study_figures import image_metrics
 from unetseg.report.study_page import study_page
-from unetseg.studies.analysis import Question
-from unetseg.studies.assemble import Setup, assemble
-from unetseg.studies.results import ArmResult, Candidate, Failure, RunResult, StudyResults
-from unetseg.studies.scores import scores_of
+from unetseg.studies.analysis.assemble import Setup, assemble
+from unetseg.studies.analysis.differences import Question
+from unetseg.studies.analysis.results import ArmResult, Candidate, Failure, RunResult, StudyResults
+from unetseg.studies.analysis.score_matrix import scores_of
 
 SIDE = 48
 # How many pixels too wide each arm draws.

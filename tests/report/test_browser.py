@@ -2,7 +2,7 @@
 
 import pytest
 
-from unetseg.report.page import write_page
+from unetseg.report.html.page import write_page
 from unetseg.report.study_page import study_page
 
 PHONE = {"width": 375, "height": 800}

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unetseg.data.samples import Sample, SegmentationSet
-from unetseg.report.contact_sheet import (
+from unetseg.data.datasets.contact_sheet import (
     BROKEN,
     COLUMNS,
     PER_SPLIT,
@@ -14,6 +13,7 @@ from unetseg.report.contact_sheet import (
     choose,
     draw_contact_sheet,
 )
+from unetseg.data.datasets.samples import Sample, SegmentationSet
 
 GREEN = (0, 200, 0)
 

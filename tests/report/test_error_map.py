@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unetseg.report.error_map import (
+from unetseg.report.gallery.error_map import (
     CONFUSED,
     EXTRA,
     MISSED,

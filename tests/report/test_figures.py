@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unetseg.report.figures import Curve, Interval, Points, curves, forest, points
-from unetseg.report.svg import THEME
+from unetseg.report.html.svg import THEME
 
 
 def interval(label="drop", mean=-0.05, low=-0.07, high=-0.03, verdict="worse"):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unetseg.report import gallery
-from unetseg.report.gallery import Case, make_gallery
+from unetseg.report.gallery import pictures as gallery
+from unetseg.report.gallery.pictures import Case, make_gallery
 from unetseg.report.study_gallery import most_different
 
 

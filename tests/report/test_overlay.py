@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unetseg.report.error_map import CONFUSED, EXTRA, MISSED, NOTHING, RIGHT, UNCOUNTED
-from unetseg.report.overlay import COLOURS, layer_uri, photo_uri
+from unetseg.report.gallery.error_map import CONFUSED, EXTRA, MISSED, NOTHING, RIGHT, UNCOUNTED
+from unetseg.report.gallery.layers import COLOURS, layer_uri, photo_uri
 
 
 def opened(uri):

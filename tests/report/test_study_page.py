@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from unetseg.report.page import render
+from unetseg.report.html.page import render
 from unetseg.report.study_page import study_page, write_study_page
-from unetseg.studies.results import METHOD
+from unetseg.studies.analysis.results import METHOD
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 import pytest
 
 from unetseg.models.gradient_flow import GradientFlow
+from unetseg.report.html.page import Figures, Table
 from unetseg.report.markdown import study_markdown
-from unetseg.report.page import Figures, Table
 from unetseg.report.study_page import study_page
 from unetseg.report.training_figures import gradient_blocks, training_blocks
+from unetseg.studies.analysis.study_summary import study_summary
 
 LAYERS = ("encoder.stem.0", "encoder.stages.0.0.shortcut.0", "decoder.blocks.0", "segmentation_head.0")
 
@@ -116,7 +117,7 @@ def test_arms_without_a_record_are_left_out_beside_others(study):
 
 
 def test_the_summary_keeps_ratios_and_not_layers(study):
-    run = with_runs(study.results, recorded).summary()["arms"][0]["runs"][0]
+    run = study_summary(with_runs(study.results, recorded))["arms"][0]["runs"][0]
     assert run["first_to_last"] == {0: 0.5, 1: 0.25, 2: pytest.approx(1 / 6)}
     assert "gradients" not in run and run["path"] == "runs/on-0"
 
@@ -129,7 +130,7 @@ def test_pairs_have_a_table_of_their_own(draw_study):
     pair = results.pairs[0]
     assert difference == f"{pair.difference.mean:+.3f}".replace("-", "−")
     assert pair.sentence in results.sentences and "(against zero)" in pair.sentence
-    assert results.summary()["pairs"][0]["difference"]["mean"] == pair.difference.mean
+    assert study_summary(results)["pairs"][0]["difference"]["mean"] == pair.difference.mean
 
 
 def test_the_markdown_has_the_tables_of_what_the_page_draws(study, draw_study):

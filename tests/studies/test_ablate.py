@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import unetseg
-from unetseg.report.page import typeset
+from unetseg.report.html.page import typeset
 from unetseg.training.task import SegmentationTask
 
 
@@ -212,7 +212,7 @@ def test_wrong_flags_are_named_before_anything_is_written(ablate, flags, words):
 
 
 def test_the_training_loss_is_that_of_whole_training_images(study, discs):
-    from unetseg.data.datasets import open_dataset
+    from unetseg.data.datasets.open import open_dataset
 
     run = study.folder / "on-seed0"
     predictor = unetseg.load(run)

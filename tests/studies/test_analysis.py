@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unetseg.studies.analysis import (
+from unetseg.studies.analysis.differences import (
     ArmScores,
     Question,
     analyse_contrast,
@@ -11,7 +11,7 @@ from unetseg.studies.analysis import (
     analyse_pairs,
     arm_sentence,
 )
-from unetseg.studies.scores import RunScores
+from unetseg.studies.analysis.score_matrix import RunScores
 
 IMAGES = [f"image{index}" for index in range(12)]
 

@@ -12,7 +12,7 @@ from scipy import stats
 import unetseg
 from unetseg.cli import main
 from unetseg.config import RunConfig
-from unetseg.report.page import typeset
+from unetseg.report.html.page import typeset
 from unetseg.studies.comparison import differing_settings, short_names
 
 

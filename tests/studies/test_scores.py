@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from unetseg.studies.scores import RunScores, count_infinite, score_matrix
+from unetseg.studies.analysis.score_matrix import RunScores, count_infinite, score_matrix
 
 DIAGONAL = 50.0
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from unetseg.studies.statistics import (
+from unetseg.studies.analysis.statistics import (
     contrast,
     crossed_mean,
     equivalence_p,

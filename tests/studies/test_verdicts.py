@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unetseg.studies.statistics import contrast, paired_difference
-from unetseg.studies.verdicts import contrast_sentence, holm, judge, sentence
+from unetseg.studies.analysis.statistics import contrast, paired_difference
+from unetseg.studies.analysis.verdicts import contrast_sentence, holm, judge, sentence
 
 
 def difference(mean, spread=0.01, seeds=3, images=60):

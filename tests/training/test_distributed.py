@@ -9,13 +9,13 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from unetseg.data.datasets import open_dataset
-from unetseg.data.module import SegmentationData
+from unetseg.data.datamodule import SegmentationData
+from unetseg.data.datasets.open import open_dataset
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError
 from unetseg.models.unet import build_model
 from unetseg.training import checkpoints
-from unetseg.training.processes import Partner, partners
+from unetseg.training.distributed import Partner, partners
 from unetseg.training.task import SegmentationTask
 
 TWO = ("--trainer.devices", "2", "--trainer.strategy", "ddp")

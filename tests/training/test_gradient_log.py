@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from unetseg.data.datasets import open_dataset
-from unetseg.data.module import SegmentationData
+from unetseg.data.datamodule import SegmentationData
+from unetseg.data.datasets.open import open_dataset
 from unetseg.models.gradient_flow import gradient_flow
 from unetseg.models.unet import build_model
 from unetseg.training.gradient_log import read_gradients

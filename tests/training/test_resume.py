@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from unetseg import experiment
 from unetseg.config import RunConfig
-from unetseg.evaluation import experiment
 from unetseg.training.recorder import Recorder
 
 

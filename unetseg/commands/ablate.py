@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unetseg.arguments import Parser, add_config_flags, config_from, split_trainer_flags
 from unetseg.commands import PARTLY_DONE
+from unetseg.commands.arguments import Parser, add_config_flags, config_from, split_trainer_flags
 from unetseg.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from unetseg.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.commands import PARTLY_DONE
+from unetseg.commands.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.errors import UsageError
 from unetseg.runs import CHECKPOINTS
 
@@ -30,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
     if study is None and output is None:
         output = CHECKPOINTS / time.strftime("compare-%Y%m%d-%H%M%S")
     if options.names is not None:
-        from unetseg.evaluation.masks import read_names
+        from unetseg.evaluation.folders import read_names
 
         masks["classes"] = read_names(options.names)
     results = compare(

@@ -5,18 +5,24 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from unetseg.arguments import Parser
-from unetseg.data.check import inspect_dataset
-from unetseg.data.datasets import open_dataset
-from unetseg.data.images import write_image
-from unetseg.data.install import CatalogEntry, describe_card, describe_catalog, get_dataset, named_card
-from unetseg.data.samples import SegmentationSet
-from unetseg.data.synthetic import is_synthetic
+from unetseg.commands.arguments import Parser
+from unetseg.data.datasets.check import inspect_dataset
+from unetseg.data.datasets.contact_sheet import draw_contact_sheet
+from unetseg.data.datasets.embedded import is_synthetic
+from unetseg.data.datasets.install import (
+    CatalogEntry,
+    describe_card,
+    describe_catalog,
+    get_dataset,
+    named_card,
+)
+from unetseg.data.datasets.open import open_dataset
+from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.images.read import write_image
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.evaluation.table import align
-from unetseg.files import atomic_path
-from unetseg.progress import show_progress
-from unetseg.report.contact_sheet import draw_contact_sheet
+from unetseg.utilities.files import atomic_path
+from unetseg.utilities.progress import show_progress
+from unetseg.utilities.text import align
 
 MEGABYTE = 1e6
 

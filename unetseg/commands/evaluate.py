@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from unetseg.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.commands import PARTLY_DONE
-from unetseg.data.find import printable
+from unetseg.commands.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.errors import UsageError
-from unetseg.evaluation.table import score_table
-from unetseg.files import write_json
+from unetseg.evaluation.score_table import score_table
 from unetseg.runs import find_run
+from unetseg.utilities.files import write_json
+from unetseg.utilities.text import printable
 
 OF_A_RUN = ("data", "data_dir", "split", "device")
 
@@ -77,14 +77,14 @@ def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
 
 def _score_run(options: argparse.Namespace, command: str) -> dict[str, Any]:
     run = find_run(options.run)
-    from unetseg.evaluation.experiment import evaluate_existing, with_data
+    from unetseg.experiment import evaluate_existing, with_data
 
     evaluation = evaluate_existing(
         run, options.data, options.data_dir, options.split or "test", options.device or "auto"
     )
     if options.html:
-        from unetseg.progress import show_progress
         from unetseg.report.run_page import write_run_page
+        from unetseg.utilities.progress import show_progress
 
         config = with_data(run.config(), options.data, options.data_dir)
         config = config.changed(device=options.device or "auto")
@@ -94,8 +94,8 @@ def _score_run(options: argparse.Namespace, command: str) -> dict[str, Any]:
 
 
 def _score_masks(options: argparse.Namespace, command: str) -> tuple[dict[str, Any], list[str]]:
-    from unetseg.evaluation.masks import evaluate_masks, read_names
-    from unetseg.progress import show_progress
+    from unetseg.evaluation.folders import evaluate_masks, read_names
+    from unetseg.utilities.progress import show_progress
 
     names = None if options.names is None else read_names(options.names)
     how = {"valid": options.valid, "classes": names, "instances": options.instances, "key": options.key}
@@ -110,6 +110,6 @@ def _score_masks(options: argparse.Namespace, command: str) -> tuple[dict[str, A
 
 
 def _plain_errors(path: str) -> AbstractContextManager[None]:
-    from unetseg.data.label_files import plain_write_errors  # numpy, which --help does not need
+    from unetseg.utilities.files import plain_write_errors
 
     return plain_write_errors(path)

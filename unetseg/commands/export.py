@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from unetseg.arguments import Parser
+from unetseg.commands.arguments import Parser
 from unetseg.config import check_choice
-from unetseg.data.find import printable
 from unetseg.runs import EXPORT_FORMATS, find_run
+from unetseg.utilities.text import printable
 
 
 def run(argv: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import fields
 
-from unetseg.arguments import Parser, add_config_flags, config_from, split_trainer_flags
+from unetseg.commands.arguments import Parser, add_config_flags, config_from, split_trainer_flags
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
@@ -27,10 +27,10 @@ def run(argv: Sequence[str]) -> int:
     if options.print_config:
         print(config.to_yaml(), end="")
         return 0
-    from unetseg.data.datasets import require_dataset
+    from unetseg.data.datasets.open import require_dataset
 
     require_dataset(config.data)  # torch, which comes next, takes seconds
-    from unetseg.evaluation.experiment import resume_experiment, run_experiment
+    from unetseg.experiment import resume_experiment, run_experiment
 
     trained = resume_experiment(resumed, config) if resumed else run_experiment(config, options.output)
     print(f"next: unetseg predict IMAGES... -o masks/ --run {trained.path}")

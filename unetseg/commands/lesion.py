@@ -4,13 +4,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from unetseg.arguments import Parser
-from unetseg.commands import free_folder
+from unetseg.commands.arguments import Parser
 from unetseg.config import DEVICES, check_choice
-from unetseg.data.find import printable
 from unetseg.errors import UsageError
-from unetseg.progress import show_progress
 from unetseg.runs import find_run
+from unetseg.utilities.files import free_folder
+from unetseg.utilities.progress import show_progress
+from unetseg.utilities.text import printable
 
 OUTPUTS = ("lesions.csv", "lesions.json", "lesions.png")
 MODES = {
@@ -28,9 +28,10 @@ def run(argv: Sequence[str]) -> int:
     found = [find_run(name) for name in options.runs]
     kind = "blocks" if options.delete_blocks else options.mode or "zero"
     folder = free_folder(Path(options.output or found[0].path / _folder_name(kind, options)), OUTPUTS)
-    from unetseg.evaluation.evaluate import sample_fingerprint, samples_to_score
-    from unetseg.evaluation.experiment import open_data
-    from unetseg.studies import lesion, lesion_outputs, retraining
+    from unetseg.data.datasets.open import open_data
+    from unetseg.evaluation.run import sample_fingerprint, samples_to_score
+    from unetseg.probes.lesion import effects as lesion
+    from unetseg.probes.lesion import lesion_outputs, retraining
 
     lesion.require_one_configuration(found)
     config = found[0].config()

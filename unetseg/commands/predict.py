@@ -7,16 +7,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unetseg.arguments import Parser
 from unetseg.commands import PARTLY_DONE
+from unetseg.commands.arguments import Parser
 from unetseg.config import DEVICES, PRECISIONS, check_choice
-from unetseg.data.find import find_images, printable
+from unetseg.data.images.find import find_images
 from unetseg.errors import UsageError
-from unetseg.inference.outputs import FORMATS, TABLE, OutputOptions
-from unetseg.progress import show_progress
+from unetseg.inference.folder.jobs import FORMATS, TABLE, OutputOptions
+from unetseg.utilities.progress import show_progress
+from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
-    from unetseg.inference.pipeline import FolderResult
+    from unetseg.inference.folder.pipeline import FolderResult
 
 TTA = ("flips", "none")
 
@@ -26,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     options = _parser().parse(argv)
     outputs = _checked(options)
     found = find_images(options.images)
-    from unetseg.inference.folder import predict_images
+    from unetseg.inference.folder.predict_folder import predict_images
     from unetseg.inference.loading import find_models, load_models, path_of
 
     models = find_models(options.run)

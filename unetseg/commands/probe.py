@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from unetseg.arguments import Parser, add_config_flags, config_from
-from unetseg.commands import free_folder
+from unetseg.commands.arguments import Parser, add_config_flags, config_from
 from unetseg.config import RunConfig, flag
-from unetseg.data.find import printable
 from unetseg.errors import UsageError
-from unetseg.progress import show_progress
 from unetseg.runs import CHECKPOINTS, find_run
+from unetseg.utilities.files import free_folder
+from unetseg.utilities.progress import show_progress
+from unetseg.utilities.text import printable
 
 OUTPUTS = ("probe.csv", "probe.png", "probe_cost.csv")
 LANDSCAPE_OUTPUTS = ("landscape.png", "landscape.csv", "landscape.json")
@@ -39,8 +39,8 @@ def run(argv: Sequence[str]) -> int:
     folder = None if options.output is None else free_folder(Path(options.output), OUTPUTS)
     configs, reference = _configs(options)
     config = configs[reference]
-    from unetseg.evaluation.experiment import open_data
-    from unetseg.studies.gradients import gradients_text, probe_gradients, probe_run, write_gradients
+    from unetseg.data.datasets.open import open_data
+    from unetseg.probes.gradients import gradients_text, probe_gradients, probe_run, write_gradients
 
     dataset = open_data(config)
     seeds = [config.seed] if options.run else list(range(options.seeds or 3))
@@ -53,7 +53,7 @@ def run(argv: Sequence[str]) -> int:
     print(f"gradient of the loss on {crops}; {which}\n\n{gradients_text(flows)}")
     written = [] if folder is None else write_gradients(flows, seeds, folder)
     if options.cost:
-        from unetseg.studies.speed import costs_text, measure_arms, write_costs
+        from unetseg.probes.speed import costs_text, measure_arms, write_costs
 
         costs = measure_arms(configs, dataset, show_progress("timing"))
         print(f"\n{costs_text(costs, reference)}")
@@ -70,8 +70,8 @@ def _landscape(options: Namespace) -> int:
     output = options.output or CHECKPOINTS / time.strftime("landscape-%Y%m%d-%H%M%S")
     folder = free_folder(Path(output), LANDSCAPE_OUTPUTS)
     found = [find_run(name) for name in options.landscape]
-    from unetseg.evaluation.experiment import open_data
-    from unetseg.studies import landscape
+    from unetseg.data.datasets.open import open_data
+    from unetseg.probes.landscape import landscapes as landscape
 
     runs = landscape.named_runs(found)
     crops = landscape.crop_config(
@@ -162,7 +162,7 @@ def _configs(options: Namespace) -> tuple[dict[str, RunConfig], str]:
     if options.study is None:
         config = config_from(options, {})
         return {config.encoder: config}, config.encoder
-    from unetseg.studies.gradients import arm_configs
+    from unetseg.probes.gradients import arm_configs
     from unetseg.studies.study_file import load_study
 
     study = load_study(options.study)

@@ -1,15 +1,31 @@
 """``unetseg runs``: what was trained here."""
 
+import time
 from collections.abc import Sequence
 
-from unetseg.arguments import Parser
-from unetseg.runs import list_runs
+from unetseg.commands.arguments import Parser
+from unetseg.runs import Run, list_runs
+from unetseg.utilities.text import align
 
 
 def run(argv: Sequence[str]) -> int:
     """List runs."""
     Parser("runs", "runs", "List the runs under checkpoints/, newest last.").parse(argv)
-    from unetseg.evaluation.table import run_table
+    pass
 
     print(run_table(list_runs()))
     return 0
+
+
+def run_table(runs: Sequence[Run]) -> str:
+    """Return a line a run: what it is, when it was made, how it scored."""
+    if not runs:
+        return "no runs here; 'unetseg fit' trains one"
+    rows = [["run", "data", "skips", "encoder", "seed", "test IoU", "made"]]
+    for run in runs:
+        config = run.config()
+        score = f"{run.test_scores()['mean']['dataset']['iou']:.3f}" if run.finished else "unfinished"
+        skips = config.skips if config.skips == "on" else f"{config.skips} ({config.control})"
+        made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.config_file.stat().st_mtime))
+        rows.append([str(run.path), config.data, skips, config.encoder, str(config.seed), score, made])
+    return align(rows, left=4)

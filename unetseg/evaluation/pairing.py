@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unetseg.data.find import FoundImage, find_images, printable
+from unetseg.data.images.find import FoundImage, find_images
 from unetseg.errors import UsageError
+from unetseg.utilities.text import printable
 
 SHOWN_NAMES = 5
 

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from unetseg.data.masks import IGNORED
-from unetseg.evaluation.strata import ObjectScore, pair_objects, pair_thickness_recall
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.metrics import (
     KEYS,
     OUTLINE_KEYS,
-    MaskPair,
     class_pairs,
     image_diagonal,
     mean_over_classes,
     pair_scores,
 )
+from unetseg.metrics.strata import ObjectScore, pair_objects, thickness_columns
 
 Row = dict[str, Any]
 
@@ -97,17 +96,3 @@ def score_pair(pair: Pair, classes: Sequence[str], keys: Collection[str]) -> Ima
     if len(rows) > 1:
         rows.append({**base, "class": "mean", **mean_over_classes(scores, present)})
     return ImageScores(rows, objects, bool((pair.reference == IGNORED).any()))
-
-
-def thickness_columns(masks: MaskPair) -> dict[str, int]:
-    """Return, for each bin of thickness, the reference's skeleton pixels and how many the prediction hits."""
-    columns = {}
-    for name, (hits, pixels) in pair_thickness_recall(masks).items():
-        columns[thickness_column(name, "hits")] = hits
-        columns[thickness_column(name, "pixels")] = pixels
-    return columns
-
-
-def thickness_column(name: str, what: str) -> str:
-    """Return the column of a bin of thickness: ``"1-2"`` and ``"hits"`` give ``thickness_1_2_hits``."""
-    return f"thickness_{name.replace('-', '_').replace('>', 'over_')}_{what}"

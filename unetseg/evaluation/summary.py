@@ -1,14 +1,14 @@
 """Scores of many images into averages by class, and where the detail was won or lost."""
 
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unetseg.data.find import printable
-from unetseg.evaluation.scoring import ImageScores, Row, thickness_column
-from unetseg.evaluation.strata import SIZE_STRATA, THICKNESS_BINS, ObjectScore, SizeStratum, size_strata
+from unetseg.evaluation.scoring import ImageScores, Row
 from unetseg.metrics import (
     COUNT_KEYS,
     KEYS,
@@ -18,6 +18,15 @@ from unetseg.metrics import (
     highest_score,
     image_average,
 )
+from unetseg.metrics.strata import (
+    SIZE_STRATA,
+    THICKNESS_BINS,
+    ObjectScore,
+    SizeStratum,
+    size_strata,
+    thickness_column,
+)
+from unetseg.utilities.text import printable
 
 NO_OUTLINE = "scores of the outline are left out: the labels ignore pixels"
 
@@ -173,3 +182,13 @@ def _size_columns(objects: Sequence[ObjectScore], strata: Mapping[str, SizeStrat
         columns[f"size_{name}_found"] = sum(each.best_iou > 0.5 for each in members)
         columns[f"size_{name}_objects"] = len(members)
     return columns
+
+
+def fingerprint(references: Iterable[tuple[str, Path | None]]) -> str:
+    """Return a hash of the images' names and reference files: equal exactly for the same references."""
+    digest = hashlib.sha256()
+    for name, path in sorted(references, key=lambda reference: reference[0]):
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+        if path is not None:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

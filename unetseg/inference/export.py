@@ -16,14 +16,13 @@ import torch
 from safetensors.torch import save
 
 from unetseg.config import RunConfig, check_choice
-from unetseg.data.find import printable
-from unetseg.data.label_files import plain_write_errors
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.files import atomic_path
 from unetseg.inference.loading import SETTINGS, not_ours, predictor_from_onnx, predictor_from_weights
 from unetseg.inference.networks import Network
 from unetseg.runs import EXPORT_FORMATS, Run
 from unetseg.training import checkpoints
+from unetseg.utilities.files import atomic_path, plain_write_errors
+from unetseg.utilities.text import printable
 
 _CHECKED_SIZES = ((1, 2, 2), (2, 3, 5), (3, 4, 1))  # batch, and height and width in strides
 _TOLERANCE = 1e-4  # of the largest logit; float32 sums in another order differ by about 1e-6 of it

@@ -4,21 +4,16 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from unetseg.data.large import ArrayReader, RegionReader
+from unetseg.data.images.regions import ArrayReader, RegionReader
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.logits import average, to_mask, to_probabilities
 from unetseg.inference.networks import IN_USE, Network, TorchNetwork, most_pixels
 from unetseg.inference.tiles import Tiling, blended_bands, cut, measure_reach
-
-if TYPE_CHECKING:
-    from unetseg.inference.folder import FolderResult
 
 LONGEST_TILE = 4096  # pixels; more of them bring no speed, on any device
 
@@ -98,22 +93,6 @@ class Predictor:
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Return the probability of each class, C×H×W float32, of an image H×W×3 uint8."""
         return to_probabilities(self.logits([image])[0])
-
-    def folder(
-        self, paths: str | Path | Sequence[str | Path], out: str | Path, **options: Any
-    ) -> "FolderResult":
-        """Write a mask for every image; see :func:`unetseg.inference.folder.predict_folder`.
-
-        Args:
-            paths: a file, folder or glob, or several.
-            out: the masks' folder.
-            **options: fields of :class:`unetseg.inference.outputs.OutputOptions`, such as ``overlay=True``.
-        """
-        from unetseg.inference.folder import predict_folder
-        from unetseg.inference.outputs import OutputOptions
-
-        inputs = [paths] if isinstance(paths, (str, Path)) else list(paths)
-        return predict_folder(self, inputs, Path(out), OutputOptions(**options))
 
     def mask(self, logits: np.ndarray) -> np.ndarray:
         """Return the class of each pixel, H×W uint8, from logits outputs×H×W."""

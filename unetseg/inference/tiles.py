@@ -14,9 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from unetseg.data.large import RegionReader
+from unetseg.data.images.regions import RegionReader
 from unetseg.errors import UsageError
-from unetseg.inference.ahead import ahead
+from unetseg.utilities.threads import ahead
 
 PIECE = 256  # rows that are handed on together
 VISIBLE = 0.03  # a change of probability by less is not searched for beyond the tiles' edges

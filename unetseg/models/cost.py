@@ -1,18 +1,14 @@
 """What a network costs: parameters, multiply-adds, memory for its activations, and time."""
 
 import copy
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from unetseg.models.hardware import Hardware
-
-WARM_UP, MEASURED = 2, 10  # rounds
+from unetseg.config import RunConfig
+from unetseg.models.unet import build_model, check_size
 
 
 @dataclass(frozen=True)
@@ -25,14 +21,6 @@ class Cost:
 
     def __str__(self) -> str:
         return f"{self.parameters:,} parameters, {self.gmacs:.3f} GMACs at {self.size}×{self.size}"
-
-
-@dataclass(frozen=True)
-class Times:
-    """Milliseconds that a batch takes in training: the median of several passes forward, and backward."""
-
-    forward_ms: float
-    backward_ms: float
 
 
 def measure_cost(model: nn.Module, size: int) -> Cost:
@@ -48,75 +36,8 @@ def measure_cost(model: nn.Module, size: int) -> Cost:
     return Cost(parameters, counter.get_total_flops() / 2e9, size)
 
 
-def activation_bytes(model: nn.Module, size: int) -> int:
-    """Return what a training step keeps of one ``size``×``size`` image for its backward pass, in float32.
-
-    That is the peak of a step's memory, but for weights, optimiser and the work space of single layers.
-    Counted on the CPU from the tensors that autograd saves, each storage once.
-    """
-    model = copy.deepcopy(model).cpu().train()
-    own = {tensor.untyped_storage().data_ptr() for tensor in model.state_dict().values()}
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    images = torch.zeros(2, 3, size, size)  # one alone may leave a norm a single value
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        logits = model(images)  # holds the graph, and with it what was saved
-    assert logits.requires_grad
-    return sum(kept.values()) // len(images)
-
-
-def time_passes(
-    models: Sequence[nn.Module],
-    images: Tensor,
-    hardware: Hardware,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Times]:
-    """Time the forward and the backward pass of several networks in training mode.
-
-    All take their turn in every round, so that what else the machine does meets all alike; the first rounds
-    do not count.
-
-    Args:
-        models: are moved to the hardware.
-        images: a batch, (N, 3, H, W).
-        hardware: its device, number format and memory format are taken.
-        progress: is told (rounds done, rounds in all).
-    """
-    images = images.to(hardware.device, memory_format=hardware.memory_format)
-    for model in models:
-        model.to(hardware.device, memory_format=hardware.memory_format).train()  # type: ignore[call-overload]
-    rounds = []
-    for number in range(WARM_UP + MEASURED):
-        rounds.append([_time_pass(model, images, hardware) for model in models])
-        if progress:
-            progress(number + 1, WARM_UP + MEASURED)
-    measured = zip(*rounds[WARM_UP:], strict=True)
-    return [
-        Times(median(each.forward_ms for each in passes), median(each.backward_ms for each in passes))
-        for passes in measured
-    ]
-
-
-def _time_pass(model: nn.Module, images: Tensor, hardware: Hardware) -> Times:
-    started = _now(hardware)
-    with hardware.autocast():
-        logits = model(images)
-    loss = logits.float().mean()
-    between = _now(hardware)
-    loss.backward()
-    ended = _now(hardware)
-    model.zero_grad()
-    return Times(1e3 * (between - started), 1e3 * (ended - between))
-
-
-def _now(hardware: Hardware) -> float:
-    """Return the time in seconds, once the device has done what it was told."""
-    if hardware.device != "cpu":
-        getattr(torch, hardware.device).synchronize()
-    return time.perf_counter()
+def config_cost(config: RunConfig, classes: int) -> Cost:
+    """Return parameters and multiply-adds of a net for so many foreground classes."""
+    model = build_model(config.changed(weights="none"), 1 if classes == 1 else classes + 1)
+    check_size(config, model)
+    return measure_cost(model, config.size)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from unetseg.config import RunConfig
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.blocks import build_stage, conv3x3
 from unetseg.models.initialise import seed_for
-from unetseg.models.pretrained import load_pretrained, one_line, quiet
+from unetseg.models.pretrained import load_pretrained, quiet
 
 
 class BasicEncoder(nn.Module):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from torch import nn
 
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
 
 _TIMEOUT = 5  # seconds for the hub to answer at all
 
@@ -53,12 +53,6 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
-
-
-def one_line(error: Exception) -> str:
-    """Return an error's text as one line of at most 160 characters."""
-    text = " ".join(str(error).split())
-    return text[:160] + ("…" if len(text) > 160 else "") or type(error).__name__
 
 
 @contextlib.contextmanager

@@ -6,13 +6,15 @@ import torch
 from segmentation_models_pytorch.base import SegmentationHead
 from torch import Tensor, nn
 
-from unetseg.config import RunConfig, select_levels
+from unetseg.config import RunConfig
+from unetseg.errors import UsageError
 from unetseg.models.blocks import start_as_identity
 from unetseg.models.encoder import BasicEncoder, build_encoder, skip_channels
 from unetseg.models.initialise import initialise, initialise_head
 from unetseg.models.skips import SkipDecoder
 from unetseg.models.transformer import Transformer
 from unetseg.models.widen import widened_channels
+from unetseg.skip_levels import select_levels
 
 SMP_DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
@@ -119,3 +121,16 @@ def load_weights(model: nn.Module, state: dict[str, Tensor]) -> None:
     """Load ``state`` strictly into ``model``."""
     with torch.no_grad():
         model.load_state_dict(state, strict=True)
+
+
+def check_size(config: RunConfig, model: Unet) -> None:
+    """Raise a UsageError unless the network can halve crops of the configured size."""
+    if config.size % model.stride:
+        below, above = (
+            config.size // model.stride * model.stride,
+            -(-config.size // model.stride) * model.stride,
+        )
+        nearest = f"{below} or {above}" if below else f"{above}"
+        raise UsageError(
+            f"--size {config.size}: must be a multiple of {model.stride} for this encoder; try {nearest}"
+        )

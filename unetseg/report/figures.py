@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from unetseg.report.svg import (
+from unetseg.report.html.svg import (
     BAND,
     BETTER,
     EQUIVALENT,

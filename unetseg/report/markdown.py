@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from unetseg.data.find import printable
-from unetseg.evaluation.table import align
-from unetseg.report.page import Block, Cell, Items, Section, Table, Text, typeset
+from unetseg.report.html.page import Block, Cell, Items, Section, Table, Text, typeset
 from unetseg.report.study_figures import heading, present
 from unetseg.report.study_page import difference_cells, study_page
-from unetseg.report.text import number
-from unetseg.studies.results import MetricResult, StudyResults
+from unetseg.report.wording import number
+from unetseg.studies.analysis.results import MetricResult, StudyResults
+from unetseg.utilities.text import align, printable
 
 # What the terminal shows beside the primary metric: overall, at boundaries, in the thinnest structures.
 IN_TERMINAL = ("iou", "boundary_iou", "recall_1_2", "train_loss")

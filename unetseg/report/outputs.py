@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.errors import UsageError
-from unetseg.files import atomic_path, write_json, write_text
-from unetseg.progress import show_progress
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
-from unetseg.studies.results import StudyResults
-from unetseg.studies.scores import LABELS, RunScores
+from unetseg.studies.analysis.results import StudyResults
+from unetseg.studies.analysis.score_matrix import LABELS, RunScores
+from unetseg.studies.analysis.study_summary import study_summary
 from unetseg.studies.study_file import STUDY_FILE
+from unetseg.utilities.files import atomic_path, write_json, write_text
+from unetseg.utilities.progress import show_progress
 
 OUTPUTS = ("results.csv", "summary.json", "report.md", "report.html")
 COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
@@ -47,7 +48,7 @@ def write_outputs(results: StudyResults, folder: Path, **masks: Any) -> None:
         OSError: if a file cannot be written.
     """
     write_results(results, folder / "results.csv")
-    write_json(folder / "summary.json", results.summary())
+    write_json(folder / "summary.json", study_summary(results))
     write_text(folder / "report.md", study_markdown(results))
     write_study_page(results, folder / "report.html", show_progress("drawing the report"), **masks)
 

@@ -9,18 +9,29 @@ from typing import Any
 import numpy as np
 
 from unetseg.config import RunConfig
-from unetseg.data.find import printable
+from unetseg.evaluation.score_table import SHOWN, score_rows, strata_rows
 from unetseg.evaluation.scoring import Row
 from unetseg.evaluation.summary import Evaluation
-from unetseg.evaluation.table import SHOWN, score_rows, strata_rows
-from unetseg.report.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.figures import Points, curves, points
-from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
-from unetseg.report.page import Block, Figure, Figures, Finding, Items, Page, Section, Table, Text, write_page
+from unetseg.report.gallery.cases import Progress, mask_cases, predicted_cases
+from unetseg.report.gallery.pictures import MOST_PICTURES, Case, Gallery, make_gallery
+from unetseg.report.html.page import (
+    Block,
+    Figure,
+    Figures,
+    Finding,
+    Items,
+    Page,
+    Section,
+    Table,
+    Text,
+    write_page,
+)
 from unetseg.report.study_figures import curve_of
-from unetseg.report.text import capital, configuration_table, counted, interval, number, versions_table
+from unetseg.report.wording import capital, configuration_table, counted, interval, number, versions_table
 from unetseg.runs import Run
-from unetseg.studies.assemble import read_environment
+from unetseg.studies.analysis.assemble import read_environment
+from unetseg.utilities.text import printable
 
 # Shown image by image; the first orders the pictures.
 BY_IMAGE = ("iou", "boundary_iou", "nsd", "skeleton_recall")
@@ -56,8 +67,8 @@ def write_run_page(
     Raises:
         UnetsegError: if the run or its data cannot be read.
     """
-    from unetseg.evaluation.experiment import open_data  # torch, which masks do not need
-    from unetseg.studies.costs import config_cost
+    from unetseg.data.datasets.open import open_data
+    from unetseg.models.cost import config_cost
 
     rows = ordered_rows(evaluation)[:MOST_PICTURES]
     dataset = open_data(config)
@@ -101,7 +112,7 @@ def write_masks_page(
         evaluation: of them.
         command: that was typed.
         **options: ``valid``, ``classes``, ``instances`` and ``key``, as of
-            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+            :func:`~unetseg.evaluation.folders.evaluate_masks`.
 
     Raises:
         UnetsegError: if a mask cannot be read any more.

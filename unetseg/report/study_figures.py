@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 
-from unetseg.data.find import printable
 from unetseg.report.figures import Curve, Interval, Points, forest, points
-from unetseg.report.gallery import Gallery
-from unetseg.report.page import Block, Figure, Figures, Text
-from unetseg.report.text import capital, counted, interval, number
-from unetseg.studies.results import ArmResult, ContrastResult, MetricResult, StudyResults
-from unetseg.studies.statistics import Difference, Floats
+from unetseg.report.gallery.pictures import Gallery
+from unetseg.report.html.page import Block, Figure, Figures, Text
+from unetseg.report.wording import capital, counted, interval, number
+from unetseg.studies.analysis.results import ArmResult, ContrastResult, MetricResult, StudyResults
+from unetseg.studies.analysis.statistics import Difference, Floats
+from unetseg.utilities.text import printable
 
 # Beside the primary metric: one of overlap, then what overlap hides.
 SHOWN = ("iou", "dataset_iou", "boundary_iou", "nsd", "hd95", "cldice")

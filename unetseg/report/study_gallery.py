@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from unetseg.errors import UnetsegError
-from unetseg.report.cases import Progress, mask_cases, predicted_cases
-from unetseg.report.gallery import MOST_PICTURES, Case, Gallery, make_gallery
+from unetseg.report.gallery.cases import Progress, mask_cases, predicted_cases
+from unetseg.report.gallery.pictures import MOST_PICTURES, Case, Gallery, make_gallery
 from unetseg.report.study_figures import compared, heading, image_differences, image_metrics, test_images
-from unetseg.report.text import number
+from unetseg.report.wording import number
 from unetseg.runs import Run
-from unetseg.studies.results import ArmResult, StudyResults
+from unetseg.studies.analysis.results import ArmResult, StudyResults
 
 
 def study_gallery(results: StudyResults, progress: Progress | None = None, **options: Any) -> Gallery:
@@ -22,7 +22,7 @@ def study_gallery(results: StudyResults, progress: Progress | None = None, **opt
         results: of runs, or of folders of masks.
         progress: is told (masks predicted, masks in all).
         **options: of masks: ``valid``, ``classes``, ``instances`` and ``key`` of
-            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+            :func:`~unetseg.evaluation.folders.evaluate_masks`.
 
     Raises:
         UnetsegError: if a run, an image or a mask is not there any more or cannot be read.
@@ -60,7 +60,7 @@ def _predicted(
     scores: Sequence[Sequence[Sequence[str]]],
     progress: Progress | None,
 ) -> Iterator[Case]:
-    from unetseg.evaluation.experiment import open_data  # torch, which masks do not need
+    from unetseg.data.datasets.open import open_data
 
     config = runs[0].config()
     dataset = open_data(config)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.errors import UnetsegError
-from unetseg.report.cases import Progress
-from unetseg.report.gallery import Gallery
-from unetseg.report.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
+from unetseg.report.gallery.cases import Progress
+from unetseg.report.gallery.pictures import Gallery
+from unetseg.report.html.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
 from unetseg.report.study_figures import (
     SHOWN,
     class_title,
@@ -21,11 +21,11 @@ from unetseg.report.study_figures import (
     test_images,
 )
 from unetseg.report.study_gallery import study_gallery
-from unetseg.report.text import configuration_table, counted, interval, number, versions_table
 from unetseg.report.training_figures import gradient_blocks, training_blocks
-from unetseg.studies.results import METHOD, ArmScore, StudyResults
-from unetseg.studies.statistics import Difference
-from unetseg.studies.verdicts import Judgement
+from unetseg.report.wording import configuration_table, counted, interval, number, versions_table
+from unetseg.studies.analysis.results import METHOD, ArmScore, StudyResults
+from unetseg.studies.analysis.statistics import Difference
+from unetseg.studies.analysis.verdicts import Judgement
 
 
 def write_study_page(

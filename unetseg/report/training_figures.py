@@ -6,20 +6,13 @@ from statistics import mean, median
 
 import numpy as np
 
+from unetseg.metrics.registry import TRAIN_LOSS
 from unetseg.report.figures import curves
-from unetseg.report.page import Block, Figure, Figures, Table, Text
+from unetseg.report.html.page import Block, Figure, Figures, Table, Text
 from unetseg.report.study_figures import curve_of
-from unetseg.report.text import counted, interval, number
-from unetseg.report.training_plots import (
-    STYLES,
-    Flow,
-    Series,
-    against_depth,
-    gradient_curves,
-    power_of_ten,
-)
-from unetseg.studies.measures import TRAIN_LOSS
-from unetseg.studies.results import ArmResult, ArmScore, StudyResults
+from unetseg.report.training_plots import STYLES, Flow, Series, against_depth, gradient_curves, power_of_ten
+from unetseg.report.wording import counted, interval, number
+from unetseg.studies.analysis.results import ArmResult, ArmScore, StudyResults
 
 _LOWEST = 1e-12  # of norms: what is less cannot be told from nothing in float32
 
@@ -160,7 +153,7 @@ def _curve_figures(results: StudyResults, arms: Sequence[ArmResult]) -> list[Blo
 
 
 def _flow(arm: ArmResult) -> Flow:
-    from unetseg.models.gradient_flow import flow_curve  # torch, which a page of masks does not need
+    from unetseg.models.gradient_flow import flow_curve
 
     epochs = sorted(set.intersection(*(set(run.gradients) for run in arm.runs)))
     before, after = (

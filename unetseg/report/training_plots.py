@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from unetseg.report.svg import BETTER, EQUIVALENT, FAINT, GRID, INK, WORSE, drawing, margins, to_svg
+from unetseg.report.html.svg import BETTER, EQUIVALENT, FAINT, GRID, INK, WORSE, drawing, margins, to_svg
 
 # Series differ in shape as well as in colour.
 STYLES = ((INK, "o"), (WORSE, "v"), (BETTER, "^"), (EQUIVALENT, "s"))

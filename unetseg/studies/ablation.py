@@ -7,23 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from unetseg.config import RunConfig
-from unetseg.data.check import require_sound
+from unetseg.data.datasets.check import require_sound
+from unetseg.data.datasets.open import open_data
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.experiment import open_data
-from unetseg.files import write_text
 from unetseg.models.cost import Cost
 from unetseg.models.hardware import choose_hardware
 from unetseg.runs import CHECKPOINTS, slug
-from unetseg.studies.analysis import Question
-from unetseg.studies.assemble import Setup, assemble, joint_versions, run_result
-from unetseg.studies.costs import plan_costs
-from unetseg.studies.plan import Plan, Setting, make_plan
-from unetseg.studies.results import ArmResult, Candidate, Failure, StudyResults
-from unetseg.studies.scores import read_scores
+from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
+from unetseg.studies.analysis.differences import Question
+from unetseg.studies.analysis.results import ArmResult, Candidate, Failure, StudyResults
+from unetseg.studies.analysis.score_matrix import read_scores
+from unetseg.studies.plan import Plan, Setting, make_plan, plan_costs
 from unetseg.studies.study import Study
 from unetseg.studies.study_file import STUDY_FILE, load_study, study_yaml
-from unetseg.studies.training import train_trials
+from unetseg.studies.trials import train_trials
 from unetseg.training.recorder import Report
+from unetseg.utilities.files import write_text
 
 NOT_DONE = "not trained to its end yet"
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
-from unetseg.evaluation.masks import evaluate_masks
-from unetseg.progress import show_progress
+from unetseg.evaluation.folders import evaluate_masks
+from unetseg.metrics.registry import MEASURES
 from unetseg.runs import Run, find_run
-from unetseg.studies.analysis import Question
-from unetseg.studies.assemble import Setup, assemble, joint_versions, run_result
-from unetseg.studies.measures import MEASURES
-from unetseg.studies.results import ArmResult, RunResult, StudyResults
-from unetseg.studies.scores import RunScores, read_scores, scores_of
+from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
+from unetseg.studies.analysis.differences import Question
+from unetseg.studies.analysis.results import ArmResult, RunResult, StudyResults
+from unetseg.studies.analysis.score_matrix import RunScores, read_scores, scores_of
+from unetseg.utilities.progress import show_progress
 
 # What is no part of an arm: its identity leaves them out.
 NOT_NAMED = ("seed", "device", "workers")
@@ -106,7 +106,7 @@ def compare_masks(
         margin: largest difference in it that counts as none.
         command: that was typed.
         **options: ``valid``, ``classes``, ``instances`` and ``key`` of
-            :func:`~unetseg.evaluation.masks.evaluate_masks`.
+            :func:`~unetseg.evaluation.folders.evaluate_masks`.
 
     Raises:
         UsageError: if there are not two folders, or a mask is missing or cannot be scored.
@@ -211,7 +211,7 @@ def _common_seeds(arms: Sequence[Mapping[int, Run]]) -> tuple[tuple[int, ...], l
 def _arm_of_runs(
     runs: Sequence[Run], config: RunConfig, seeds: tuple[int, ...], overrides: dict[str, Any], classes: int
 ) -> ArmResult:
-    from unetseg.studies.costs import config_cost  # torch, which masks do not need
+    from unetseg.models.cost import config_cost
 
     cost = config_cost(config, classes)
     name = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in overrides.items())

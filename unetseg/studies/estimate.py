@@ -8,17 +8,16 @@ from itertools import count, islice
 import torch
 
 from unetseg.config import RunConfig, flag
-from unetseg.data.check import require_sound
-from unetseg.data.module import Batch, SegmentationData
-from unetseg.data.samples import SegmentationSet
-from unetseg.evaluation.experiment import open_data
-from unetseg.evaluation.table import align
+from unetseg.data.datamodule import Batch, SegmentationData
+from unetseg.data.datasets.check import require_sound
+from unetseg.data.datasets.open import open_data
+from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import build_model
-from unetseg.progress import duration, show_progress
-from unetseg.studies.costs import plan_costs
-from unetseg.studies.plan import Plan, Setting
+from unetseg.studies.plan import Plan, Setting, plan_costs
 from unetseg.training.task import SegmentationTask
+from unetseg.utilities.progress import duration, show_progress
+from unetseg.utilities.text import align
 
 WARM_UP, MEASURED = 2, 3  # steps
 

@@ -6,10 +6,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from unetseg.config import RunConfig, select_levels
+from unetseg.config import RunConfig
 from unetseg.errors import UsageError
+from unetseg.models.cost import Cost, config_cost
 from unetseg.models.unet import skip_levels
 from unetseg.runs import Run, slug
+from unetseg.skip_levels import select_levels
 from unetseg.studies.study import Arm, Study
 
 
@@ -156,3 +158,17 @@ def _taken(run: Run, wanted: RunConfig) -> UsageError:
         f"{run.path}: is a run of other settings ({'; '.join(differing)}); give the study another -o, "
         "or move that run away"
     )
+
+
+def plan_costs(plan: Plan, classes: int) -> dict[str, Cost]:
+    """Return what each net of a plan costs, by the identity of its configuration.
+
+    Args:
+        plan: of the study.
+        classes: foreground classes of its data.
+
+    Raises:
+        UsageError: if a net cannot be built.
+    """
+    configs = [setting.config for settings in plan.settings.values() for setting in settings]
+    return {config.identity(): config_cost(config, classes) for config in configs}

@@ -22,11 +22,12 @@ from typing import Any
 
 import yaml
 
-from unetseg.config import from_mapping, load_yaml
+from unetseg.config import from_mapping
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.metrics.registry import MEASURES
 from unetseg.runs import CHECKPOINTS
-from unetseg.studies.measures import MEASURES
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
+from unetseg.utilities.yaml_files import load_yaml
 
 STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, complete
 PRESETS = Path(__file__).parent / "presets"

@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from unetseg.evaluation.workers import no_main_module, usable_cores
-from unetseg.signals import follow_parent
+from unetseg.utilities.processes import no_main_module, usable_cores
+from unetseg.utilities.signals import follow_parent
 
 if TYPE_CHECKING:  # it imports torch, which must not happen before a process knows its threads
     from unetseg.studies.plan import Trial
@@ -119,7 +119,7 @@ def _serve(connection: Connection, environment: dict[str, str]) -> None:
     os.environ.update(environment)  # before torch, which reads it once and comes with the first trial
     while True:
         trial: Trial = connection.recv()
-        from unetseg.studies.training import attempt
+        from unetseg.studies.attempt import attempt
 
         reason = attempt(trial.config, trial.run, lambda line: connection.send((False, None)))
         connection.send((True, reason))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from unetseg.errors import UnetsegError
-from unetseg.files import atomic_path
+from unetseg.utilities.files import atomic_path
 
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:

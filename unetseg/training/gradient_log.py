@@ -9,13 +9,13 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from unetseg.data.module import Batch
-from unetseg.files import write_text
+from unetseg.data.datamodule import Batch
 from unetseg.models.gradient_flow import COLUMNS, GradientFlow, flow_curve, flow_from_rows, gradient_flow
 from unetseg.models.unet import Unet
 from unetseg.plots import gradient_panels
 from unetseg.runs import Run
 from unetseg.training.task import SegmentationTask
+from unetseg.utilities.files import write_text
 
 SHOWN = 5  # epochs in the picture
 

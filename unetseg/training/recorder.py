@@ -10,10 +10,10 @@ from typing import Any
 import lightning.pytorch as pl
 
 from unetseg.config import RunConfig
-from unetseg.files import write_json, write_text
 from unetseg.runs import Run
 from unetseg.training import checkpoints
 from unetseg.training.task import SegmentationTask
+from unetseg.utilities.files import write_json, write_text
 
 Report = Callable[[str], None]
 

@@ -16,9 +16,9 @@ import lightning.pytorch as pl
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
-from unetseg.signals import SIGNALS
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
 from unetseg.training.extensions import build_callbacks, build_logger
+from unetseg.utilities.signals import SIGNALS
 
 NOT_OFFERED = {
     "barebones": "nothing would be recorded",

@@ -1,0 +1,170 @@
+"""Flags: parsers that answer a wrong word with the nearest valid one, and the flags of a RunConfig."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, NoReturn, get_args
+
+import yaml
+
+from unetseg.config import HINTS, RunConfig, flag, from_mapping
+from unetseg.errors import UsageError, did_you_mean
+from unetseg.utilities.yaml_files import load_yaml
+
+TRAINER = "--trainer."
+MASK_FLAGS = ("valid", "instances", "names", "key")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one plain line with the nearest valid word."""
+
+    def __init__(self, verb: str, usage: str, description: str) -> None:
+        super().__init__(
+            prog=f"unetseg {verb}",
+            usage=f"unetseg {usage}",
+            description=description,
+            allow_abbrev=False,
+            formatter_class=_Help,
+            add_help=False,
+        )
+        self.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+        self.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print with its usage."""
+        raise UsageError(f"{self.prog}: {message.removeprefix('argument ')} (see {self.prog} --help)")
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """Parse ``argv``, refusing unknown flags by the nearest known one."""
+        known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+        namespace, extra = self.parse_known_args(argv)
+        for word in extra:
+            name = word.split("=")[0]
+            if word.startswith("-"):
+                raise UsageError(
+                    f"{self.prog}: unknown flag {name}{did_you_mean(name, known) or self._pointer()}"
+                )
+            raise UsageError(f"{self.prog}: unexpected '{word}'{self._pointer()}")
+        return namespace
+
+    def _pointer(self) -> str:
+        return f" (see {self.prog} --help)"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that fits a screen: one line a flag."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=110)
+
+
+def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
+    """Add one flag for each field of :class:`RunConfig`, grouped; none has a default of its own."""
+    groups: dict[str, Any] = {}
+    for spec in fields(RunConfig):
+        if spec.name == "trainer" or spec.name in skip:
+            continue
+        name = spec.metadata["group"]
+        group = groups.setdefault(name, None) or parser.add_argument_group(name)
+        groups[name] = group
+        text = spec.metadata["help"].replace("%", "%%")
+        if HINTS[spec.name] is bool:
+            switch = argparse.BooleanOptionalAction
+            group.add_argument(flag(spec.name), default=argparse.SUPPRESS, action=switch, help=text)
+            continue
+        choices = spec.metadata["choices"]
+        shown = "" if spec.default in (None, "") else f" [{spec.default}]"
+        group.add_argument(
+            flag(spec.name),
+            dest=spec.name,
+            default=argparse.SUPPRESS,
+            type=_reader(spec.name),
+            metavar="|".join(choices) if choices else _metavar(spec.name),
+            help=text + shown,
+        )
+    if "trainer" not in skip:
+        groups["hardware"].add_argument(
+            TRAINER + "NAME", metavar="VALUE", dest="_trainer", default=argparse.SUPPRESS,
+            help=RunConfig.__dataclass_fields__["trainer"].metadata["help"],
+        )  # fmt: skip
+
+
+def add_mask_flags(group: Any) -> None:
+    """Add the flags that say how folders of masks are read: ``MASK_FLAGS``."""
+    group.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
+    group.add_argument(
+        "--instances",
+        action="store_true",
+        help="labels are instances, 0 the background; predictions may be plain masks",
+    )
+    group.add_argument(
+        "--names",
+        metavar="FILE",
+        help="class names, one a line, the background first [0 and 1, or 0 and 255]",
+    )
+    group.add_argument(
+        "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
+    )
+
+
+def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Take ``--trainer.NAME VALUE`` out of ``argv``; values are read as YAML."""
+    rest: list[str] = []
+    trainer: dict[str, Any] = {}
+    words = iter(argv)
+    for word in words:
+        if not word.startswith(TRAINER):
+            rest.append(word)
+            continue
+        name, equals, value = word[len(TRAINER) :].partition("=")
+        if not equals:
+            found = next(words, None)
+            if found is None:
+                raise UsageError(f"{word}: needs a value")
+            value = found
+        try:
+            trainer[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(
+                f"{TRAINER}{name} {value}: is not valid YAML: {' '.join(str(error).split())}"
+            ) from None
+    return rest, trainer
+
+
+def config_from(
+    namespace: argparse.Namespace, trainer: dict[str, Any], base: RunConfig | None = None
+) -> RunConfig:
+    """Build the configuration: ``--config`` first, then the flags."""
+    base = base or RunConfig()
+    if getattr(namespace, "config", None):
+        base = from_mapping(load_yaml(namespace.config), os.fspath(namespace.config), base)
+    names = {spec.name for spec in fields(RunConfig)}
+    given = {name: value for name, value in vars(namespace).items() if name in names}
+    if trainer:
+        given["trainer"] = {**base.trainer, **trainer}
+    return from_mapping(given, "command line", base)
+
+
+def _metavar(name: str) -> str:
+    kinds = get_args(HINTS[name]) or (HINTS[name],)
+    return "N" if int in kinds else "X" if float in kinds else "DIR" if name == "data_dir" else name.upper()
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    """Return the function that reads a flag's text as its field's type; ``none`` where it may be empty."""
+    kinds = get_args(HINTS[name]) or (HINTS[name],)
+    number = int if int in kinds else float if float in kinds else None
+
+    def read(text: str) -> Any:
+        if type(None) in kinds and text.lower() == "none":
+            return None
+        if number is None:
+            return text
+        try:
+            return number(text)
+        except ValueError:
+            kind = "a whole number" if number is int else "a number"
+            raise argparse.ArgumentTypeError(f"'{text}' is not {kind}") from None
+
+    return read

@@ -1,0 +1,271 @@
+"""The LightningDataModule over any segmentation set, and the cache of its decoded images."""
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from unetseg.config import RunConfig
+from unetseg.data.augment import IGNORED, Augmentation
+from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN, Preprocessing, channel_statistics
+from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
+from unetseg.errors import UsageError
+
+LARGEST_BATCH = 4_000_000  # pixels in a batch of whole images; a larger image is a batch of its own
+Pair = tuple[np.ndarray, np.ndarray]
+Batch = dict[str, Any]
+Progress = Callable[[int, int], None]
+
+
+class ScaledPairs:
+    """Images and masks of one split as the network sees them: decoded and scaled, kept in memory if they fit.
+
+    Args:
+        dataset: where the samples come from.
+        samples: of one split.
+        preprocessing: its scale rule is applied; normalisation is not.
+        budget: bytes that may be kept; what does not fit is read again each time.
+    """
+
+    def __init__(
+        self, dataset: SegmentationSet, samples: Sequence[Sample], preprocessing: Preprocessing, budget: int
+    ) -> None:
+        self.dataset = dataset
+        self.samples = samples
+        self.preprocessing = preprocessing
+        self.budget = budget
+        self.cache: dict[int, Pair] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Pair:
+        """Return image H×W×3 uint8 and mask H×W uint8, 255 where not counted."""
+        return self.cache[index] if index in self.cache else self.read(index)
+
+    def read(self, index: int) -> Pair:
+        """Decode and scale one pair; pixels outside its field of view are marked as ignored."""
+        sample = self.samples[index]
+        image, mask = self.dataset.image(sample), self.dataset.mask(sample)
+        valid = self.dataset.valid(sample)
+        if valid is not None:
+            mask = np.where(valid, mask, np.uint8(IGNORED))
+        return self.preprocessing.scale_image(image), self.preprocessing.scale_mask(mask)
+
+    def fill(self, progress: Progress | None = None) -> None:
+        """Decode in parallel until all is in memory or the budget is spent.
+
+        Args:
+            progress: is told (images read, images in all).
+        """
+        threads = min(8, os.cpu_count() or 1)
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(0, len(self), 64):
+                if self.budget <= 0:
+                    break
+                indices = range(start, min(start + 64, len(self)))
+                for index, pair in zip(indices, pool.map(self.read, indices), strict=True):
+                    self.cache[index] = pair
+                    self.budget -= pair[0].nbytes + pair[1].nbytes
+                if progress:
+                    progress(len(self.cache), len(self))
+        if progress:
+            progress(len(self), len(self))  # also where not all fit: the bar goes
+
+
+class TrainingCrops(Dataset[Batch]):
+    """Augmented, normalised crops; item (epoch, index) is a function of the seed and that pair."""
+
+    def __init__(self, pairs: ScaledPairs, config: RunConfig) -> None:
+        self.pairs = pairs
+        self.seed = config.seed
+        self.augmentation = Augmentation(config.augment, config.size, config.foreground_crops)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, item: Item) -> Batch:
+        epoch, index = item
+        seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
+        image, mask = self.augmentation(*self.pairs[index], seed)
+        return {"image": self.pairs.preprocessing.normalise(image), "mask": mask}
+
+
+class WholeImages(Dataset[Batch]):
+    """Scaled, padded images for validation; the mask is as the network sees the image."""
+
+    def __init__(self, pairs: ScaledPairs, stride: int) -> None:
+        self.pairs = pairs
+        self.stride = stride
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, item: Item) -> Batch:
+        counted, index = item
+        image, mask = self.pairs[index]
+        pads = [(0, -side % self.stride) for side in mask.shape]
+        image = np.pad(self.pairs.preprocessing.normalise(image), [*pads, (0, 0)], mode="edge")
+        if counted < 0:
+            mask = np.full_like(mask, IGNORED)
+        return {"image": image, "mask": np.pad(mask, pads, constant_values=IGNORED)}
+
+
+class SegmentationData(pl.LightningDataModule):
+    """Loads a segmentation set for training and validation.
+
+    Args:
+        dataset: the set, its pairs checked.
+        config: the run's configuration.
+        stride: what the network's input sides are padded to.
+        preprocessing: scale rule and normalisation; measured on the training split if not given.
+        progress: is told (images read, images in all) while they are decoded.
+    """
+
+    def __init__(
+        self,
+        dataset: SegmentationSet,
+        config: RunConfig,
+        stride: int,
+        preprocessing: Preprocessing | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.config = config
+        self.stride = stride
+        self.first_epoch = 0
+        budget = _memory() // 4
+        plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        self.train_pairs = ScaledPairs(dataset, dataset.splits["train"], plain, budget)
+        self.train_pairs.fill(progress)
+        self.val_pairs = ScaledPairs(dataset, dataset.splits["val"], plain, self.train_pairs.budget)
+        self.val_pairs.fill(progress)
+        self.preprocessing = preprocessing or self._measure()
+        self.train_pairs.preprocessing = self.val_pairs.preprocessing = self.preprocessing
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training must know: the epoch that comes after the one just ended."""
+        assert self.trainer is not None
+        return {"next_epoch": self.trainer.current_epoch + 1}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over from the training that was interrupted."""
+        self.first_epoch = state_dict["next_epoch"]
+
+    def _measure(self) -> Preprocessing:
+        """Take ImageNet's statistics for pretrained weights, else those of (up to 500) training images."""
+        if self.config.weights == "imagenet":
+            return Preprocessing(self.config.scale, IMAGENET_MEAN, IMAGENET_DEVIATION)
+        count = min(500, len(self.train_pairs))
+        mean, deviation = channel_statistics([self.train_pairs[index][0] for index in range(count)])
+        return Preprocessing.from_dict({"scale": self.config.scale, "mean": mean, "deviation": deviation})
+
+    def class_weights(self) -> list[float] | None:
+        """Return one weight a class for the loss, or None.
+
+        ``balanced`` weighs each class by the inverse square root of its share of the training pixels,
+        scaled to a mean of 1.
+        """
+        setting, classes = self.config.class_weights, len(self.dataset.classes)
+        if setting == "none":
+            return None
+        if setting == "balanced":
+            counts = sum(
+                np.bincount(self.train_pairs[i][1].ravel(), minlength=256)[:classes]
+                for i in range(len(self.train_pairs))
+            )
+            inverse = 1 / np.sqrt(np.maximum(counts, 1) / np.sum(counts))
+            return [float(weight) for weight in inverse / inverse.mean()]
+        weights = [float(weight) for weight in setting.split(",")]
+        if len(weights) != classes:
+            raise UsageError(
+                f"--class-weights {setting}: {self.config.data} has {classes} classes, one number each"
+            )
+        return weights
+
+    def train_dataloader(self) -> DataLoader:
+        """Return the loader of augmented crops."""
+        rank, world_size = self._place()
+        sampler = TrainingSampler(len(self.train_pairs), self.config.seed, rank, world_size)
+        sampler.set_epoch(self.first_epoch)  # loader processes begin before Lightning sets it
+        return DataLoader(
+            TrainingCrops(self.train_pairs, self.config),
+            batch_size=self.config.batch_size,
+            sampler=sampler,
+            drop_last=len(sampler) >= self.config.batch_size,
+            collate_fn=collate,
+            **self._processes(),
+        )
+
+    def fixed_batch(self) -> Batch:
+        """Return the first epoch's crops of the first training images, one batch: what is looked at again."""
+        crops = TrainingCrops(self.train_pairs, self.config)
+        return collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
+
+    def val_dataloader(self) -> DataLoader:
+        """Return the loader of whole validation images, like sizes together."""
+        return DataLoader(
+            WholeImages(self.val_pairs, self.stride),
+            batch_sampler=self.whole_batches(self.val_pairs),
+            collate_fn=collate,
+            **self._processes(),
+        )
+
+    def whole_batches(self, pairs: ScaledPairs) -> EvaluationBatches:
+        """Return batches of whole images of one padded size, each image in exactly one."""
+        rank, world_size = self._place()
+        sizes = [self._padded(pairs[index][1]) for index in range(len(pairs))]
+        return EvaluationBatches(sizes, self._images_a_batch, rank, world_size)
+
+    def _padded(self, mask: np.ndarray) -> Size:
+        height, width = (-(-side // self.stride) * self.stride for side in mask.shape)
+        return height, width
+
+    def _images_a_batch(self, size: Size) -> int:
+        return max(1, min(self.config.batch_size, LARGEST_BATCH // (size[0] * size[1])))
+
+    def _place(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def _processes(self) -> dict[str, Any]:
+        workers = self.config.workers
+        on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
+        if workers is None:
+            workers = min(8, os.cpu_count() or 1) if on_gpu else 0
+        return {
+            "num_workers": workers,
+            "pin_memory": on_gpu,
+            "persistent_workers": workers > 0,
+            "worker_init_fn": _leave_signals_to_parent,
+        }
+
+
+def collate(items: Sequence[Batch]) -> Batch:
+    """Stack items: image (N, 3, H, W) float32, channels last in memory; mask (N, H, W) int64."""
+    images = torch.from_numpy(np.stack([item["image"] for item in items])).permute(0, 3, 1, 2)
+    masks = torch.from_numpy(np.stack([item["mask"] for item in items])).long()
+    return {"image": images, "mask": masks}
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    """Keep loader processes, which Ctrl-C reaches too, from reporting it a second time."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _memory() -> int:
+    """Return the machine's memory in bytes, or its container's if that is less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return machine

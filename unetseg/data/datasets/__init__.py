@@ -1,0 +1,1 @@
+"""Datasets: found, opened, checked and installed."""

@@ -1,0 +1,118 @@
+"""Datasets by name: an embedded set, a card of the catalogue, a folder or a card of the user's own."""
+
+from pathlib import Path
+
+from unetseg.config import RunConfig
+from unetseg.data.datasets.cards.card import Card, catalog_names, find_card, open_card, read_card
+from unetseg.data.datasets.embedded import is_synthetic, materialise
+from unetseg.data.datasets.image_folder import open_folder
+from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
+from unetseg.errors import UnetsegError, UsageError, did_you_mean
+
+__all__ = ["SPLITS", "Sample", "SegmentationSet", "open_dataset"]
+
+EMBEDDED = {
+    "filaments": "Thin branching structures, drawn here",
+    "textures:0.5": "Large shapes told by texture alone, drawn here; textures:0 easy … textures:1 impossible",
+}
+
+
+def open_dataset(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    split_seed: int = 0,
+    root: Path = Path("data"),
+    missing: list[str] | None = None,
+) -> SegmentationSet:
+    """Open a dataset.
+
+    Args:
+        name: An embedded set (``filaments``, ``textures:ALPHA``; drawn below ``root`` at first use), a card
+            of the catalogue (``pets``, ``pets:trimap``), a folder with ``images/`` and ``masks/``, or a
+            card of one's own (a path that ends in ``.yaml``, also with ``:VARIANT``).
+        data_dir: For a card: a folder that holds the set in its official layout.
+        split_seed: Draws the splits that the set does not come with.
+        root: Where downloaded and drawn sets lie.
+        missing: Takes one line for each file that is not there, and its sample is left out; without, such
+            files are an error.
+
+    Raises:
+        UsageError: There is no such dataset, variant or folder.
+        UnetsegError: Its files are missing or do not fit together; the message names them.
+    """
+    if is_synthetic(name):
+        _refuse_data_dir(name, data_dir)
+        return open_folder(materialise(name, root), split_seed=split_seed)
+    base, _, variant = name.partition(":")
+    card = find_card(base)
+    if card is not None:
+        folder = data_dir or root / card.name
+        return open_card(
+            card,
+            _existing(card, folder, data_dir),
+            variant=variant or None,
+            split_seed=split_seed,
+            missing=missing,
+        )
+    if _is_card_file(name):
+        return _open_own_card(name, data_dir, split_seed, root, missing)
+    if Path(name).is_dir():
+        _refuse_data_dir(name, data_dir)
+        return open_folder(Path(name), split_seed=split_seed, missing=missing)
+    raise _unknown(name)
+
+
+def require_dataset(name: str) -> None:
+    """Refuse a name that :func:`open_dataset` could not open, without opening anything.
+
+    Raises:
+        UsageError: There is no such dataset, card or folder.
+    """
+    known = is_synthetic(name) or find_card(name.partition(":")[0]) or _is_card_file(name)
+    if not known and not Path(name).is_dir():
+        raise _unknown(name)
+
+
+def _unknown(name: str) -> UsageError:
+    near = did_you_mean(name, [*EMBEDDED, *catalog_names()])
+    return UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
+
+
+def _is_card_file(name: str) -> bool:
+    return any(Path(path).suffix in (".yaml", ".yml") for path in (name, name.rpartition(":")[0]))
+
+
+def _open_own_card(
+    name: str, data_dir: Path | None, split_seed: int, root: Path, missing: list[str] | None
+) -> SegmentationSet:
+    path, variant = (name, None) if Path(name).suffix in (".yaml", ".yml") else name.rsplit(":", 1)
+    if not Path(path).is_file():
+        raise UsageError(f"{path}: no such card")
+    card = read_card(Path(path))
+    beside = not card.files and not (root / card.name).is_dir()
+    folder = data_dir or (card.path.parent if beside else root / card.name)
+    found = _existing(card, folder, data_dir)
+    return open_card(card, found, variant=variant, split_seed=split_seed, missing=missing)
+
+
+def _existing(card: Card, folder: Path, data_dir: Path | None) -> Path:
+    if folder.is_dir():
+        return folder
+    if data_dir is not None:
+        raise UsageError(f"{data_dir}: no such folder (--data-dir)")
+    raise UnetsegError(
+        f"{card.texts['title']} is not in {folder}: 'unetseg data get {card.name}' downloads it, "
+        "or point --data-dir to a folder that holds it"
+    )
+
+
+def _refuse_data_dir(name: str, data_dir: Path | None) -> None:
+    if data_dir is not None:
+        raise UsageError(f"--data-dir goes with a dataset of the catalogue, and '{name}' is none")
+
+
+def open_data(config: RunConfig) -> SegmentationSet:
+    """Open the dataset that ``config`` names."""
+    folder = Path(config.data_dir) if config.data_dir else None
+    return open_dataset(config.data, data_dir=folder, split_seed=config.split_seed)

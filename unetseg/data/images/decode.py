@@ -1,0 +1,176 @@
+"""Image files opened, told apart by their first bytes, and what decoders say put in plain words.
+
+Files are read by Python and decoded from memory, because decoders crash on names that are not UTF-8.
+"""
+
+import os
+import re
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from PIL import Image
+
+from unetseg.data.images.pixels import (
+    ORIENTATION_TAG,
+    Refused,
+    check_pixels,
+)
+from unetseg.errors import UnetsegError
+from unetseg.utilities.text import printable
+
+Path = str | os.PathLike[str]
+_HEAD = 512  # bytes that tell the format
+
+
+_IN_MEMORY = re.compile(r" <_io\.BytesIO[^>]*>")  # how decoders name a file that they were given as bytes
+
+
+_raised_limit = threading.Lock()
+
+
+class ImageError(UnetsegError):
+    """An image file that cannot be used: "NAME: what is wrong; what to do", in one printable line."""
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Make an ImageError that names the file of whatever the block raises while it decodes ``path``."""
+    name = printable(path)
+    try:
+        yield
+    except UnetsegError:
+        raise
+    except Refused as error:
+        raise ImageError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise ImageError(
+            f"{name}: does not fit into memory; make it smaller, or save it as a tiled TIFF"
+        ) from error
+    except Exception as error:  # decoders raise every type there is on damaged files
+        raise ImageError(f"{name}: {_reason(error)}") from error
+
+
+def open_image_file(path: Path) -> tuple[BinaryIO, str]:
+    """Open an image file and tell JPEG, PNG, TIFF, BMP, WEBP or GIF by its first bytes.
+
+    Raises:
+        Refused: It is no regular file, or of another format.
+        OSError: It cannot be opened.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        raise Refused(f"is a {'folder' if stat.S_ISDIR(mode) else 'pipe or device'}; name an image file")
+    file = open(path, "rb")  # noqa: SIM115 (the caller closes it)
+    try:
+        kind = _format(file.read(_HEAD))
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file, kind
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open an image file for the block, as ``open_image_file`` does; errors name the file."""
+    with naming(path):
+        file, kind = open_image_file(path)
+        with file:
+            yield file, kind
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"cannot be read: {error.strerror}; check the path and its permissions"
+    text = _IN_MEMORY.sub("", " ".join(str(error).split()))[:200]
+    if len(text) < 4:  # such as the key of a KeyError
+        text = f"{type(error).__name__} {text}".rstrip()
+    printed = "".join(c if c.isprintable() else "?" for c in text)
+    return f"is damaged or cut off ({printed}); save or copy it again"
+
+
+def _format(head: bytes) -> str:
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if not head:
+        raise Refused("is empty; save or copy it again")
+    if head[128:132] == b"DICM":
+        raise Refused("is DICOM, which is not read; save each 2-D slice as an 8- or 16-bit PNG or TIFF")
+    if head[344:347] in (b"n+1", b"ni1") or head[:2] == b"\x1f\x8b" or head[4:8] in (b"n+2\0", b"ni2\0"):
+        raise Refused(
+            "is NIfTI or compressed, which is not read; save each 2-D slice as an 8- or 16-bit PNG or TIFF"
+        )
+    raise Refused("is no JPEG, PNG, TIFF, BMP, WebP or GIF; save it as one of them")
+
+
+_SIGNATURES = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+)
+
+
+@contextmanager
+def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterator[Image.Image]:
+    """Open by Pillow, as one format alone and with its limit on pixels unless ``max_pixels`` sets another."""
+    try:
+        image = Image.open(file, formats=(kind,))
+    except Image.DecompressionBombError as error:
+        if max_pixels is None:
+            raise Refused(
+                f"{error}; raise the limit with --max-pixels if the file is to be trusted"
+            ) from error
+        with _pillow_limit(max_pixels):
+            image = Image.open(file, formats=(kind,))
+            check_pixels(image.height, image.width, max_pixels)
+            yield image
+        return
+    check_pixels(image.height, image.width, max_pixels)
+    yield image
+
+
+@contextmanager
+def _pillow_limit(max_pixels: int) -> Iterator[None]:
+    """Set Pillow's limit, which is one for the process; so one image at a time is read under it."""
+    with _raised_limit:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max_pixels
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def orientation_of(image: Image.Image) -> object:
+    """Return the EXIF orientation of an opened image, 1 where it has none."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # getexif would decode the whole file in search of it
+    try:
+        return image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # damaged EXIF is no reason to give up the picture
+        return 1
+
+
+def frame_count(image: Image.Image) -> int:
+    """Return how many frames an opened image has."""
+    animated = image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
+    return int(getattr(image, "n_frames", 1)) if animated else 1
+
+
+def warn_of_more(path: Path, count: int, what: str) -> None:
+    """Warn, in one line, that only the first of several frames or pages is used."""
+    if count > 1:
+        warnings.warn(f"{printable(path)}: has {count} {what}; the first is used", stacklevel=3)

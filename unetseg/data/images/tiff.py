@@ -1,0 +1,223 @@
+"""TIFF through tifffile: the first full-size page, whole or one strip or tile at a time."""
+
+import logging
+from functools import cached_property
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
+
+from unetseg.data.images.pixels import ORIENTATION_TAG, Refused, check_pixels, three_channels, to_uint8
+
+# tifffile reports damage to its logger; without a handler of the caller's own that would go to the screen
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+_JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.JPEG_LOSSY)
+_LOSSY = (*_JPEG, COMPRESSION.WEBP)
+_RAW_STRIP_BYTES = 1 << 20
+
+
+class TiffPicture:
+    """The first full-size page of a TIFF: its size, and its pixels as RGB or as labels.
+
+    Args:
+        file: an open binary file, which stays the caller's to close.
+
+    Raises:
+        Refused: The page is no picture of up to three channels and alpha.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._tiff = TiffFile(file)
+        self.page = _first_full_page(self._tiff)
+        self.height, self.width = self.page.imagelength, self.page.imagewidth
+        self.orientation = self.page.tags.valueof(ORIENTATION_TAG, 1)
+        if self.height < 1 or self.width < 1:
+            raise Refused("has no pixels; leave it out")
+        _check_kind(self.page)
+        if self.page.dtype is None:
+            raise Refused("has a sample type of its own; save it with 8 or 16 bits a channel")
+        self._dtype = np.dtype(self.page.dtype)
+
+    @property
+    def pages(self) -> int:
+        """Pages of the first one's size: more than one where the file is a stack, not a pyramid."""
+        pages = self._tiff.pages
+        if self.page is not pages.first or len(pages) < 2:
+            return 1
+        second = pages[1]
+        same = isinstance(second, TiffPage) and second.shape == self.page.shape and not second.is_reduced
+        return len(pages) if same else 1
+
+    def read_rgb(self, max_pixels: int | None = None) -> np.ndarray:
+        """Return the whole page, H×W×3 uint8 RGB, as stored (not turned upright).
+
+        Raises:
+            Refused: It is cut off, over the pixel limit (``check_pixels``), or of an unknown kind.
+        """
+        check_pixels(self.height, self.width, max_pixels)
+        return self._rgb(self._whole())
+
+    def read_labels(self, max_pixels: int | None = None) -> np.ndarray:
+        """Return label values as stored: H×W uint8 or uint16, or H×W×3 uint8 for colours.
+
+        Raises:
+            Refused: As ``read_rgb``, or the values are no labels.
+        """
+        check_pixels(self.height, self.width, max_pixels)
+        if self.page.compression in _LOSSY:
+            raise Refused("is a lossy TIFF, whose values are not those saved; save masks as PNG")
+        stored = self._whole()
+        if self.page.photometric == PHOTOMETRIC.RGB or stored.shape[2] > 2:
+            if stored.dtype != np.uint8:
+                raise Refused(
+                    "is a colour mask of more than 8 bits; save it as 8-bit RGB or with label values"
+                )
+            return stored[:, :, :3]
+        values = stored[:, :, 0]
+        if values.dtype == np.bool_:  # white counts as 1, whichever way round it is stored
+            return (values != (self.page.photometric == PHOTOMETRIC.MINISWHITE)).astype(np.uint8)
+        return _small_unsigned(values)
+
+    def _whole(self) -> np.ndarray:
+        self.check_complete()
+        return _interleave(self.page.asarray().reshape(self.page.shaped))
+
+    def check_complete(self) -> None:
+        """Refuse a page whose strips or tiles reach beyond the end of the file.
+
+        tifffile would fill some of them with zeros.
+        """
+        pairs = zip(self.page.dataoffsets, self.page.databytecounts, strict=False)
+        end = max((offset + count for offset, count in pairs), default=0)
+        if end == 0 or end > self._tiff.filehandle.size:
+            raise Refused("is cut off; save or copy it again")
+
+    @cached_property
+    def segment_shape(self) -> tuple[int, int]:
+        """Height and width of a tile, or of a strip (rows stored raw are cut into strips of a megabyte)."""
+        if self.page.is_tiled:
+            return self.page.tilelength, self.page.tilewidth
+        if self._raw_rows:
+            return max(1, min(self.height, _RAW_STRIP_BYTES // self._row_bytes)), self.width
+        return min(self.page.rowsperstrip, self.height), self.width
+
+    def read_segment(self, row: int, column: int) -> np.ndarray:
+        """Return one tile or strip, clipped to the page, as h×w×3 uint8 RGB."""
+        height, width = self.segment_shape
+        top, left = row * height, column * width
+        if self._raw_rows:
+            return self._rgb(self._read_rows(top, min(height, self.height - top)))
+        down, across = -(-self.height // height), -(-self.width // width)
+        planes = self.page.shaped[0]
+        indices = [(plane * down + row) * across + column for plane in range(planes)]
+        stored = np.stack([self._decode(index) for index in indices])
+        block = self._rgb(_interleave(stored))
+        return block[: self.height - top, : self.width - left]
+
+    @cached_property
+    def _raw_rows(self) -> bool:
+        return self.page.is_final and not self.page.is_tiled and self.page.shaped[0] == 1
+
+    @property
+    def _row_bytes(self) -> int:
+        return self.width * self.page.shaped[4] * self._dtype.itemsize
+
+    def _read_rows(self, top: int, count: int) -> np.ndarray:
+        file = self._tiff.filehandle
+        file.seek(self.page.dataoffsets[0] + top * self._row_bytes)
+        dtype = self._dtype.newbyteorder(self._tiff.byteorder)
+        rows = np.frombuffer(file.read(count * self._row_bytes), dtype)
+        return rows.reshape(count, self.width, -1).astype(self._dtype, copy=False)
+
+    def _decode(self, index: int) -> np.ndarray:
+        page, file = self.page, self._tiff.filehandle
+        count = page.databytecounts[index]
+        tables = {}
+        if page.compression in _JPEG:
+            tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+        data = None
+        if count:
+            file.seek(page.dataoffsets[index])
+            data = file.read(count)
+        block, _, shape = page.decode(data, index, **tables)
+        return np.full(shape, page.nodata, self._dtype) if block is None else block
+
+    def _rgb(self, samples: np.ndarray) -> np.ndarray:
+        page = self.page
+        if page.photometric == PHOTOMETRIC.PALETTE:
+            if page.colormap is None:
+                raise Refused("has a palette image without palette; save it as RGB")
+            return to_uint8(page.colormap.T, 65535)[np.minimum(samples[:, :, 0], page.colormap.shape[1] - 1)]
+        maximum = 1 if samples.dtype == np.bool_ else 2 ** _bits(page) - 1
+        eight_bits = to_uint8(samples, maximum)
+        if page.photometric == PHOTOMETRIC.MINISWHITE:
+            eight_bits = 255 - eight_bits
+        if page.photometric == PHOTOMETRIC.SEPARATED:
+            return _from_cmyk(eight_bits)
+        return three_channels(eight_bits)
+
+
+def _first_full_page(tiff: TiffFile) -> TiffPage:
+    """Return the first page that is no thumbnail or lower level of a pyramid."""
+    first = tiff.pages.first
+    if not first.is_reduced:
+        return first
+    for page in tiff.pages[1:16]:
+        if isinstance(page, TiffPage) and not page.is_reduced:
+            return page
+    return first
+
+
+def _check_kind(page: TiffPage) -> None:
+    planes, depth, _, _, samples = page.shaped
+    channels = planes * samples
+    if depth > 1:
+        raise Refused(f"is a volume of {depth} slices; save each slice as its own 2-D image")
+    named_alpha = any(kind in (1, 2) for kind in page.extrasamples)
+    grey = page.photometric in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
+    if channels > 4 or (grey and channels in (2, 4) and not named_alpha):
+        raise Refused(
+            f"has {channels} channels (multispectral); save the three to use as an 8- or 16-bit RGB TIFF"
+        )
+    if page.photometric == PHOTOMETRIC.YCBCR and page.compression in _JPEG:
+        return  # tifffile returns RGB
+    known = (PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
+    if not grey and page.photometric not in known and not (_is_cmyk(page) and channels == 4):
+        kind = getattr(page.photometric, "name", page.photometric)
+        raise Refused(f"has the colour space {kind}; save it as RGB or grey")
+    if page.photometric == PHOTOMETRIC.RGB and channels < 3:
+        raise Refused(f"is an RGB TIFF of {channels} channels; save it as RGB or grey")
+
+
+def _is_cmyk(page: TiffPage) -> bool:
+    return page.photometric == PHOTOMETRIC.SEPARATED
+
+
+def _bits(page: TiffPage) -> int:
+    bits = page.bitspersample
+    if not isinstance(bits, int):
+        raise Refused("has channels of different bit depths; save it with 8 or 16 bits a channel")
+    return bits
+
+
+def _interleave(shaped: np.ndarray) -> np.ndarray:
+    """Map tifffile's (planes, depth 1, H, W, samples) to H×W×C."""
+    flat = shaped[:, 0]
+    return flat[0] if flat.shape[0] == 1 else np.moveaxis(flat[..., 0], 0, -1)
+
+
+def _from_cmyk(samples: np.ndarray) -> np.ndarray:
+    height, width, _ = samples.shape
+    return np.asarray(Image.frombytes("CMYK", (width, height), samples.tobytes()).convert("RGB"))
+
+
+def _small_unsigned(values: np.ndarray) -> np.ndarray:
+    if values.dtype in (np.uint8, np.uint16):
+        return values
+    if values.dtype.kind not in "iu":
+        raise Refused("holds floating-point values, not labels; save whole numbers as 8 or 16 bits")
+    if values.min() < 0 or values.max() > np.iinfo(np.uint16).max:
+        raise Refused("holds labels outside 0 to 65535; save them as 8 or 16 bits, unsigned")
+    return values.astype(np.uint16)

@@ -1,0 +1,118 @@
+"""A trained run against the references of a split."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.evaluation.scoring import ImageScores, Pair, score_keys, score_pair
+from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
+from unetseg.utilities.processes import run_jobs
+
+if TYPE_CHECKING:
+    from unetseg.inference.predictor import Predictor
+
+Progress = Callable[[int, int], None]
+
+
+def evaluate_run(
+    predictor: "Predictor",
+    dataset: SegmentationSet,
+    split: str = "test",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Predict every image of a split at its original resolution and score the whole masks.
+
+    Args:
+        predictor: of the run.
+        dataset: with the run's classes.
+        split: train, val or test.
+        progress: is told (images done, images in all).
+
+    Raises:
+        UsageError: if there is no such split, or the classes are not the run's.
+        UnetsegError: if the split is empty, or a file of it cannot be used.
+    """
+    samples = samples_to_score(dataset, split, predictor.classes)
+    jobs = ((pair,) for pair in predicted_pairs(predictor, dataset, samples))
+    scores = score_images(jobs, dataset, len(samples), progress)
+    images = [image for (image,) in scores]
+    return summarise(images, dataset.classes, split, sample_fingerprint(samples))
+
+
+def samples_to_score(dataset: SegmentationSet, split: str, classes: Sequence[str]) -> tuple[Sample, ...]:
+    """Return the samples of a split.
+
+    Args:
+        dataset: with the run's classes.
+        split: train, val or test.
+        classes: of the run.
+
+    Raises:
+        UsageError: if there is no such split, or the classes are not the run's.
+        UnetsegError: if the split is empty.
+    """
+    if split not in dataset.splits:
+        raise UsageError(
+            f"--split '{split}': choose from {', '.join(dataset.splits)}{did_you_mean(split, dataset.splits)}"
+        )
+    if tuple(dataset.classes) != tuple(classes):
+        raise UsageError(
+            f"{dataset.name}: its classes ({', '.join(dataset.classes)}) are not those of the run "
+            f"({', '.join(classes)})"
+        )
+    if not dataset.splits[split]:
+        raise UnetsegError(f"{dataset.name}: its {split} split is empty; choose another with --split")
+    return dataset.splits[split]
+
+
+def score_images(
+    jobs: Iterable[Sequence[Pair]], dataset: SegmentationSet, total: int, progress: Progress | None = None
+) -> Iterator[list[ImageScores]]:
+    """Yield the scores of each image's predictions, in order.
+
+    Args:
+        jobs: for each image, one prediction or several of the same reference.
+        dataset: that the references come from.
+        total: images.
+        progress: is told (images done, images in all).
+
+    Raises:
+        UnetsegError: if a file of an image cannot be used.
+    """
+    keys = score_keys(dataset.ignore_index is not None)
+    score = partial(_score_all, classes=dataset.classes, keys=keys)
+    for done, scores in enumerate(run_jobs(score, jobs, total), start=1):
+        yield scores
+        if progress:
+            progress(done, total)
+
+
+def sample_fingerprint(samples: Iterable[Sample]) -> str:
+    """Return the ``fingerprint`` of samples."""
+    return fingerprint((sample.name, sample.mask) for sample in samples)
+
+
+def predicted_pairs(
+    predictor: "Predictor", dataset: SegmentationSet, samples: Sequence[Sample], batch: int = 8
+) -> Iterator[Pair]:
+    """Yield prediction and reference of each sample, in order."""
+    for start in range(0, len(samples), batch):
+        chunk = samples[start : start + batch]
+        logits = predictor.logits([dataset.image(sample) for sample in chunk])
+        for sample, each in zip(chunk, logits, strict=True):
+            yield Pair(
+                sample.name,
+                predictor.mask(each),
+                dataset.mask(sample),
+                dataset.valid(sample),
+                dataset.instances(sample),
+            )
+
+
+def _score_all(pairs: Sequence[Pair], classes: Sequence[str], keys: Sequence[str]) -> list[ImageScores]:
+    try:
+        return [score_pair(pair, classes, keys) for pair in pairs]
+    except ValueError as error:
+        raise UnetsegError(f"{pairs[0].name}: {error}; 'unetseg data check' names all such files") from error

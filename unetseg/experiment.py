@@ -1,0 +1,125 @@
+"""Train, evaluate, draw: the chain that fit and studies both call."""
+
+import errno
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unetseg.config import RunConfig
+from unetseg.data.datasets.check import require_sound
+from unetseg.data.datasets.open import open_data
+from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.errors import UnetsegError
+from unetseg.evaluation.run import evaluate_run
+from unetseg.evaluation.score_table import score_table
+from unetseg.evaluation.summary import Evaluation
+from unetseg.inference.loading import load_predictor
+from unetseg.plots import training_curves
+from unetseg.runs import Run, discard_empty, new_run
+from unetseg.training.gradient_log import plot_gradients
+from unetseg.training.recorder import Report
+from unetseg.training.train import train
+from unetseg.utilities.files import write_json, write_rows
+from unetseg.utilities.progress import show_progress
+from unetseg.utilities.signals import Stopped
+
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
+
+
+def run_experiment(config: RunConfig, output: str | Path | None = None, report: Report = print) -> Run:
+    """Train a configuration, evaluate it on the test split and leave all in a new run folder.
+
+    Args:
+        config: the complete configuration.
+        output: the run's folder; a new one under ``checkpoints/`` if not given.
+        report: is given the log, line by line.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    dataset = open_data(config)
+    require_sound(dataset, progress=show_progress("checking"))
+    run = new_run(config, output)
+    try:
+        return finish(config, dataset, run, report)
+    finally:
+        discard_empty(run)
+
+
+def resume_experiment(run: Run, config: RunConfig | None = None, report: Report = print) -> Run:
+    """Go on with an interrupted run from its last whole epoch; a finished one is left as it is.
+
+    Args:
+        run: its folder.
+        config: the run's own configuration, where device, workers or Trainer arguments are to change.
+        report: is given the log, line by line.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    if run.finished:
+        report(f"{run.path} is finished: trained to its end and tested")
+        return run
+    config = config or run.config()
+    run.remove_parts()
+    dataset = open_data(config)
+    require_sound(dataset, progress=show_progress("checking"))
+    return finish(config, dataset, run, report)
+
+
+def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> Run:
+    """Train what is left to train in ``run``, then test it."""
+    with _naming(run):
+        train(config, dataset, run, report)
+        training_curves(run.epochs(), run.curves)
+        if run.gradients.is_file():
+            plot_gradients(run)
+        started = time.perf_counter()
+        predictor = load_predictor(run, config.device)
+        evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))
+        write_rows(run.test_images, evaluation.rows)
+        summary = evaluation.summary()
+        write_json(run.test, summary)
+    report(f"\n{score_table(summary)}\n")
+    report(f"tested in {time.perf_counter() - started:.1f} s; the run is {run.path}")
+    return run
+
+
+@contextmanager
+def _naming(run: Run) -> Iterator[None]:
+    """Say in the one line of an interruption or a failed write which run it was and how to go on."""
+    hint = f"continue with: unetseg fit --resume {shlex.quote(str(run.path))}"
+    try:
+        yield
+    except Stopped as stopped:
+        if run.config_file.is_file():
+            stopped.args = (f"{stopped}; {run.path} keeps every whole epoch; {hint}",)
+        raise
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise UnetsegError(
+            f"{error.filename or run.path}: cannot be written ({error.strerror}); the last good checkpoint "
+            f"is whole; {hint}"
+        ) from error
+
+
+def evaluate_existing(
+    run: Run, data: str | None = None, data_dir: str | None = None, split: str = "test", device: str = "auto"
+) -> Evaluation:
+    """Score a run on a split of its own dataset, or of ``data``.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    dataset = open_data(with_data(run.config(), data, data_dir))
+    return evaluate_run(load_predictor(run, device), dataset, split, show_progress("evaluating"))
+
+
+def with_data(config: RunConfig, data: str | None, data_dir: str | None) -> RunConfig:
+    """Return a configuration with another dataset, or the same in another place; as it is for None."""
+    if data is not None:
+        return config.changed(data=data, data_dir=data_dir)
+    return config if data_dir is None else config.changed(data_dir=data_dir)

@@ -1,0 +1,140 @@
+"""The formats of masks: label images as PNG and TIFF, outlines as GeoJSON, run lengths as COCO."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco
+
+from unetseg.data.images.read import write_labels
+from unetseg.data.images.regions import write_tiled_tiff
+from unetseg.data.images.write import Colour, check_colours
+from unetseg.errors import UsageError
+from unetseg.inference.folder.jobs import FORMATS
+from unetseg.inference.folder.polygons import mask_polygons
+from unetseg.utilities.files import plain_write_errors, write_text
+from unetseg.utilities.text import printable
+
+_Path = str | os.PathLike[str]
+
+_PIXELS = (
+    "Coordinates are pixels, not degrees: x to the right from the image's left edge, y down from its top "
+    "edge; outlines follow the pixels' edges, and the pixel of row r and column c is the square from "
+    "(c, r) to (c + 1, r + 1)."
+)
+
+
+def write_mask(
+    path: _Path,
+    mask: np.ndarray,
+    *,
+    format: str,
+    classes: Sequence[str],
+    colours: Sequence[Colour],
+    name: str,
+) -> None:
+    """Write a mask whole or not at all.
+
+    Args:
+        path: the file, with the format's suffix.
+        mask: H×W uint8 class indices, 0 the background.
+        format: a key of ``FORMATS``: ``png`` and ``tiff`` hold the indices and a palette of ``colours``,
+            ``geojson`` one Feature a region of a class, ``coco`` one annotation a class.
+        classes: class names by index.
+        colours: RGB of each class.
+        name: of the image that the mask belongs to, written into GeoJSON and COCO.
+
+    Raises:
+        UsageError: if there is no such format, or the suffix does not belong to it.
+        UnetsegError: if the mask holds an index that is no class, or the file cannot be written.
+    """
+    suffix = FORMATS.get(format)
+    if suffix is None or not os.fspath(path).endswith(suffix):
+        raise UsageError(f"{printable(path)}: cannot be written as {format}; its name must end in {suffix}")
+    if format == "png":
+        write_labels(path, mask, colours)
+    elif format == "tiff":
+        write_tiled_tiff(path, [mask], *mask.shape, colours=colours)
+    else:
+        check_colours(path, mask, colours)
+        content = (to_geojson if format == "geojson" else to_coco)(mask, classes, name)
+        with plain_write_errors(path):
+            write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+    """Return a FeatureCollection (RFC 7946): one Polygon with holes for each region of a foreground class.
+
+    A region is connected by its pixels' sides; a Feature's properties are ``class``, the name, and
+    ``index``. The collection says in ``description`` that coordinates are pixels.
+
+    Args:
+        mask: H×W uint8 class indices.
+        classes: class names by index.
+        name: of the image.
+    """
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"class": classes[index], "index": index},
+            "geometry": {"type": "Polygon", "coordinates": polygon},
+        }
+        for index, inside in _foreground(mask, classes)
+        for polygon in mask_polygons(inside)
+    ]
+    height, width = mask.shape
+    return {
+        "type": "FeatureCollection",
+        "description": _PIXELS,
+        "image": printable(name),
+        "width": width,
+        "height": height,
+        "features": features,
+    }
+
+
+def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+    """Return a COCO dataset of one image: compressed run lengths, one annotation for each class in the mask.
+
+    As COCO does for "stuff": classes of pixels know no objects, so a class is annotated once an image.
+    Category ids are the class indices; the background is no category.
+
+    Args:
+        mask: H×W uint8 class indices.
+        classes: class names by index.
+        name: of the image.
+    """
+    height, width = mask.shape
+    return {
+        "info": {"description": "Masks by unetseg: one annotation for each class in an image."},
+        "licenses": [],
+        "images": [{"id": 1, "file_name": printable(name), "width": width, "height": height}],
+        "annotations": [_annotation(index, inside) for index, inside in _foreground(mask, classes)],
+        "categories": [
+            {"id": index, "name": classes[index], "supercategory": "foreground"}
+            for index in range(1, len(classes))
+        ],
+    }
+
+
+def _annotation(index: int, inside: np.ndarray) -> dict[str, Any]:
+    run_lengths = coco.encode(np.asfortranarray(inside, dtype=np.uint8))
+    return {
+        "id": index,
+        "image_id": 1,
+        "category_id": index,
+        "segmentation": {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")},
+        "area": int(coco.area(run_lengths)),
+        "bbox": coco.toBbox(run_lengths).tolist(),
+        "iscrowd": 0,
+    }
+
+
+def _foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the index of each foreground class in the mask, and where it is."""
+    for index in range(1, len(classes)):
+        inside = mask == index
+        if inside.any():
+            yield index, inside

@@ -1,0 +1,143 @@
+"""What is written for each image, under which names, and what is refused before anything is read."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unetseg.data.images.find import FoundImage, check_collisions
+from unetseg.errors import UsageError
+from unetseg.utilities.text import printable
+
+TABLE = "predictions.csv"
+FORMATS = {"png": ".png", "tiff": ".tif", "geojson": ".geojson", "coco": ".coco.json"}
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What to write for each image, and what to do where it is already there.
+
+    Attributes:
+        format: of the masks, a key of ``FORMATS``.
+        overlay: also write ``NAME.overlay.jpg``, the mask's colours and outlines over the image.
+        save_probabilities: also write each foreground class's probability as a 16-bit grey image.
+        min_area: foreground regions of fewer pixels become background.
+        overwrite: replace masks that are already there.
+        continue_: leave out images whose mask is already there.
+        max_pixels: the largest image that is decoded whole; None stands for Pillow's own limit.
+        tile: side of the tiles of large images, pixels; None chooses it by the free memory.
+        overlap: of neighbouring tiles, pixels; None measures what the network needs.
+    """
+
+    format: str = "png"
+    overlay: bool = False
+    save_probabilities: bool = False
+    min_area: int = 0
+    overwrite: bool = False
+    continue_: bool = False
+    max_pixels: int | None = None
+    tile: int | None = None
+    overlap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise UsageError(f"--format '{self.format}': choose from {', '.join(FORMATS)}")
+        if self.overwrite and self.continue_:
+            raise UsageError("--overwrite and --continue: give one of them")
+        for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least {least}")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and the files that it becomes; the mask is written last, so that it marks a finished one."""
+
+    image: FoundImage
+    mask: Path
+    overlay: Path | None
+    probabilities: tuple[Path, ...]
+
+    @property
+    def all_outputs(self) -> tuple[Path, ...]:
+        """Every file that is written for the image."""
+        return (self.mask, *([self.overlay] if self.overlay else []), *self.probabilities)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the mask is there."""
+        return os.path.exists(self.mask)
+
+
+def plan_jobs(
+    found: Sequence[FoundImage], output: Path, classes: Sequence[str], options: OutputOptions
+) -> list[Job]:
+    """Return one job an image, after everything that can be refused up front was.
+
+    Raises:
+        UsageError: if two images would write one file, a file of the user's would be written over, or
+            masks are already there and neither ``overwrite`` nor ``continue_`` says what to do.
+    """
+    check_collisions(found, FORMATS[options.format])
+    jobs = [_job(image, output, classes, options) for image in found]
+    _check_extras(jobs)
+    _check_inputs_kept(jobs)
+    if not (options.overwrite or options.continue_):
+        there = [path for job in jobs for path in job.all_outputs if os.path.exists(path)]
+        if there:
+            raise UsageError(
+                f"{printable(there[0])}: is already there; --continue leaves out images that have their "
+                "mask, --overwrite replaces what is there"
+            )
+    return jobs
+
+
+def without_outputs(found: Iterable[FoundImage], output: Path) -> list[FoundImage]:
+    """Leave out what lies in the output folder, where that lies inside a folder of images.
+
+    Masks of an earlier command would otherwise be taken for images; an output folder that is
+    itself the folder of all the images is left as it is.
+    """
+    images = list(found)
+    inside = Path(os.path.realpath(output))
+    kept = [image for image in images if inside not in Path(os.path.realpath(image.path)).parents]
+    return kept or images
+
+
+def _job(image: FoundImage, output: Path, classes: Sequence[str], options: OutputOptions) -> Job:
+    def target(suffix: str) -> Path:
+        return output / image.output(suffix)
+
+    names = [""] if len(classes) == 2 else [f"-{index}" for index in range(1, len(classes))]
+    suffix = ".tif" if options.format == "tiff" else ".png"
+    return Job(
+        image,
+        target(FORMATS[options.format]),
+        target(".overlay.jpg") if options.overlay else None,
+        tuple(target(f".probability{name}{suffix}") for name in names) if options.save_probabilities else (),
+    )
+
+
+def _check_extras(jobs: Sequence[Job]) -> None:
+    """Refuse an image named such that its mask is another's overlay or probability."""
+    owners: dict[Path, Job] = {}
+    for job in jobs:
+        for path in job.all_outputs:
+            if path in owners:
+                raise UsageError(
+                    f"{printable(owners[path].image.path)} and {printable(job.image.path)} would both be "
+                    f"written to {printable(path)}; rename one"
+                )
+            owners[path] = job
+
+
+def _check_inputs_kept(jobs: Sequence[Job]) -> None:
+    inputs = {os.path.realpath(job.image.path) for job in jobs}
+    for job in jobs:
+        for path in job.all_outputs:
+            if os.path.realpath(path) in inputs:
+                raise UsageError(
+                    f"{printable(job.image.path)}: its output {printable(path)} would replace an input "
+                    "image; choose another folder with -o"
+                )

@@ -1,0 +1,105 @@
+"""A folder of images in, a folder of masks out."""
+
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from unetseg.data.images.find import FoundImage, find_images
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
+from unetseg.inference.folder.pipeline import Failure, FolderResult, Pipeline, Watch, silent
+from unetseg.inference.folder.prediction_table import PredictionTable
+from unetseg.inference.predictor import Predictor
+from unetseg.utilities.files import abandoned_parts, plain_write_errors
+from unetseg.utilities.signals import Stopped
+from unetseg.utilities.text import printable
+
+__all__ = ["Failure", "FolderResult", "predict_folder", "predict_images"]
+
+
+def predict_folder(
+    predictor: Predictor, inputs: Sequence[str | Path], output: Path, options: OutputOptions
+) -> FolderResult:
+    """Write one mask an image, of exactly the image's size, and ``predictions.csv``.
+
+    Args:
+        predictor: of one or more runs.
+        inputs: files, folders or globs; sub-folders are kept. ``-`` reads names from standard input.
+        output: the masks' folder.
+        options: what to write.
+
+    Returns:
+        What was done, and the images that failed; one bad file stops no other.
+
+    Raises:
+        UsageError: if an input is missing, two would write the same file, or a file would be written over.
+        UnetsegError: if nothing more can be written, as on a full disk.
+    """
+    return predict_images(predictor, find_images(inputs), output, options)
+
+
+def predict_images(
+    predictor: Predictor,
+    found: Sequence[FoundImage],
+    output: Path,
+    options: OutputOptions,
+    watch: Watch = silent,
+) -> FolderResult:
+    """Do what ``predict_folder`` does, for images that were found already.
+
+    Args:
+        predictor: of one or more runs.
+        found: the images.
+        output: the masks' folder.
+        options: what to write.
+        watch: is told what is being done, and returns what is then told (done, in all).
+    """
+    images = without_outputs(found, output)
+    if len(images) < len(found):
+        warnings.warn(
+            f"{printable(output)}: {len(found) - len(images)} images in the output folder are left out",
+            stacklevel=2,
+        )
+    jobs = plan_jobs(images, output, predictor.classes, options)
+    if options.tile is not None or options.overlap is not None:
+        predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
+    _make_folder(output)
+    _remove_abandoned(jobs)
+    table = PredictionTable(output, predictor.classes)
+    result = FolderResult(len(jobs))
+    try:
+        Pipeline(predictor, options, table, result, watch).run(jobs)
+    except BaseException as error:
+        with suppress(UnetsegError):  # on a full disk the journal keeps the rows, and --continue takes them
+            table.write()
+        if isinstance(error, (Stopped, UnetsegError)):
+            error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
+        raise
+    table.write()
+    return result
+
+
+def _how_to_go_on(result: FolderResult, output: Path, options: OutputOptions) -> str:
+    done = f"{result.written + result.kept} of {result.total} masks are in {printable(output)}, whole"
+    if options.overwrite:
+        return f"{done}; run the same command again"
+    return f"{done}; go on with the same command and --continue"
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        with plain_write_errors(output):
+            output.mkdir(parents=True, exist_ok=True)
+    except UnetsegError as error:
+        if isinstance(error.__cause__, (FileExistsError, NotADirectoryError)):
+            raise UsageError(f"{printable(output)}: is a file; name a folder with -o") from error
+        raise
+
+
+def _remove_abandoned(jobs: Sequence[Job]) -> None:
+    """Remove what a killed process left half-written beside the masks, but for the journals of its table."""
+    for folder in {job.mask.parent for job in jobs}:
+        for part in abandoned_parts(folder):
+            if not part.name.endswith(TABLE):
+                part.unlink(missing_ok=True)

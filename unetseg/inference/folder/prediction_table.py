@@ -1,0 +1,127 @@
+"""``predictions.csv``: one row an image, kept through interruptions and over several commands."""
+
+import csv
+import io
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, cast
+
+from unetseg.errors import UsageError
+from unetseg.inference.folder.jobs import TABLE
+from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, write_text
+from unetseg.utilities.text import printable
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one image after its prediction.
+
+    Attributes:
+        file: path below the folder that outputs are relative to.
+        size: height and width of the image, pixels; None where it could not be read.
+        seconds: spent on it: reading, its share of the network's time, writing.
+        shares: of the pixels, one a class; empty for an image that failed.
+        confidence: mean over the pixels of the most probable class's probability.
+        error: why it has no mask, or nothing.
+    """
+
+    file: str
+    size: tuple[int, int] | None
+    seconds: float
+    shares: tuple[float, ...] = ()
+    confidence: float | None = None
+    error: str = ""
+
+    def cells(self, classes: int) -> list[str]:
+        """Return the row's text, column by column."""
+        size = ["", ""] if self.size is None else [str(self.size[1]), str(self.size[0])]
+        shares = [f"{share:.6f}" for share in self.shares] or [""] * classes
+        confidence = "" if self.confidence is None else f"{self.confidence:.4f}"
+        return [self.file, *size, f"{self.seconds:.3f}", *shares, confidence, self.error]
+
+
+class PredictionTable:
+    """The table of an output folder.
+
+    Rows go to a journal at once, a hidden file beside the table, and into the table with ``write``; the
+    journal of a process that was killed is taken over. Rows of other images are kept.
+
+    Args:
+        folder: of the outputs, which exists.
+        classes: their names.
+
+    Raises:
+        UsageError: if there is another file of the table's name.
+        UnetsegError: if nothing can be written there.
+    """
+
+    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+        self.path = folder / TABLE
+        self._classes = len(classes)
+        self._header = ["file", "width", "height", "seconds", *(f"share_{name}" for name in classes)]
+        self._header += ["mean_confidence", "error"]
+        self._check_header()
+        self._inherited = [path for path in abandoned_parts(folder) if path.name.endswith(TABLE)]
+        self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"  # may be there after a full disk
+        self._rows: dict[str, list[str]] = {}
+        for journal in (*self._inherited, self._journal_path):
+            self._rows |= self._read(journal)
+        self._lock = threading.Lock()
+        with plain_write_errors(self.path):
+            self._journal = _open(self._journal_path, "a")
+
+    def add(self, row: Row) -> None:
+        """Take note of a row, in place of an earlier one of the same file. From any thread."""
+        cells = row.cells(self._classes)
+        with self._lock, plain_write_errors(self._journal_path):
+            self._rows[row.file] = cells
+            self._journal.write(_lines([cells]))
+            self._journal.flush()
+
+    def write(self) -> None:
+        """Write the table, sorted by file, and remove the journals.
+
+        Raises:
+            UnetsegError: if it cannot be written; the journal is kept then.
+        """
+        self._journal.close()
+        rows = self._read(self.path) | self._rows  # as the file is now: another command may have written it
+        with plain_write_errors(self.path):
+            write_text(self.path, _lines([self._header, *(rows[file] for file in sorted(rows))]))
+        for journal in (self._journal_path, *self._inherited):
+            journal.unlink(missing_ok=True)
+
+    def _check_header(self) -> None:
+        with plain_write_errors(self.path):
+            if not self.path.exists():
+                return
+            with _open(self.path) as file:
+                header = next(csv.reader(file), [])
+        if header != self._header:
+            raise UsageError(
+                f"{printable(self.path)}: is not the table of predictions of these classes; move it away, or "
+                "choose another folder with -o"
+            )
+
+    def _read(self, path: Path) -> dict[str, list[str]]:
+        """Return the whole rows of a table or journal by file; the last line of a journal may be torn."""
+        if not path.exists():
+            return {}
+        with _open(path) as file:
+            text = file.read()
+        whole = text[: text.rfind("\n") + 1]
+        rows = csv.reader(io.StringIO(whole, newline=""))
+        return {row[0]: row for row in rows if len(row) == len(self._header) and row != self._header}
+
+
+def _open(path: Path, mode: str = "r") -> TextIO:
+    return cast(TextIO, open(path, mode, encoding="utf-8", errors="surrogateescape", newline=""))
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

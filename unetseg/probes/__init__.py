@@ -1,0 +1,1 @@
+"""What is asked of nets rather than of the scores of runs."""

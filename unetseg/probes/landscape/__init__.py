@@ -1,0 +1,1 @@
+"""The loss surface round the weights of trained runs."""

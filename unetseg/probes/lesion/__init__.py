@@ -1,0 +1,1 @@
+"""Parts of trained networks switched off, without retraining."""

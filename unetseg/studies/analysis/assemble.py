@@ -1,0 +1,177 @@
+"""Arms and what their runs scored, put together into the results of a study."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.metrics.registry import MEASURES
+from unetseg.runs import Run
+from unetseg.studies.analysis.differences import (
+    ArmScores,
+    Question,
+    analyse_contrast,
+    analyse_metrics,
+    analyse_pairs,
+    arm_sentence,
+    shown_classes,
+)
+from unetseg.studies.analysis.results import ArmResult, Failure, RunResult, StudyResults
+from unetseg.studies.analysis.score_matrix import RunScores
+
+if TYPE_CHECKING:
+    from unetseg.models.gradient_flow import GradientFlow
+
+ONE_SEED = (
+    "one seed: intervals count the chance in images only and speak of these nets; how much another seed "
+    "would change is unknown"
+)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the results say about a study beside its numbers."""
+
+    name: str
+    data: str
+    claim: str = ""
+    command: str = ""
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def assemble(
+    arms: Sequence[ArmResult],
+    scores: Sequence[tuple[RunScores, ...]],
+    seeds: tuple[int, ...],
+    question: Question,
+    setup: Setup,
+) -> StudyResults:
+    """Analyse what the arms scored.
+
+    Args:
+        arms: two or more, without their sentences.
+        scores: of each arm, one a seed.
+        seeds: of every arm.
+        question: names the reference.
+        setup: what else is known.
+
+    Raises:
+        UsageError: if the runs were not tested on the same images and references, or lack the primary metric.
+    """
+    require_same_test([run for runs in scores for run in runs])
+    scored = [
+        ArmScores(arm.name, arm.label, runs, arm.same_as) for arm, runs in zip(arms, scores, strict=True)
+    ]
+    metrics = analyse_metrics(scored, question)
+    first = scores[0][0]
+    primary_class = shown_classes(first.classes)[0]
+    of_primary = [m for m in metrics if (m.key, m.class_name) == (question.primary, primary_class)]
+    if not of_primary:
+        label = MEASURES[question.primary].label
+        raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
+    sentences = [arm_sentence(arm, of_primary[0], question) for arm in scored]
+    notes = list(setup.notes)
+    if len(seeds) == 1:
+        notes.insert(0, ONE_SEED)
+    return StudyResults(
+        name=setup.name,
+        claim=setup.claim,
+        data=setup.data,
+        split=first.split,
+        classes=first.classes,
+        fingerprint=first.fingerprint,
+        reference=question.reference,
+        primary=question.primary,
+        primary_class=primary_class,
+        margin=question.margin,
+        seeds=seeds,
+        arms=tuple(replace(arm, sentence=told) for arm, told in zip(arms, sentences, strict=True)),
+        metrics=metrics,
+        contrasts=analyse_contrast(scored, metrics, question),
+        pairs=analyse_pairs(scored, metrics, question),
+        failures=setup.failures,
+        notes=tuple(notes),
+        command=setup.command,
+        versions=setup.versions,
+        scores={arm.name: runs for arm, runs in zip(arms, scores, strict=True)},
+    )
+
+
+def require_same_test(runs: Sequence[RunScores]) -> None:
+    """Refuse runs that were not scored on the same images against the same references.
+
+    Raises:
+        UsageError: says which two differ, and in what.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        if run.fingerprint != first.fingerprint or run.images != first.images:
+            raise UsageError(f"{run.name} and {first.name} cannot be compared: {_mismatch(first, run)}")
+        if run.classes != first.classes:
+            here, there = ", ".join(run.classes), ", ".join(first.classes)
+            raise UsageError(
+                f"{run.name} and {first.name} cannot be compared: their classes differ ({here}; {there})"
+            )
+
+
+def _mismatch(first: RunScores, run: RunScores) -> str:
+    missing = [name for name in first.images if name not in set(run.images)]
+    extra = [name for name in run.images if name not in set(first.images)]
+    if missing or extra:
+        counts = f"{len(run.images)} test images there, {len(first.images)} here"
+        which = f"{run.name} lacks {missing[0]}" if missing else f"{first.name} lacks {extra[0]}"
+        return f"they were tested on different images ({counts}; {which}); give both the same data and split"
+    return (
+        "the images have the same names but other references (other masks, or files that were saved anew); "
+        "score both against the same files"
+    )
+
+
+def run_result(run: Run, seed: int) -> RunResult:
+    """Read how a run was trained."""
+    environment = read_environment(run)
+    return RunResult(
+        seed=seed,
+        path=str(run.path),
+        epochs=tuple(run.epochs()),
+        gradients=_gradients(run),
+        seconds=environment.get("training_seconds"),
+        device=environment.get("device"),
+    )
+
+
+def _gradients(run: Run) -> dict[int, "GradientFlow"]:
+    if not run.gradients.is_file():
+        return {}
+    from unetseg.training.gradient_log import read_gradients
+
+    return read_gradients(run)
+
+
+def read_environment(run: Run) -> dict[str, Any]:
+    """Read what a run was computed with.
+
+    Raises:
+        UnetsegError: if the file is damaged; a missing one is empty.
+    """
+    if not run.environment.is_file():
+        return {}
+    try:
+        return dict(json.loads(run.environment.read_text()))
+    except (OSError, ValueError) as error:
+        raise UnetsegError(f"{run.environment}: cannot be read ({error}); remove it") from error
+
+
+def joint_versions(runs: Iterable[Run]) -> dict[str, str]:
+    """Return the versions of the packages that runs were computed with; several where they differ."""
+    found: dict[str, dict[str, None]] = {}
+    for run in runs:
+        environment = read_environment(run)
+        versions = {"python": environment.get("python"), **environment.get("packages", {})}
+        for package, version in versions.items():
+            if version is not None:
+                found.setdefault(package, {})[version] = None
+    return {package: ", ".join(versions) for package, versions in found.items()}

@@ -1,0 +1,242 @@
+"""From the scores of all arms to every difference, verdict and sentence."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from unetseg.metrics.registry import MEASURES, TRAIN_LOSS, Measure
+from unetseg.studies.analysis.results import ArmScore, ContrastResult, ContrastScore, MetricResult, PairResult
+from unetseg.studies.analysis.score_matrix import RunScores, count_infinite, counted, score_matrix
+from unetseg.studies.analysis.statistics import (
+    Difference,
+    Estimate,
+    Floats,
+    contrast,
+    mean_interval,
+    paired_difference,
+)
+from unetseg.studies.analysis.verdicts import Judgement, contrast_sentence, judge, sample_text, sentence
+
+CONTRAST = ("boundary_iou", "iou")
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """The runs of one arm, one a seed, and the earlier arm whose runs they are, if any."""
+
+    name: str
+    label: str
+    runs: tuple[RunScores, ...]
+    same_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the arms are compared for.
+
+    Attributes:
+        reference: the arm that all others are compared with.
+        primary: the metric that decides.
+        margin: what counts as no difference in it.
+        pairs: of arms, each the first with the second.
+    """
+
+    reference: str
+    primary: str
+    margin: float
+    pairs: tuple[tuple[str, str], ...] = ()
+
+    def margin_of(self, measure: Measure) -> float | None:
+        """Return the margin in metrics of the primary one's unit; others have none."""
+        return self.margin if measure.unit == MEASURES[self.primary].unit else None
+
+
+def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[MetricResult, ...]:
+    """Compare all arms with the reference in every metric and stratum that all of them have.
+
+    Args:
+        arms: of the same seeds and test images.
+        question: names the reference among them.
+    """
+    results = []
+    shown = shown_classes(arms[0].runs[0].classes)
+    for class_name, key in itertools.product(shown, MEASURES):
+        if key == TRAIN_LOSS and class_name != shown[0]:
+            continue  # it is of all classes together
+        values = {arm.name: score_matrix(arm.runs, key, class_name) for arm in arms}
+        known = {name: matrix for name, matrix in values.items() if matrix is not None}
+        if len(known) == len(arms) and _comparable(known):
+            results.append(_metric(key, class_name, arms, question, known))
+    return tuple(results)
+
+
+def shown_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """Return what a metric is given for, the one that findings are about first."""
+    return ("mean", *classes) if len(classes) > 1 else tuple(classes)
+
+
+def analyse_contrast(
+    arms: Sequence[ArmScores], metrics: Sequence[MetricResult], question: Question
+) -> tuple[ContrastResult, ...]:
+    """Ask of each arm whether it moved the boundary more than the overlap, where both were measured."""
+    class_name = shown_classes(arms[0].runs[0].classes)[0]
+    of_class = {metric.key: metric for metric in metrics if metric.class_name == class_name}
+    if not all(key in of_class for key in CONTRAST):
+        return ()
+    first, second = (_differences(of_class[key]) for key in CONTRAST)
+    gaps = {name: contrast(first[name], second[name]) for name in first}
+    judgements = _judge(arms, gaps, question.reference, question.margin_of(MEASURES[CONTRAST[0]]))
+    labels = (MEASURES[CONTRAST[0]].label, MEASURES[CONTRAST[1]].label)
+    scores = {
+        arm.name: ContrastScore(
+            difference=gaps[arm.name],
+            judgement=judgements[arm.name],
+            sentence=contrast_sentence(
+                arm.label, labels, first[arm.name], second[arm.name], judgements[arm.name]
+            ),
+        )
+        for arm in arms
+        if arm.name in gaps and arm.same_as is None
+    }
+    return (
+        ContrastResult(
+            first=CONTRAST[0],
+            second=CONTRAST[1],
+            class_name=class_name,
+            label=f"Δ {labels[0]} − Δ {labels[1]}",
+            arms=scores,
+        ),
+    )
+
+
+def analyse_pairs(
+    arms: Sequence[ArmScores], metrics: Sequence[MetricResult], question: Question
+) -> tuple[PairResult, ...]:
+    """Compare the pairs that the study asks for, in the primary metric and in IoU; each metric is a family.
+
+    Pairs of which an arm is missing are left out.
+    """
+    labels = {arm.name: arm.label for arm in arms}
+    pairs = [pair for pair in question.pairs if labels.keys() >= set(pair)]
+    class_name = shown_classes(arms[0].runs[0].classes)[0]
+    found = {metric.key: metric for metric in metrics if metric.class_name == class_name}
+    results = []
+    for metric in [found[key] for key in dict.fromkeys((question.primary, "iou")) if key in found]:
+        differences = {
+            pair: paired_difference(metric.values[pair[0]], metric.values[pair[1]]) for pair in pairs
+        }
+        judgements = judge(differences, metric.margin, higher_is_better=metric.higher_is_better)
+        for (first, second), difference in differences.items():
+            judgement = judgements[first, second]
+            told = sentence(
+                f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
+            )
+            results.append(
+                PairResult(
+                    first=first,
+                    second=second,
+                    metric=metric.key,
+                    label=metric.label,
+                    difference=difference,
+                    judgement=judgement,
+                    sentence=told,
+                )
+            )
+    return tuple(results)
+
+
+def arm_sentence(arm: ArmScores, metric: MetricResult, question: Question) -> str:
+    """Say in one sentence what an arm does to the primary metric."""
+    score = metric.arms[arm.name]
+    if score.difference is None or score.judgement is None:
+        return f"{arm.label}, {metric.label} is {estimate_text(score.estimate)}: the reference."
+    if arm.same_as is not None:
+        return f"{arm.label}, the net is that of arm {arm.same_as}: one run, shown twice."
+    return sentence(arm.label, metric.label, score.difference, score.judgement, unit=metric.unit)
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Return an arm's own mean with its interval and sample."""
+    interval = f"{100 * estimate.confidence:g} % interval {estimate.low:.3f} to {estimate.high:.3f}"
+    return f"{estimate.mean:.3f} ({interval}, {sample_text(estimate)})"
+
+
+def _metric(
+    key: str, class_name: str, arms: Sequence[ArmScores], question: Question, values: Mapping[str, Floats]
+) -> MetricResult:
+    measure = MEASURES[key]
+    run = arms[0].runs[0]
+    images = tuple(row["image"] for row in run.training) if key == TRAIN_LOSS else run.images
+    reference = question.reference
+    differences = {
+        arm.name: paired_difference(values[arm.name], values[reference])
+        for arm in arms
+        if arm.name != reference
+    }
+    margin = question.margin_of(measure)
+    judgements = _judge(arms, differences, reference, margin, measure.higher_is_better)
+    return MetricResult(
+        key=key,
+        label=measure.label,
+        group=measure.group,
+        class_name=class_name,
+        unit=measure.unit if measure.unit == "px" else "",
+        higher_is_better=measure.higher_is_better,
+        margin=margin,
+        images=images,
+        pooled=measure.pooled,
+        arms={
+            arm.name: ArmScore(
+                estimate=mean_interval(values[arm.name]),
+                difference=differences.get(arm.name),
+                judgement=judgements.get(arm.name),
+            )
+            for arm in arms
+        },
+        values=values,
+        note=_note(arms, key, class_name),
+    )
+
+
+def _judge(
+    arms: Sequence[ArmScores],
+    differences: Mapping[str, Difference],
+    reference: str,
+    margin: float | None,
+    higher_is_better: bool = True,
+) -> dict[str, Judgement]:
+    """Judge every difference; runs that two arms share count once among the comparisons."""
+    owner = {arm.name: arm.same_as or arm.name for arm in arms}
+    family = {owner[name] for name in differences} - {owner[reference]}
+    once = {name: differences[name] for name in differences if name in family}
+    judged = judge(once, margin, higher_is_better=higher_is_better)
+    same = {name: each for name, each in differences.items() if owner[name] == owner[reference]}
+    judged |= {name: judge({name: each}, margin)[name] for name, each in same.items()}
+    return judged | {name: judged[owner[name]] for name in differences if name not in judged}
+
+
+def _differences(metric: MetricResult) -> dict[str, Difference]:
+    return {name: score.difference for name, score in metric.arms.items() if score.difference is not None}
+
+
+def _comparable(values: Mapping[str, Floats]) -> bool:
+    """Whether all arms have one shape, and at least one image that is defined in every run."""
+    if len({matrix.shape for matrix in values.values()}) > 1:
+        return False
+    return bool((~np.isnan(list(values.values()))).all(axis=(0, 1)).any())
+
+
+def _note(arms: Sequence[ArmScores], key: str, class_name: str) -> str:
+    """Say how much a stratum holds, or how often a distance was infinite."""
+    measure = MEASURES[key]
+    if measure.group in ("thickness", "size"):
+        counts = counted(arms[0].runs[0], measure, class_name)
+        what = "skeleton pixels" if measure.group == "thickness" else "objects"
+        return f"{sum(counts):.0f} {what} in {sum(count > 0 for count in counts)} images"
+    if measure.unit != "px":
+        return ""
+    infinite = {arm.name: count_infinite(arm.runs, key, class_name) for arm in arms}
+    missed = ", ".join(f"{name} {count}" for name, count in infinite.items() if count)
+    return f"infinite, and counted as the image's diagonal: {missed}" if missed else ""

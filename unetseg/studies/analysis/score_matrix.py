@@ -1,0 +1,182 @@
+"""The scores of runs as matrices over seeds and images, which the analysis starts from."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from unetseg.errors import UnetsegError
+from unetseg.evaluation.scoring import Row
+from unetseg.evaluation.summary import Evaluation
+from unetseg.metrics import COUNT_KEYS
+from unetseg.metrics.registry import MEASURES, TRAIN_LOSS, Measure
+from unetseg.runs import Run
+from unetseg.studies.analysis.statistics import Floats, influence_values
+
+LABELS = ("image", "class", "diagonal")  # of a row; everything else is a score
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """What one run, or one folder of masks, scored.
+
+    Attributes:
+        name: of the run or folder, for error lines.
+        split: that was scored; None for masks.
+        fingerprint: of the images' names and references.
+        classes: foreground classes.
+        rows: one an image and class, in the order of ``test_images.csv``.
+        training: one a training image, with its ``train_loss``; empty where it was not measured.
+    """
+
+    name: str
+    split: str | None
+    fingerprint: str
+    classes: tuple[str, ...]
+    rows: tuple[Row, ...]
+    training: tuple[Row, ...] = ()
+
+    @cached_property
+    def table(self) -> dict[str, dict[str, Row]]:
+        """The rows by class (or ``mean``) and image."""
+        table: dict[str, dict[str, Row]] = {}
+        for row in self.rows:
+            table.setdefault(row["class"], {})[row["image"]] = row
+        return table
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the test images, in order."""
+        return tuple(dict.fromkeys(row["image"] for row in self.rows))
+
+
+def read_scores(run: Run) -> RunScores:
+    """Read what a finished run scored.
+
+    Raises:
+        UnetsegError: if a file is missing or damaged.
+    """
+    summary = run.test_scores()
+    try:
+        rows = tuple(_read_rows(run.test_images))
+        training = tuple(_read_rows(run.train_images)) if run.train_images.is_file() else ()
+        classes = tuple(summary["classes"])
+        return RunScores(str(run.path), summary["split"], summary["fingerprint"], classes, rows, training)
+    except (OSError, ValueError, KeyError) as error:
+        raise UnetsegError(
+            f"{run.path}: its scores cannot be read ({error}); 'unetseg fit --resume' makes them anew once "
+            f"{run.test} is removed"
+        ) from error
+
+
+def scores_of(evaluation: Evaluation, name: str) -> RunScores:
+    """Return an evaluation that was just computed as the scores of a run."""
+    rows = tuple(evaluation.rows)
+    return RunScores(name, evaluation.split, evaluation.fingerprint, evaluation.classes, rows)
+
+
+def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats | None:
+    """Return one metric of one class as float64 [seed, image], or None if the runs do not have it.
+
+    An infinite distance counts as its image's diagonal. A metric that is a ratio of sums comes as influence
+    values, whose mean is the ratio; of ``mean`` it is the mean over the classes that occur.
+
+    Args:
+        runs: of one arm, one a seed, of one set of test images.
+        key: of :data:`~unetseg.metrics.registry.MEASURES`.
+        class_name: a foreground class, or ``mean``.
+    """
+    measure = MEASURES[key]
+    if key == TRAIN_LOSS:
+        return _training_loss(runs)
+    if measure.pooled:
+        classes = runs[0].classes if class_name == "mean" else (class_name,)
+        if class_name == "mean" and measure.group != "overlap":
+            return None  # objects and widths of several classes are not one population
+        return _ratio(runs, measure, classes)
+    if not all(key in row for run in runs for row in run.table[class_name].values()):
+        return None
+    return np.array([[_finite(run, class_name, image, key) for image in runs[0].images] for run in runs])
+
+
+def count_infinite(runs: Sequence[RunScores], key: str, class_name: str) -> int:
+    """Return in how many (seed, image) pairs a distance is infinite: one mask is empty, the other not."""
+    rows = [row for run in runs for row in run.table[class_name].values()]
+    return sum(math.isinf(row[key]) for row in rows)
+
+
+def counted(run: RunScores, measure: Measure, class_name: str) -> list[float]:
+    """Return what a ratio's denominator is in each image: skeleton pixels, objects."""
+    rows = run.table[class_name].values()
+    return [sum(row[column] for column in measure.denominator) for row in rows]
+
+
+def _ratio(runs: Sequence[RunScores], measure: Measure, classes: Sequence[str]) -> Floats | None:
+    """Return influence values, averaged over the classes that have any of what is counted."""
+    columns = {*measure.numerator, *measure.denominator}
+    if not all(columns <= row.keys() for run in runs for name in classes for row in run.table[name].values()):
+        return None
+    parts = []
+    for name in classes:
+        counts = {column: _column(runs, name, column) for column in columns}
+        numerator = sum(counts[column] for column in measure.numerator)
+        denominator = sum(counts[column] for column in measure.denominator)
+        parts.append(influence_values(numerator, denominator))
+    stacked = np.array(parts)
+    occurs = ~np.isnan(stacked).all(axis=(1, 2))
+    if not occurs.any():
+        return None
+    counted = ~np.isnan(stacked)
+    total = np.where(counted, stacked, 0.0).sum(axis=0)
+    return np.where(counted.any(axis=0), total / np.maximum(counted.sum(axis=0), 1), np.nan)
+
+
+def _column(runs: Sequence[RunScores], class_name: str, column: str) -> Floats:
+    return np.array(
+        [[float(run.table[class_name][image][column]) for image in runs[0].images] for run in runs]
+    )
+
+
+def _training_loss(runs: Sequence[RunScores]) -> Floats | None:
+    if not all(run.training for run in runs):
+        return None
+    tables = [{row["image"]: row[TRAIN_LOSS] for row in run.training} for run in runs]
+    if any(table.keys() != tables[0].keys() for table in tables):
+        return None
+    return np.array([[table[image] for image in tables[0]] for table in tables])
+
+
+def _finite(run: RunScores, class_name: str, image: str, key: str) -> float:
+    """Return a score; where a distance is infinite, what stands for it.
+
+    In a mean over classes each infinite one counts as the diagonal, so that the others still show.
+    """
+    row = run.table[class_name][image]
+    if not math.isinf(row[key]):
+        return float(row[key])
+    if class_name != "mean":
+        return float(row["diagonal"])
+    members = [run.table[name][image] for name in run.classes]
+    return fmean(min(each[key], each["diagonal"]) for each in members if _occurs(each))
+
+
+def _occurs(row: Mapping[str, float]) -> bool:
+    return any(row[key] for key in COUNT_KEYS)
+
+
+def _read_rows(path: Path) -> list[Row]:
+    """Read a table of numbers; cells of images and classes stay text, empty ones are left out."""
+    with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        return [
+            {
+                name: value if name in LABELS[:2] else float(value)
+                for name, value in row.items()
+                if value != ""
+            }
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,38 @@
+"""How well a trained network fits what it was trained on: the loss of each training image, un-augmented."""
+
+import numpy as np
+import torch
+
+from unetseg.data.datamodule import SegmentationData, WholeImages, collate
+from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.evaluation.scoring import Row
+from unetseg.inference.predictor import Predictor
+from unetseg.runs import Run
+from unetseg.training.task import SegmentationTask
+
+
+def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) -> list[Row]:
+    """Return the loss of every whole training image under the run's best weights, one row an image.
+
+    The loss is the one that was trained (cross-entropy plus Dice), at the scale the network sees, each image
+    by itself. The loss that training logs is of augmented crops and of weights that still change.
+
+    Args:
+        run: the trained run.
+        predictor: of that run.
+        dataset: that it was trained on.
+    """
+    config = run.config()
+    data = SegmentationData(dataset, config, predictor.stride, predictor.preprocessing)
+    task = SegmentationTask(predictor.model, config, dataset.classes, data.class_weights())
+    network = predictor.members[0].network
+    whole = WholeImages(data.train_pairs, predictor.stride)
+    losses: dict[int, float] = {}
+    for items in data.whole_batches(data.train_pairs):
+        batch = [whole[item] for item in items]
+        masks = collate(batch)["mask"]
+        logits = torch.from_numpy(network(np.stack([each["image"] for each in batch])))
+        for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
+            losses[index] = float(task.loss(*image))
+    samples = dataset.splits["train"]
+    return [{"image": samples[index].name, "train_loss": losses[index]} for index in range(len(samples))]

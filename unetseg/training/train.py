@@ -1,0 +1,147 @@
+"""From a configuration to a trained run."""
+
+import io
+import json
+import time
+from contextlib import redirect_stderr
+from dataclasses import asdict
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from unetseg.config import RunConfig
+from unetseg.data.datamodule import SegmentationData
+from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.errors import UsageError
+from unetseg.models.cost import measure_cost
+from unetseg.models.hardware import choose_hardware
+from unetseg.models.unet import Unet, build_model, check_size
+from unetseg.runs import Run
+from unetseg.training.distributed import partners
+from unetseg.training.environment import describe_environment
+from unetseg.training.failures import explain
+from unetseg.training.gradient_log import GradientLog
+from unetseg.training.initial import preprocessing_of, start_from_run
+from unetseg.training.recorder import Recorder, Report
+from unetseg.training.task import SegmentationTask
+from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet, refused
+from unetseg.utilities.files import write_json
+from unetseg.utilities.progress import show_progress
+
+
+def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print) -> None:
+    """Train ``config`` on ``dataset`` and leave weights, metrics and settings in the run's folder.
+
+    Where the folder holds a ``last.ckpt``, training goes on from there and ends in the same bits as if it
+    had never been interrupted.
+
+    Args:
+        config: the complete configuration.
+        dataset: a sound dataset (its pairs checked).
+        run: the folder, just made or left by an interrupted training of the same configuration.
+        report: is given the log, line by line.
+
+    Raises:
+        UnetsegError: if training diverges or something cannot be written.
+        UsageError: if the configuration does not fit the dataset or the machine; nothing is written then.
+    """
+    started = time.perf_counter()
+    hardware = choose_hardware(config)
+    # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
+    fresh = config.init is None and not run.last.is_file()
+    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
+    model = build_model(config if fresh else config.changed(weights="none"), outputs)
+    check_size(config, model)
+    report(describe_model(config, model))
+    report(f"hardware  {hardware}")
+    data = _load_data(config, dataset, run, model, report)
+    split = _split(dataset, run)
+    task = SegmentationTask(model, config, dataset.classes, data.class_weights())
+    task.to(memory_format=hardware.memory_format)  # type: ignore[call-overload]
+    recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report)
+    callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
+    if config.log_gradients:
+        callbacks.insert(0, GradientLog(run, data.fixed_batch()))  # before the recorder saves the epoch
+    trainer = build_trainer(config, hardware, run.path, *callbacks)
+    if config.trainer:
+        report(f"trainer   {', '.join(f'{name} {value}' for name, value in config.trainer.items())}")
+    if trainer.world_size > 1:
+        report(f"processes {trainer.world_size}, each with batches of {config.batch_size}")
+    with quiet(), partners(trainer, _train_silently, config, dataset, run):
+        _fit(trainer, task, data, config, run)
+        if trainer.is_global_zero:
+            environment = describe_environment(hardware, trainer, time.perf_counter() - started)
+            write_json(run.environment, environment)
+
+
+def _fit(
+    trainer: pl.Trainer, task: SegmentationTask, data: SegmentationData, config: RunConfig, run: Run
+) -> None:
+    """Let Lightning train, and say in one line what it says in many."""
+    last = run.last if run.last.is_file() else None
+    for logger in trainer.loggers:
+        logger.log_hyperparams(asdict(config))
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=last, weights_only=True)
+    except Exception as error:
+        explained = explain(error)
+        if explained is not None:
+            raise explained from error
+        early = trainer.global_step == 0 and isinstance(
+            error, (TypeError, ValueError, MisconfigurationException)
+        )
+        if early and config.trainer:
+            raise refused(config, error) from error  # some arguments are looked at only now
+        raise
+
+
+def _train_silently(config: RunConfig, dataset: SegmentationSet, run: Run) -> None:
+    """Train in a further process: the first one prints, for all."""
+    with redirect_stderr(io.StringIO()):
+        train(config, dataset, run, lambda line: None)
+
+
+def _load_data(
+    config: RunConfig, dataset: SegmentationSet, run: Run, model: Unet, report: Report
+) -> SegmentationData:
+    """Load the dataset under the normalisation that the weights want."""
+    preprocessing = None
+    if run.last.is_file():
+        preprocessing = preprocessing_of(run)
+    elif config.init is not None:
+        preprocessing = start_from_run(model, config, dataset.classes, report)
+    counts = ", ".join(f"{len(samples)} {name}" for name, samples in dataset.splits.items())
+    report(f"data      {dataset.name}: {counts}")
+    return SegmentationData(dataset, config, model.stride, preprocessing, show_progress("loading"))
+
+
+def describe_model(config: RunConfig, model: Unet) -> str:
+    """Return one line: parameters, GMACs at the training size, and which levels are on."""
+    on = ", ".join(map(str, sorted(model.on))) or "none"
+    off = sorted(set(model.levels) - model.on)
+    instead = f"; off: {', '.join(map(str, off))} ({config.control})" if off else ""
+    return (
+        f"model     {config.encoder}: {measure_cost(model, config.size)}; skips on at levels: {on}{instead}"
+    )
+
+
+def inference_settings(config: RunConfig, dataset: SegmentationSet, data: SegmentationData) -> dict[str, Any]:
+    """Return the plain values that inference must repeat."""
+    return {
+        "config": asdict(config),
+        "classes": list(dataset.classes),
+        "colours": [list(colour) for colour in dataset.colours],
+        "preprocessing": data.preprocessing.to_dict(),
+    }
+
+
+def _split(dataset: SegmentationSet, run: Run) -> dict[str, list[str]]:
+    """Return the names in each split; a run that goes on must find the split that it began with."""
+    split = {name: [sample.name for sample in samples] for name, samples in dataset.splits.items()}
+    if run.last.is_file() and run.split.is_file() and json.loads(run.split.read_text()) != split:
+        raise UsageError(
+            f"{run.path}: the images of {dataset.name} are no longer those that this run began with "
+            f"({run.split.name}); start a new run, with --init {run.path} if its weights are to be kept"
+        )
+    return split

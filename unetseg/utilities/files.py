@@ -1,0 +1,123 @@
+"""Files written whole or not at all."""
+
+import csv
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.text import printable
+
+PART = ".part-"  # begins the names of files that are being written, then comes the process's number
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends well.
+
+    The temporary file lies in the target's own folder, so that the last step is a rename on one file
+    system; its bytes are flushed to the disk first. If the block raises, or the process is killed,
+    what stood at ``path`` before is still there, whole.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{PART}{os.getpid()}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        descriptor = os.open(part, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.chmod(part, 0o666 & ~_umask())
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically."""
+    with atomic_path(path) as part:
+        part.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` to ``path`` atomically, in UTF-8 (undecodable file names survive)."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write ``value`` to ``path`` atomically as indented JSON."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def abandoned_parts(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the half-written files in a folder whose process was killed."""
+    for path in Path(folder).glob(f"{PART}*"):
+        writer = re.match(rf"{re.escape(PART)}(\d+)-", path.name)
+        if writer and not _is_running(int(writer[1])):
+            yield path
+
+
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 would end it
+        return True
+    with suppress(PermissionError):
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_rows(path: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, atomically; numbers in full precision."""
+    names: dict[str, None] = {}
+    for row in rows:
+        names |= dict.fromkeys(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def free_folder(folder: Path, outputs: Sequence[str]) -> Path:
+    """Return a folder to write ``outputs`` into.
+
+    Raises:
+        UsageError: if one of them would be lost there, or it is no folder.
+    """
+    for name in outputs:
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"-o {folder}: is no folder")
+    return folder
+
+
+@contextmanager
+def plain_write_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn a full disk, a missing permission and the like into one plain line that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnetsegError(
+            f"{printable(path)}: cannot be written: {reason}; "
+            "free space, or choose a folder that can be written to"
+        ) from error

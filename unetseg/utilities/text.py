@@ -1,0 +1,30 @@
+"""Text for people: names that can be printed, columns that line up."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+
+def first_few(names: Iterable[str], at_most: int = 5) -> str:
+    """Return the first names, comma-separated, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - at_most} more" if len(ordered) > at_most else ""
+    return ", ".join(printable(name) for name in ordered[:at_most]) + more
+
+
+def printable(path: str | bytes | os.PathLike[str]) -> str:
+    r"""Return a file's name as one printable line; bytes that are not UTF-8 as ``\xff``."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Return rows of cells as text: the first ``left`` columns to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        [
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
