@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 import unetseg
 from unetseg.data.datasets.open import open_data
-from unetseg.evaluation.run import Pair, predicted_pairs
+from unetseg.evaluation.run import predicted_pairs
+from unetseg.evaluation.scoring import Pair
 from unetseg.report.gallery.error_map import worst_window
 from unetseg.runs import Run
 from unetseg.utilities.files import write_bytes

@@ -18,7 +18,8 @@ from scipy.ndimage import binary_fill_holes
 from skimage.filters import threshold_otsu
 
 from unetseg.cli import main as unetseg
-from unetseg.data.images.read import read_image, write_grey16
+from unetseg.data.images.read import read_image
+from unetseg.data.images.write import write_grey16
 
 SMALLEST_NUCLEUS = 20  # pixels; less is noise of the threshold
 

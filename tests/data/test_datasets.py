@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data.datasets.open import Sample, SegmentationSet, open_dataset
-from unetseg.data.datasets.samples import split_names
+from unetseg.data.datasets.open import open_dataset
+from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
 from unetseg.errors import UnetsegError, UsageError
 
 SHARES = {"val": 0.15, "test": 0.15}

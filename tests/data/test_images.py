@@ -18,14 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unetseg.data.images.decode import ImageError
-from unetseg.data.images.read import (
-    image_size,
-    read_image,
-    read_labels,
-    write_grey16,
-    write_image,
-    write_labels,
-)
+from unetseg.data.images.read import image_size, read_image, read_labels
+from unetseg.data.images.write import write_grey16, write_image, write_labels
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.files import plain_write_errors
 

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 from unetseg.cli import main
 from unetseg.config import RunConfig
-from unetseg.data.images.read import read_labels, write_image
+from unetseg.data.images.read import read_labels
+from unetseg.data.images.write import write_image
 from unetseg.inference import export
 from unetseg.inference.loading import SETTINGS, load_models, load_predictor
 from unetseg.models.unet import build_model

@@ -5,11 +5,11 @@ import torch
 
 from unetseg.config import MERGES, SHORTS, RunConfig
 from unetseg.models.blocks import build_stage
-from unetseg.models.cost import MEASURED, measure_cost
+from unetseg.models.cost import measure_cost
 from unetseg.models.hardware import Hardware
 from unetseg.models.unet import build_model
 from unetseg.models.widen import decoder_cost
-from unetseg.probes.speed import WARM_UP, activation_bytes, time_passes
+from unetseg.probes.speed import MEASURED, WARM_UP, activation_bytes, time_passes
 
 SIZE = 96
 

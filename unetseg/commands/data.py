@@ -18,7 +18,7 @@ from unetseg.data.datasets.install import (
 )
 from unetseg.data.datasets.open import open_dataset
 from unetseg.data.datasets.samples import SegmentationSet
-from unetseg.data.images.read import write_image
+from unetseg.data.images.write import write_image
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.files import atomic_path
 from unetseg.utilities.progress import show_progress

@@ -15,9 +15,19 @@ from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.models.cost import Cost, measure_cost
 from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.probes.gradients import build_network, first_batch
-from unetseg.probes.speed import Times
 from unetseg.utilities.files import plain_write_errors, write_rows
 from unetseg.utilities.text import align
+
+
+WARM_UP, MEASURED = 2, 10  # rounds
+
+
+@dataclass(frozen=True)
+class Times:
+    """Milliseconds that a batch takes in training: the median of several passes forward, and backward."""
+
+    forward_ms: float
+    backward_ms: float
 
 
 @dataclass(frozen=True)
@@ -101,17 +111,6 @@ def write_costs(costs: Mapping[str, ArmCost], folder: Path) -> Path:
     with plain_write_errors(path):
         write_rows(path, rows)
     return path
-
-
-WARM_UP, MEASURED = 2, 10  # rounds
-
-
-@dataclass(frozen=True)
-class Times:
-    """Milliseconds that a batch takes in training: the median of several passes forward, and backward."""
-
-    forward_ms: float
-    backward_ms: float
 
 
 def activation_bytes(model: nn.Module, size: int) -> int:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from unetseg.data.images.read import write_labels
 from unetseg.data.images.regions import write_tiled_tiff
-from unetseg.data.images.write import Colour, check_colours
+from unetseg.data.images.write import Colour, check_colours, write_labels
 from unetseg.errors import UsageError
 from unetseg.inference.folder.jobs import FORMATS
 from unetseg.inference.folder.polygons import mask_polygons

@@ -10,8 +10,8 @@ import numpy as np
 
 from unetseg.data.images.decode import ImageError
 from unetseg.data.images.overlay import draw_overlay, reduction
-from unetseg.data.images.read import write_grey16, write_image
 from unetseg.data.images.regions import open_region_reader
+from unetseg.data.images.write import write_grey16, write_image
 from unetseg.inference.folder.formats import write_mask
 from unetseg.inference.folder.jobs import Job, OutputOptions
 from unetseg.inference.folder.sinks import Sink, StreamedTiff, WholeArray
