@@ -18,7 +18,6 @@ from unetseg.probes.gradients import build_network, first_batch
 from unetseg.utilities.files import plain_write_errors, write_rows
 from unetseg.utilities.text import align
 
-
 WARM_UP, MEASURED = 2, 10  # rounds
 
 
