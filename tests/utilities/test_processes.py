@@ -73,7 +73,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed():
     script = """
 import operator, os, time
 from functools import partial
-from unetseg.evaluation.workers import run_jobs
+from unetseg.utilities.processes import run_jobs
 jobs = [os.getpid, os.getpid, *[partial(time.sleep, 60)] * 8]
 for result in run_jobs(operator.call, jobs, len(jobs), workers=2):
     print(result, flush=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from unetseg.data.datasets import synthetic
+from unetseg.data.datasets import embedded, synthetic
 from unetseg.data.datasets.embedded import SPLITS, is_synthetic, materialise, synthetic_recipe
 from unetseg.data.datasets.synthetic import Stroke, coverage_of, draw_filament, draw_texture, grow_filaments
 from unetseg.errors import UnetsegError, UsageError
@@ -30,7 +30,7 @@ def generator(seed: int) -> np.random.Generator:
 @pytest.fixture
 def small(monkeypatch):
     """Sets of six images, so that writing one takes a fraction of a second."""
-    monkeypatch.setattr(synthetic, "SPLITS", {"train": 3, "val": 1, "test": 2})
+    monkeypatch.setattr(embedded, "SPLITS", {"train": 3, "val": 1, "test": 2})
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -55,7 +55,7 @@ def test_one_seed_draws_the_same_bytes_and_another_seed_others(draw):
 def test_the_drawing_has_not_changed_without_a_new_version():
     drawn = [synthetic_recipe(n).draw_sample("train", 0) for n in ("filaments", "textures:0.5")]
     sums = [(int(mask.sum()), round(float(image.mean()), 1)) for image, mask in drawn]
-    assert (synthetic.VERSION, sums) == (1, GOLDEN), "raise VERSION, then write the new sums here"
+    assert (embedded.VERSION, sums) == (1, GOLDEN), "raise VERSION, then write the new sums here"
 
 
 def test_filament_widths_span_one_to_eight_pixels():
@@ -235,7 +235,7 @@ def test_the_set_is_an_ordinary_dataset_folder(tmp_path):
 
 def test_a_complete_set_is_left_untouched(tmp_path, small, monkeypatch):
     folder = materialise("textures:0.5", tmp_path)
-    monkeypatch.setattr(synthetic, "_write_set", lambda *_: pytest.fail("drawn twice"))
+    monkeypatch.setattr(embedded, "_write_set", lambda *_: pytest.fail("drawn twice"))
     assert materialise("textures:0.50", tmp_path) == folder
 
 
@@ -250,9 +250,9 @@ def test_an_interrupted_drawing_leaves_nothing_and_the_next_one_succeeds(tmp_pat
             raise KeyboardInterrupt
         return draw(self, split, index)
 
-    draw = synthetic.SyntheticRecipe.draw_sample
+    draw = embedded.SyntheticRecipe.draw_sample
     with monkeypatch.context() as patch:
-        patch.setattr(synthetic.SyntheticRecipe, "draw_sample", interrupted)
+        patch.setattr(embedded.SyntheticRecipe, "draw_sample", interrupted)
         with pytest.raises(KeyboardInterrupt):
             materialise("filaments", tmp_path)
     assert os.listdir(tmp_path) == []
@@ -283,13 +283,13 @@ def test_a_damaged_or_outdated_set_is_drawn_anew(tmp_path, small, damage):
 
 def test_of_two_that_draw_at_once_both_find_one_whole_set(tmp_path, small, monkeypatch):
     meet = threading.Barrier(2, timeout=20)
-    install = synthetic._install
+    install = embedded._install
 
     def together(*args, **kwargs):
         meet.wait()
         install(*args, **kwargs)
 
-    monkeypatch.setattr(synthetic, "_install", together)
+    monkeypatch.setattr(embedded, "_install", together)
     failures = []
 
     def draw():
