@@ -68,13 +68,13 @@ def measure_run(run: Run) -> None:
 def _levels(run: Run) -> int:
     model = load_predictor(run).model
     assert isinstance(model, Unet)
-    return len(model.on)
+    return len(model.active_levels)
 
 
 def measure_networks(options: argparse.Namespace) -> None:
     """Time the networks alone."""
     model = build_model(RunConfig(encoder=options.encoder)).eval()
-    lesions = list(skip_lesions(sorted(model.on), every=True).values())
+    lesions = list(skip_lesions(sorted(model.active_levels), every=True).values())
     images = torch.randn(
         options.images, 3, options.size, options.size, generator=torch.Generator().manual_seed(0)
     )

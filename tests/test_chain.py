@@ -118,7 +118,7 @@ def test_python_offers_the_same_by_name(discs, tmp_path, monkeypatch):
     assert mask.shape == (30, 45) and mask.dtype == np.uint8
     probabilities = predictor.probabilities(np.zeros((30, 45, 3), np.uint8))
     assert probabilities.shape == (2, 30, 45) and np.allclose(probabilities.sum(axis=0), 1)
-    assert unetseg.build_model(unetseg.RunConfig(skips="off")).on == frozenset()
+    assert unetseg.build_model(unetseg.RunConfig(skips="off")).active_levels == frozenset()
 
 
 def test_exported_images_are_copies_that_can_be_predicted(discs, tmp_path, monkeypatch, capsys):

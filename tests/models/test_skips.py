@@ -69,7 +69,7 @@ def test_output_depends_on_a_level_exactly_if_it_is_on(encoder, control):
 def test_so_it_does_whatever_the_merge(merge, control):
     for skips in ("on", "1,3", "^1"):
         model = network("basic", skips=skips, control=control, merge=merge)
-        assert changed_levels(model, features_of("basic")) == model.on
+        assert changed_levels(model, features_of("basic")) == model.active_levels
     model = network("resnet18", skips="1,3", control=control, merge=merge)
     assert changed_levels(model, features_of("resnet18")) == {1, 3}
 

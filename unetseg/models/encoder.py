@@ -63,7 +63,7 @@ def build_encoder(config: RunConfig) -> nn.Module:
         return _library_encoder(config.encoder, config.weights)
 
 
-def skip_channels(encoder: nn.Module) -> list[int]:
+def channels_by_level(encoder: nn.Module) -> list[int]:
     """Return the channels that each level offers to the decoder, finest level first, bottleneck left out.
 
     smp lists the input image as level 0 and levels it does not have with 0 channels: both offer none.

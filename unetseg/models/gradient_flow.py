@@ -115,8 +115,8 @@ def gradient_flow(model: Unet, images: Tensor, loss: Callable[[Tensor], Tensor])
         sent = [feature.view_as(feature) for feature in features]
         logits = model.segmentation_head(model.decoder([*sent[:-1], model.bottleneck(sent[-1])]))
     stages = [features[level] for level in model.levels]
-    skips = [sent[level] for level in model.levels]
-    asked = [*weights.values(), *stages, *skips]
+    skip_features = [sent[level] for level in model.levels]
+    asked = [*weights.values(), *stages, *skip_features]
     gradients = iter(torch.autograd.grad(loss(logits), asked, allow_unused=True, materialize_grads=True))
     layers = {name: _norm(next(gradients)) for name in weights}
     whole = {level: next(gradients) for level in model.levels}

@@ -19,9 +19,9 @@ class SkipDecoder(nn.Module):
 
     Args:
         bottleneck: channels of the encoder's deepest feature.
-        skips: channels of the skip at each level, finest first; 0 where the encoder has none.
+        skip_channels: channels of the skip at each level, finest first; 0 where the encoder has none.
         channels: output channels of each block, deepest first.
-        on: the levels that are on.
+        active_levels: those whose skip is on.
         control: what stands in for a level that is off: drop, zero, widen or self.
         center: whether a block at the bottleneck comes first (smp gives one to VGG encoders).
         merge: how a skip, or its stand-in, joins: a key of ``MERGES``.
@@ -32,9 +32,9 @@ class SkipDecoder(nn.Module):
     def __init__(
         self,
         bottleneck: int,
-        skips: Sequence[int],
+        skip_channels: Sequence[int],
         channels: Sequence[int],
-        on: frozenset[int],
+        active_levels: frozenset[int],
         control: str = "drop",
         center: bool = False,
         merge: str = "concat",
@@ -42,21 +42,22 @@ class SkipDecoder(nn.Module):
         raw: bool = False,
     ) -> None:
         super().__init__()
-        self.skips = list(skips)
-        self.on = on
+        self.skip_channels = list(skip_channels)
+        self.active_levels = active_levels
         self.control = control
         self.out_channels = channels[-1]
-        self.levels = list(range(len(skips)))[::-1]
+        self.levels = list(range(len(skip_channels)))[::-1]
         self.center: nn.Module = UnetCenterBlock(bottleneck, bottleneck) if center else nn.Identity()
         self.blocks = nn.ModuleList()
         # By level: what joins, and what is to be activated first. Other levels have none.
         self.merges = nn.ModuleDict()
-        received = {len(skips): bottleneck} | {level: skips[level] for level in sorted(on)}
+        received = {len(skip_channels): bottleneck}
+        received |= {level: skip_channels[level] for level in sorted(active_levels)}
         self.activations = nn.ModuleDict({str(k): activation(count) for k, count in received.items() if raw})
         below = bottleneck
         for level, out in zip(self.levels, channels, strict=True):
-            if self.skips[level] and (level in on or control in ("zero", "self")):
-                joined = MERGES[merge](below, self.skips[level])
+            if self._joins(level):
+                joined = MERGES[merge](below, self.skip_channels[level])
                 self.merges[str(level)] = joined
                 below = joined.out_channels  # type: ignore[assignment]
             self.blocks.append(_block(below, out, short))
@@ -93,18 +94,37 @@ class SkipDecoder(nn.Module):
             x = self.merges[str(level)](x, self._joining(level, x, features))
         return self.blocks[self.levels.index(level)](x)
 
+    def _joins(self, level: int) -> bool:
+        """Tell whether anything joins the decoder at ``level``: its skip, or a stand-in of the same shape."""
+        if not self.skip_channels[level]:
+            return False
+        if level in self.active_levels:
+            return True
+        match self.control:
+            case "zero" | "self":
+                return True
+            case "drop" | "widen":
+                return False
+            case unknown:
+                raise ValueError(f"control '{unknown}': must be drop, zero, widen or self")
+
     def _joining(self, level: int, up: Tensor, features: Sequence[Tensor]) -> Tensor:
         """Return what joins the decoder at ``level``: the skip, or its stand-in of the same shape.
 
         A stand-in is made from the decoder's own path, so nothing of the encoder's feature passes.
         """
-        if level in self.on:
+        if level in self.active_levels:
             return features[level]
-        if self.control == "zero":
-            shape = (up.shape[0], self.skips[level], *up.shape[2:])
-            return torch.zeros(shape, dtype=up.dtype, device=up.device)
-        copies = -(-self.skips[level] // up.shape[1])
-        return up.repeat(1, copies, 1, 1)[:, : self.skips[level]]
+        channels = self.skip_channels[level]
+        match self.control:
+            case "zero":
+                shape = (up.shape[0], channels, *up.shape[2:])
+                return torch.zeros(shape, dtype=up.dtype, device=up.device)
+            case "self":
+                copies = -(-channels // up.shape[1])
+                return up.repeat(1, copies, 1, 1)[:, :channels]
+            case _:
+                raise ValueError(f"level {level}: nothing joins there under the control '{self.control}'")
 
 
 class DecoderBlock(UnetDecoderBlock):

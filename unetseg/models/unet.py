@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
 from unetseg.models.blocks import start_as_identity
-from unetseg.models.encoder import BasicEncoder, build_encoder, skip_channels
+from unetseg.models.encoder import BasicEncoder, build_encoder, channels_by_level
 from unetseg.models.initialise import initialise, initialise_head
 from unetseg.models.skips import SkipDecoder
 from unetseg.models.transformer import Transformer
@@ -24,7 +24,7 @@ class Unet(nn.Module):
 
     Attributes:
         levels: the skip levels that the encoder has.
-        on: the levels that are on.
+        active_levels: those of them whose skip is on.
         stride: the coarsest stride; inputs whose sides it divides are the fastest.
     """
 
@@ -34,9 +34,9 @@ class Unet(nn.Module):
         self.bottleneck = bottleneck
         self.decoder = decoder
         self.segmentation_head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
-        self.levels = [level for level, count in enumerate(decoder.skips) if count]
-        self.on = decoder.on
-        self.stride = 2 ** len(decoder.skips)
+        self.levels = [level for level, count in enumerate(decoder.skip_channels) if count]
+        self.active_levels = decoder.active_levels
+        self.stride = 2 ** len(decoder.skip_channels)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
@@ -62,18 +62,19 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
         UsageError: if the encoder is unknown or has not the levels that are named.
     """
     encoder = build_encoder(config)
-    skips = skip_channels(encoder)
-    on = select_levels(config.skips, [level for level, count in enumerate(skips) if count], config.encoder)
+    skip_channels = channels_by_level(encoder)
+    available = [level for level, count in enumerate(skip_channels) if count]
+    active_levels = select_levels(config.skips, available, config.encoder)
     deepest = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
     bottleneck = _bottleneck(config, deepest)
-    channels = _decoder_channels(encoder, skips)
+    channels = _decoder_channels(encoder, skip_channels)
 
-    def decoder_of(channels: Sequence[int], on: frozenset[int]) -> SkipDecoder:
+    def decoder_of(channels: Sequence[int], active_levels: frozenset[int]) -> SkipDecoder:
         return SkipDecoder(
             deepest,
-            skips,
+            skip_channels,
             channels,
-            on,
+            active_levels,
             config.control,
             center=config.encoder.startswith("vgg"),
             merge=config.merge,
@@ -83,8 +84,8 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
 
     if config.control == "widen":
         count = sum(parameter.numel() for part in (encoder, bottleneck) for parameter in part.parameters())
-        channels = widened_channels(decoder_of, channels, on, count, outputs)
-    decoder = decoder_of(channels, on)
+        channels = widened_channels(decoder_of, channels, active_levels, count, outputs)
+    decoder = decoder_of(channels, active_levels)
     model = Unet(encoder, bottleneck, decoder, outputs)
     if isinstance(encoder, BasicEncoder):
         initialise(encoder, config.seed, "encoder")
@@ -102,7 +103,7 @@ def skip_levels(config: RunConfig) -> list[int]:
     Raises:
         UsageError: if the encoder is unknown.
     """
-    channels = skip_channels(build_encoder(config.changed(weights="none")))
+    channels = channels_by_level(build_encoder(config.changed(weights="none")))
     return [level for level, count in enumerate(channels) if count]
 
 
@@ -112,9 +113,9 @@ def _bottleneck(config: RunConfig, channels: int) -> nn.Module:
     return Transformer(channels, config.bottleneck_layers, config.norm, config.bottleneck_residual == "on")
 
 
-def _decoder_channels(encoder: nn.Module, skips: list[int]) -> list[int]:
+def _decoder_channels(encoder: nn.Module, skip_channels: list[int]) -> list[int]:
     """Return the blocks' output channels, deepest first: smp's own, or the basic encoder's mirrored."""
-    return skips[::-1] if isinstance(encoder, BasicEncoder) else list(SMP_DECODER_CHANNELS)
+    return skip_channels[::-1] if isinstance(encoder, BasicEncoder) else list(SMP_DECODER_CHANNELS)
 
 
 def load_weights(model: nn.Module, state: dict[str, Tensor]) -> None:

@@ -23,7 +23,7 @@ def decoder_cost(decoder: SkipDecoder, outputs: int) -> tuple[int, float]:
     """
     head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
     parts = [
-        (decoder.center, len(decoder.skips)),
+        (decoder.center, len(decoder.skip_channels)),
         (head, 0),
         *zip(decoder.blocks, decoder.levels, strict=True),
     ]
@@ -38,7 +38,11 @@ def _weights(module: nn.Module) -> int:
 
 
 def widened_channels(
-    build: Build, channels: Sequence[int], on: frozenset[int], encoder_parameters: int, outputs: int
+    build: Build,
+    channels: Sequence[int],
+    active_levels: frozenset[int],
+    encoder_parameters: int,
+    outputs: int,
 ) -> list[int]:
     """Widen the blocks that lost their skip until the network is as large as the one with every skip on.
 
@@ -48,7 +52,7 @@ def widened_channels(
     Args:
         build: makes the decoder of given output channels, deepest first, and levels that are on.
         channels: output channels of each block with every skip on.
-        on: the levels that stay on.
+        active_levels: those whose skip stays on.
         encoder_parameters: parameters of the encoder.
         outputs: output channels of the head.
 
@@ -61,16 +65,16 @@ def widened_channels(
             return decoder_cost(build(candidate, levels), outputs)
 
     with torch.device("meta"):
-        skips = build(channels, on).skips
-    levels = frozenset(level for level, count in enumerate(skips) if count)
-    lost = [len(skips) - 1 - level for level in sorted(levels - on)]
+        skip_channels = build(channels, active_levels).skip_channels
+    levels = frozenset(level for level, count in enumerate(skip_channels) if count)
+    lost = [len(skip_channels) - 1 - level for level in sorted(levels - active_levels)]
     if not lost:
         return list(channels)
-    full, dropped = cost(channels, levels), cost(channels, on)
+    full, dropped = cost(channels, levels), cost(channels, active_levels)
     measure = 0 if abs(full[0] - dropped[0]) >= 0.01 * (full[0] + encoder_parameters) else 1
 
     def excess(candidate: Sequence[int]) -> float:
-        return cost(candidate, on)[measure] - full[measure]
+        return cost(candidate, active_levels)[measure] - full[measure]
 
     def scaled(factor: float) -> list[int]:
         return [round(c * factor) if i in lost else c for i, c in enumerate(channels)]

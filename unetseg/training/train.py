@@ -118,8 +118,8 @@ def _load_data(
 
 def describe_model(config: RunConfig, model: Unet) -> str:
     """Return one line: parameters, GMACs at the training size, and which levels are on."""
-    on = ", ".join(map(str, sorted(model.on))) or "none"
-    off = sorted(set(model.levels) - model.on)
+    on = ", ".join(map(str, sorted(model.active_levels))) or "none"
+    off = sorted(set(model.levels) - model.active_levels)
     instead = f"; off: {', '.join(map(str, off))} ({config.control})" if off else ""
     return (
         f"model     {config.encoder}: {measure_cost(model, config.size)}; skips on at levels: {on}{instead}"

@@ -55,7 +55,7 @@ def one_by_one(model, images, lesions, replace):
 @torch.inference_mode()
 def test_all_lesions_at_once_are_each_by_itself(settings, images):
     model = net(**settings)
-    lesions = [each for each in EVERY if each <= model.on]
+    lesions = [each for each in EVERY if each <= model.active_levels]
     together = LesionedUnet(model, lesions, zeros)(images).split(2, dim=1)
     for ours, theirs in zip(together, one_by_one(model, images, lesions, zeros), strict=True):
         assert torch.equal(ours, theirs)

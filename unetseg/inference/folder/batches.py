@@ -42,7 +42,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedJob:
     """An image that gets no mask.
 
     Attributes:
@@ -60,7 +60,7 @@ class Failed:
     kept: bool = False
 
     @classmethod
-    def by(cls, error: Exception, source: Measured, seconds: float = 0.0) -> "Failed":
+    def by(cls, error: Exception, source: Measured, seconds: float = 0.0) -> "FailedJob":
         """Describe what went wrong with an image, whatever it was."""
         if isinstance(error, UnetsegError):
             reason = str(error)
@@ -78,7 +78,7 @@ class Batch:
 
     images: tuple[Measured, ...] = ()
     tiling: Tiling | None = None
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[FailedJob, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,16 @@ class Loaded:
     seconds: float
 
 
-def measure(job: Job, kept: bool) -> Measured | Failed:
+def measure(job: Job, kept: bool) -> Measured | FailedJob:
     """Look at the header of a job's image."""
     try:
         return Measured(job, image_size(job.image.path), kept)
     except UnetsegError as error:
-        return Failed(job, str(error), kept=kept)
+        return FailedJob(job, str(error), kept=kept)
 
 
 def plan_batches(
-    measured: Iterable[Measured | Failed],
+    measured: Iterable[Measured | FailedJob],
     predictor: Predictor,
     tile: int | None = None,
     overlap: int | None = None,
@@ -116,7 +116,7 @@ def plan_batches(
     while window := list(islice(source, WINDOW)):
         groups: dict[tuple[tuple[int, int], ...], list[Measured]] = {}
         for each in window:
-            if isinstance(each, Failed):
+            if isinstance(each, FailedJob):
                 yield Batch(failed=(each,))
             elif tiling := predictor.tiling(*each.size, tile, overlap):
                 yield Batch((each,), tiling)
@@ -131,14 +131,14 @@ def plan_batches(
                 yield Batch(tuple(group[start : start + count]))
 
 
-def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Loaded | Failed:
+def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Loaded | FailedJob:
     """Read an image and prepare it for the network."""
     started = time.perf_counter()
     try:
         with one_at_a_time(*source.size):
             prepared = predictor.prepare(read_image(source.job.image.path, max_pixels=max_pixels))
     except Exception as error:
-        return Failed.by(error, source, time.perf_counter() - started)
+        return FailedJob.by(error, source, time.perf_counter() - started)
     return Loaded(source, prepared, time.perf_counter() - started)
 
 
@@ -149,6 +149,6 @@ def one_at_a_time(height: int, width: int) -> Iterator[None]:
         yield
 
 
-def _refused(source: Measured, problem: str) -> Failed:
+def _refused(source: Measured, problem: str) -> FailedJob:
     reason = f"{printable(source.job.image.path)}: {problem}"
-    return Failed(source.job, reason, source.size, kept=source.kept)
+    return FailedJob(source.job, reason, source.size, kept=source.kept)

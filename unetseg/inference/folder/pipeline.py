@@ -15,7 +15,7 @@ from unetseg.data.images.regions import open_region_reader
 from unetseg.inference.folder.batches import (
     WINDOW,
     Batch,
-    Failed,
+    FailedJob,
     Loaded,
     Measured,
     load,
@@ -38,7 +38,7 @@ THREADS = min(8, os.cpu_count() or 1)  # that read, and as many that write
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedImage:
     """An image that got no mask, and why, in one line that names it."""
 
     image: Path
@@ -62,7 +62,7 @@ class FolderResult:
     total: int
     written: int = 0
     kept: int = 0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FailedImage] = field(default_factory=list)
     classes_seen: set[int] = field(default_factory=set)
     seconds: float = 0.0
     network_seconds: float = 0.0
@@ -117,20 +117,20 @@ class Pipeline:
             self._result.seconds = time.perf_counter() - started
             self._result.network_seconds = self._predictor.network_seconds - network_before
 
-    def _measure(self, job: Job) -> Measured | Failed:
+    def _measure(self, job: Job) -> Measured | FailedJob:
         return measure(job, kept=self._options.continue_ and job.finished)
 
-    def _load(self, batch: Batch) -> tuple[Batch, list[Loaded | Failed]]:
+    def _load(self, batch: Batch) -> tuple[Batch, list[Loaded | FailedJob]]:
         if batch.tiling or all(each.kept for each in batch.images):
             return batch, []
         return batch, [load(each, self._predictor, self._options.max_pixels) for each in batch.images]
 
-    def _predict(self, batch: Batch, images: Sequence[Loaded | Failed]) -> None:
+    def _predict(self, batch: Batch, images: Sequence[Loaded | FailedJob]) -> None:
         for _ in range(sum(each.kept for each in batch.images) + sum(each.kept for each in batch.failed)):
             self._result.kept += 1
             self._show_progress()
         for each in (*batch.failed, *images):
-            if isinstance(each, Failed) and not each.kept:
+            if isinstance(each, FailedJob) and not each.kept:
                 self._fail(each)
         if batch.tiling and not batch.images[0].kept:
             self._predict_in_tiles(batch.images[0], batch.tiling)
@@ -212,12 +212,12 @@ class Pipeline:
     def _fail_or_stop(self, source: Measured, error: BaseException) -> None:
         if not isinstance(error, Exception) or ends_all(error):
             raise error
-        self._fail(Failed.by(error, source))
+        self._fail(FailedJob.by(error, source))
 
-    def _fail(self, failed: Failed) -> None:
+    def _fail(self, failed: FailedJob) -> None:
         image = failed.job.image
         self._table.add(Row(image.relative.as_posix(), failed.size, failed.seconds, error=failed.reason))
-        self._result.failures.append(Failure(image.path, failed.reason))
+        self._result.failures.append(FailedImage(image.path, failed.reason))
         self._show_progress()
 
     def _show_progress(self) -> None:

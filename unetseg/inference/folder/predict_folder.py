@@ -8,14 +8,14 @@ from pathlib import Path
 from unetseg.data.images.find import FoundImage, find_images
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
-from unetseg.inference.folder.pipeline import Failure, FolderResult, Pipeline, Watch, silent
+from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable
 from unetseg.inference.predictor import Predictor
 from unetseg.utilities.files import abandoned_parts, plain_write_errors
 from unetseg.utilities.signals import Stopped
 from unetseg.utilities.text import printable
 
-__all__ = ["Failure", "FolderResult", "predict_folder", "predict_images"]
+__all__ = ["FailedImage", "FolderResult", "predict_folder", "predict_images"]
 
 
 def predict_folder(

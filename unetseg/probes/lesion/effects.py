@@ -118,18 +118,19 @@ def lesion_skips(
 
     def network(predictor: Predictor) -> tuple[nn.Module, list[str]]:
         model = _unet(predictor)
-        lesions = skip_lesions(sorted(model.on), every)
+        lesions = skip_lesions(sorted(model.active_levels), every)
         replace = _replacement(mode, predictor, dataset)
         return LesionedUnet(model, list(lesions.values()), replace), list(lesions)
 
-    on = _unet(load_predictor(runs[0], device)).on
-    if not on:
+    active_levels = _unet(load_predictor(runs[0], device)).active_levels
+    if not active_levels:
         raise UsageError(
             f"{runs[0].path}: has no long skip to switch off (its skips are "
             f"{runs[0].config().skips}); name a run that was trained with some"
         )
+    levels = skip_lesions(sorted(active_levels), every)
     evaluations = _evaluate(runs, network, dataset, split, device, progress)
-    return Lesions(tuple(runs), evaluations, skip_lesions(sorted(on), every), _effects(evaluations))
+    return Lesions(tuple(runs), evaluations, levels, _effects(evaluations))
 
 
 def delete_blocks(

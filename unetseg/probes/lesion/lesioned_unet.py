@@ -85,12 +85,12 @@ class FeatureMeans(nn.Module):
         self.model = model
         self.stride = model.stride
         self._sums: dict[int, Tensor] = {}
-        self._counts = dict.fromkeys(model.on, 0)
+        self._counts = dict.fromkeys(model.active_levels, 0)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map (N, 3, H, W) to (N, 1, H, W)."""
         features = self.model.decoder.received(self.model.features(images))
-        for level in self.model.on:
+        for level in self.model.active_levels:
             channels = features[level].float().sum(dim=(0, 2, 3)).cpu().double()
             self._sums[level] = self._sums.get(level, 0) + channels
             self._counts[level] += features[level][:, 0].numel()

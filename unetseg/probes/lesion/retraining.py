@@ -84,16 +84,17 @@ def _retrained(
     if reference not in arms:
         return
     levels = skip_levels(arms[reference])
-    on = {name: select_levels(arm.skips, levels, arm.encoder) for name, arm in arms.items()}
+    active_levels = {name: select_levels(arm.skips, levels, arm.encoder) for name, arm in arms.items()}
     (scores,) = [
         metric["arms"]
         for metric in summary["metrics"]
         if (metric["key"], metric["class_name"]) == ("iou", summary["primary_class"])
     ]
     for name, arm in arms.items():
-        if on[name] < on[reference] and arm.control == "drop":
+        if active_levels[name] < active_levels[reference] and arm.control == "drop":
             difference = scores[name]["difference"]
             # An end that one image and seed leave unknown is infinite, which JSON has no number for.
             low = -math.inf if difference["low"] is None else difference["low"]
             high = math.inf if difference["high"] is None else difference["high"]
-            yield on[reference] - on[name], Retrained(name, difference["mean"], low, high)
+            off = active_levels[reference] - active_levels[name]
+            yield off, Retrained(name, difference["mean"], low, high)
