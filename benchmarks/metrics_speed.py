@@ -93,7 +93,7 @@ def panoptic_of_labels(prediction: np.ndarray, reference: np.ndarray) -> object:
 
 def hausdorff_of_borders(prediction: np.ndarray, reference: np.ndarray) -> float:
     pair = mask_pair(prediction, reference)
-    return metrics.hausdorff_distance(pair.prediction_border, pair.reference_border)
+    return metrics.hausdorff_distance(pair.prediction_border, pair.ground_truth_border)
 
 
 def comparisons(prediction: np.ndarray, reference: np.ndarray) -> list[tuple]:
@@ -140,7 +140,7 @@ def report(name: str, masks: tuple[np.ndarray, np.ndarray], repeats: int) -> Non
         large = masks[1].shape[0] > 1000
         # Thinning a blob 2400 pixels wide takes scikit-image over a thousand passes: seconds, so one call.
         thins = large and "cldice" in keys
-        ours = milliseconds(partial(binary_scores, *masks, keys=keys), 1 if thins else repeats)
+        ours = milliseconds(partial(binary_scores, *masks, metrics=keys), 1 if thins else repeats)
         cells = []
         for library in libraries:
             # MONAI compares whole images once per pair of objects: a second on a texture, so one call.

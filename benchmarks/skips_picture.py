@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 import unetseg
 from unetseg.data.datasets.open import open_data
-from unetseg.evaluation.run import predicted_pairs
-from unetseg.evaluation.scoring import Pair
+from unetseg.evaluation.run import predicted_masks
+from unetseg.evaluation.scoring import ImageMasks
 from unetseg.report.gallery.error_map import worst_window
 from unetseg.runs import Run
 from unetseg.utilities.files import write_bytes
@@ -45,7 +45,7 @@ def main() -> None:
     name = median_image(first, second)
     dataset = open_data(runs[0].config())
     sample = next(each for each in dataset.splits["test"] if each.name == name)
-    pairs = [next(iter(predicted_pairs(unetseg.load(run), dataset, [sample]))) for run in runs]
+    pairs = [next(iter(predicted_masks(unetseg.load(run), dataset, [sample]))) for run in runs]
     write_bytes(options.picture, draw(dataset.image(sample), pairs))
     print(f"{name}: IoU {first[name]:.3f} with long skips, {second[name]:.3f} without")
 
@@ -62,10 +62,10 @@ def median_image(first: dict[str, float], second: dict[str, float]) -> str:
     return ordered[len(ordered) // 2]
 
 
-def draw(photo: NDArray[np.uint8], pairs: list[Pair]) -> bytes:
+def draw(photo: NDArray[np.uint8], pairs: list[ImageMasks]) -> bytes:
     """Return the four panels as PNG."""
     masks = [pair.prediction > 0 for pair in pairs]
-    right = [mask == (pair.reference > 0) for mask, pair in zip(masks, pairs, strict=True)]
+    right = [mask == (pair.ground_truth > 0) for mask, pair in zip(masks, pairs, strict=True)]
     left, top, width, height = worst_window(masks[0] != masks[1], SIDE)
     shown = (slice(top, top + height), slice(left, left + width))
     figure = Figure(figsize=(9, 2.8), layout="constrained")

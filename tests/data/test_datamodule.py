@@ -6,7 +6,7 @@ import torch
 
 from unetseg.config import RunConfig
 from unetseg.data.augment import IGNORED, Augmentation
-from unetseg.data.datamodule import ScaledPairs, SegmentationData, TrainingCrops
+from unetseg.data.datamodule import ScaledSamples, SegmentationData, TrainingCrops
 from unetseg.data.datasets.open import open_dataset
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.data.samplers import EvaluationBatches, TrainingSampler
@@ -65,7 +65,7 @@ def test_the_given_share_of_crops_holds_foreground(share, least, most):
 
 
 def test_a_crop_depends_on_seed_epoch_and_index_and_on_nothing_drawn_before(discs):
-    pairs = loaded(discs).train_pairs
+    pairs = loaded(discs).train_samples
     crops = TrainingCrops(pairs, RunConfig(size=16, seed=1))
     first = crops[(2, 3)]
     crops[(0, 0)]
@@ -84,7 +84,7 @@ def test_batches_are_float_images_channels_last_and_integer_masks(discs):
 
 def test_training_images_have_zero_mean_and_unit_deviation(discs):
     data = loaded(discs)
-    pixels = np.concatenate([data.preprocessing.normalise(image) for image, _ in data.train_pairs])
+    pixels = np.concatenate([data.preprocessing.normalise(image) for image, _ in data.train_samples])
     assert pixels.mean() == pytest.approx(0, abs=1e-3) and pixels.std() == pytest.approx(1, abs=1e-3)
 
 
@@ -94,11 +94,11 @@ def test_validation_images_are_whole_and_what_pads_them_is_not_counted(pair, dis
         assert batch["image"].shape[2:] == batch["mask"].shape[1:] == (40, 40)
     image, mask = pair
 
-    class One(ScaledPairs):
+    class One(ScaledSamples):
         def read(self, index):
             return image, mask
 
-    data.val_pairs = One(data.dataset, data.val_pairs.samples[:1], PLAIN, budget=0)
+    data.val_samples = One(data.dataset, data.val_samples.samples[:1], PLAIN, budget=0)
     batch = next(iter(data.val_dataloader()))
     assert batch["image"].shape == (1, 3, 56, 40)
     assert (batch["mask"][0, 50:] == IGNORED).all()
@@ -107,7 +107,7 @@ def test_validation_images_are_whole_and_what_pads_them_is_not_counted(pair, dis
 
 def test_images_beyond_the_memory_budget_are_read_again_with_the_same_result(discs):
     dataset = open_dataset(str(discs))
-    kept, read = (ScaledPairs(dataset, dataset.splits["train"], PLAIN, budget) for budget in (1 << 20, 0))
+    kept, read = (ScaledSamples(dataset, dataset.splits["train"], PLAIN, budget) for budget in (1 << 20, 0))
     kept.fill()
     read.fill()
     assert len(kept.cache) == len(kept) and not read.cache

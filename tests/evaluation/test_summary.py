@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unetseg.evaluation.score_table import score_table
-from unetseg.evaluation.scoring import Pair, score_keys, score_pair
+from unetseg.evaluation.scoring import ImageMasks, allowed_metrics, score_masks
 from unetseg.evaluation.summary import summarise
 from unetseg.metrics import DISTANCE_KEYS, KEYS, OUTLINE_KEYS
 
@@ -27,13 +27,14 @@ def class_map(**squares):
     return labels
 
 
-def evaluation(pairs, classes=CLASSES, keys=KEYS):
-    images = [score_pair(Pair(f"image{number}", *pair), classes, keys) for number, pair in enumerate(pairs)]
+def evaluation(pairs, classes=CLASSES, metrics=KEYS):
+    masks = [ImageMasks(f"image{number}", *pair) for number, pair in enumerate(pairs)]
+    images = [score_masks(each, classes, metrics) for each in masks]
     return summarise(images, classes, "test", "fingerprint")
 
 
-def summary(pairs, classes=CLASSES, keys=KEYS):
-    return evaluation(pairs, classes, keys).summary()
+def summary(pairs, classes=CLASSES, metrics=KEYS):
+    return evaluation(pairs, classes, metrics).summary()
 
 
 BOTH = class_map(cat=(2, 2, 6), dog=(10, 15, 8))
@@ -98,8 +99,8 @@ def test_ignored_pixels_are_counted_for_no_class_and_take_the_outline_scores_of_
 
 def test_a_data_set_that_ignores_pixels_has_no_scores_of_the_outline():
     # Predicted 2 pixels too wide into an ignored band, a mask would have no wrong outline.
-    assert set(score_keys(True)) == set(KEYS) - set(OUTLINE_KEYS)
-    assert score_keys(False) == KEYS
+    assert set(allowed_metrics(True)) == set(KEYS) - set(OUTLINE_KEYS)
+    assert allowed_metrics(False) == KEYS
 
 
 def test_thickness_is_pooled_over_the_pixels_of_all_images():

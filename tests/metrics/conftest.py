@@ -48,10 +48,10 @@ def nearest(points, others, spacing=(1.0, 1.0)):
     return np.sqrt(((between * np.array(spacing)) ** 2).sum(axis=2)).min(axis=1)
 
 
-def distances(prediction, reference, spacing=(1.0, 1.0), valid=None):
+def distances(prediction, ground_truth, spacing=(1.0, 1.0), valid=None):
     """Both directions; only valid border pixels are measured, to the other's whole border."""
-    keep = np.ones(reference.shape, bool) if valid is None else valid
-    first, second = border(prediction), border(reference)
+    keep = np.ones(ground_truth.shape, bool) if valid is None else valid
+    first, second = border(prediction), border(ground_truth)
     return (
         nearest([point for point in first if keep[point]], second, spacing),
         nearest([point for point in second if keep[point]], first, spacing),
@@ -62,69 +62,71 @@ def everywhere(valid, shape):
     return np.ones(shape, bool) if valid is None else valid
 
 
-def share(part, whole, prediction, reference, valid):
+def share(part, whole, prediction, ground_truth, valid):
     """Where nothing is to be counted, whether the masks are the same there."""
     if whole:
         return part / whole
-    return float(np.array_equal(prediction & valid, reference & valid))
+    return float(np.array_equal(prediction & valid, ground_truth & valid))
 
 
-def one_is_empty(prediction, reference, valid):
-    return (prediction & valid).any() != (reference & valid).any()
+def one_is_empty(prediction, ground_truth, valid):
+    return (prediction & valid).any() != (ground_truth & valid).any()
 
 
-def boundary_iou(prediction, reference, width=None, valid=None):
-    valid = everywhere(valid, reference.shape)
+def boundary_iou(prediction, ground_truth, width=None, valid=None):
+    valid = everywhere(valid, ground_truth.shape)
     if width is None:
-        width = max(1, round(0.02 * hypot(*reference.shape)))
-    first, second = band(prediction, width), band(reference, width)
+        width = max(1, round(0.02 * hypot(*ground_truth.shape)))
+    first, second = band(prediction, width), band(ground_truth, width)
     counted = set(pixels(valid))
-    if one_is_empty(prediction, reference, valid):
+    if one_is_empty(prediction, ground_truth, valid):
         return 0.0
-    return share(len(first & second & counted), len((first | second) & counted), prediction, reference, valid)
+    return share(
+        len(first & second & counted), len((first | second) & counted), prediction, ground_truth, valid
+    )
 
 
-def boundary_f(prediction, reference, radius=None, valid=None):
-    valid = everywhere(valid, reference.shape)
-    if one_is_empty(prediction, reference, valid):
+def boundary_f(prediction, ground_truth, radius=None, valid=None):
+    valid = everywhere(valid, ground_truth.shape)
+    if one_is_empty(prediction, ground_truth, valid):
         return 0.0
-    if not ((prediction | reference) & valid).any():
+    if not ((prediction | ground_truth) & valid).any():
         return 1.0  # an edge beside the field of view belongs to what is outside it
     if radius is None:
-        radius = ceil(0.008 * hypot(*reference.shape))
-    first, second = edges(prediction), edges(reference)
+        radius = ceil(0.008 * hypot(*ground_truth.shape))
+    first, second = edges(prediction), edges(ground_truth)
     found, wanted = ([point for point in points if valid[point]] for points in (first, second))
     if not found and not wanted:
-        return share(0, 0, prediction, reference, valid)
+        return share(0, 0, prediction, ground_truth, valid)
     precision = np.mean(nearest(found, second) <= radius) if found else 1.0
     recall = np.mean(nearest(wanted, first) <= radius) if wanted else 1.0
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def trimap_iou(prediction, reference, width=3.0, spacing=(1.0, 1.0), valid=None):
-    valid = everywhere(valid, reference.shape)
-    if one_is_empty(prediction, reference, valid):
+def trimap_iou(prediction, ground_truth, width=3.0, spacing=(1.0, 1.0), valid=None):
+    valid = everywhere(valid, ground_truth.shape)
+    if one_is_empty(prediction, ground_truth, valid):
         return 0.0
-    inside, outside = pixels(reference), pixels(~reference)
+    inside, outside = pixels(ground_truth), pixels(~ground_truth)
     close = np.concatenate([nearest(inside, outside, spacing), nearest(outside, inside, spacing)]) <= width
     near = [
         point for point, is_close in zip(inside + outside, close, strict=True) if is_close and valid[point]
     ]
-    both = sum(prediction[p] and reference[p] for p in near)
-    either = sum(prediction[p] or reference[p] for p in near)
-    return share(both, either, prediction, reference, valid)
+    both = sum(prediction[p] and ground_truth[p] for p in near)
+    either = sum(prediction[p] or ground_truth[p] for p in near)
+    return share(both, either, prediction, ground_truth, valid)
 
 
 def summary_of_distances(summarise):
     """``summarise(both directions)``, 0 for two empty masks and infinite for one."""
 
-    def measure(prediction, reference, spacing=(1.0, 1.0), valid=None):
-        valid = everywhere(valid, reference.shape)
-        if one_is_empty(prediction, reference, valid):
+    def measure(prediction, ground_truth, spacing=(1.0, 1.0), valid=None):
+        valid = everywhere(valid, ground_truth.shape)
+        if one_is_empty(prediction, ground_truth, valid):
             return inf
-        sides = distances(prediction, reference, spacing, valid)
+        sides = distances(prediction, ground_truth, spacing, valid)
         if not (prediction & valid).any() or not sum(map(len, sides)):
-            return 0.0 if np.array_equal(prediction & valid, reference & valid) else inf
+            return 0.0 if np.array_equal(prediction & valid, ground_truth & valid) else inf
         return summarise(sides)
 
     return measure
@@ -135,14 +137,14 @@ hd95 = summary_of_distances(lambda sides: max(np.percentile(side, 95) for side i
 assd = summary_of_distances(lambda sides: np.concatenate(sides).mean())
 
 
-def nsd(prediction, reference, tolerance, spacing=(1.0, 1.0), valid=None):
-    valid = everywhere(valid, reference.shape)
-    if one_is_empty(prediction, reference, valid):
+def nsd(prediction, ground_truth, tolerance, spacing=(1.0, 1.0), valid=None):
+    valid = everywhere(valid, ground_truth.shape)
+    if one_is_empty(prediction, ground_truth, valid):
         return 0.0
-    if not (reference & valid).any():
+    if not (ground_truth & valid).any():
         return 1.0
-    both = np.concatenate(distances(prediction, reference, spacing, valid))
-    return share(np.count_nonzero(both <= tolerance + 1e-6), len(both), prediction, reference, valid)
+    both = np.concatenate(distances(prediction, ground_truth, spacing, valid))
+    return share(np.count_nonzero(both <= tolerance + 1e-6), len(both), prediction, ground_truth, valid)
 
 
 def components(mask):
@@ -160,12 +162,12 @@ def components(mask):
     return found
 
 
-def panoptic(prediction, reference, valid=None):
+def panoptic(prediction, ground_truth, valid=None):
     """(object recall, PQ)."""
-    counted = set(pixels(everywhere(valid, reference.shape)))
+    counted = set(pixels(everywhere(valid, ground_truth.shape)))
     guesses, targets = (
         [component & counted for component in components(mask) if component & counted]
-        for mask in (prediction, reference)
+        for mask in (prediction, ground_truth)
     )
     if not guesses and not targets:
         return 1.0, 1.0
@@ -176,16 +178,19 @@ def panoptic(prediction, reference, valid=None):
     return recall, sum(matched) / (len(matched) + invented / 2 + missed / 2)
 
 
-def cldice(prediction, reference, valid=None):
+def cldice(prediction, ground_truth, valid=None):
     """(clDice, skeleton recall), with scikit-image's skeletons of the whole images."""
-    valid = everywhere(valid, reference.shape)
-    if one_is_empty(prediction, reference, valid):
+    valid = everywhere(valid, ground_truth.shape)
+    if one_is_empty(prediction, ground_truth, valid):
         return 0.0, 0.0
     first, second = (
-        [point for point in pixels(skeletonize(mask)) if valid[point]] for mask in (prediction, reference)
+        [point for point in pixels(skeletonize(mask)) if valid[point]] for mask in (prediction, ground_truth)
     )
-    inside = sum(bool(reference[point]) for point in first), sum(bool(prediction[point]) for point in second)
-    recall = share(inside[1], len(second), prediction, reference, valid)
+    inside = (
+        sum(bool(ground_truth[point]) for point in first),
+        sum(bool(prediction[point]) for point in second),
+    )
+    recall = share(inside[1], len(second), prediction, ground_truth, valid)
     if not first and not second:
         return recall, recall
     shares = [

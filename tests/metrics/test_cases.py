@@ -69,7 +69,7 @@ def test_a_gap_in_a_line_costs_skeleton_recall_by_its_length_and_splits_the_obje
 def test_an_object_at_the_images_border_has_a_border_there():
     corner = square(0, 0, 10)
     # Without a border along the image's rim, the inner square's corner would be 9 from the nearest.
-    assert binary_scores(square(0, 0, 9), corner, keys=["hd"])["hd"] == pytest.approx(sqrt(2))
+    assert binary_scores(square(0, 0, 9), corner, metrics=["hd"])["hd"] == pytest.approx(sqrt(2))
     found = binary_scores(square(0, 0, 2), corner, boundary_width=1)
     assert found["boundary_iou"] == pytest.approx(3 / 37)  # 3 of its 4 pixels lie in the other's rim of 36
 
@@ -86,10 +86,10 @@ def test_trimap_and_boundary_f_have_no_edge_at_the_images_border():
 
 
 def test_an_exact_match_with_a_far_speck_has_a_huge_hd_and_an_hd95_of_zero():
-    reference = square(2, 2, 30)
-    prediction = reference.copy()
+    ground_truth = square(2, 2, 30)
+    prediction = ground_truth.copy()
     prediction[38, 58] = True
-    found = binary_scores(prediction, reference)
+    found = binary_scores(prediction, ground_truth)
     assert found["hd"] == pytest.approx(sqrt(7**2 + 27**2))
     assert found["hd95"] == 0
 
@@ -112,11 +112,11 @@ def test_nsd_takes_in_a_border_exactly_at_the_tolerance():
 
 
 def test_touching_nuclei_are_told_apart_by_instances_only():
-    reference = square(10, 10, 10) | square(10, 20, 10)
+    ground_truth = square(10, 10, 10) | square(10, 20, 10)
     instances = square(10, 10, 10) * 1 + square(10, 20, 10) * 2
     prediction = square(10, 10, 10)
-    assert binary_scores(prediction, reference)["object_recall"] == 0  # one object, half of it found
-    assert binary_scores(prediction, reference, reference_instances=instances)["object_recall"] == 0.5
+    assert binary_scores(prediction, ground_truth)["object_recall"] == 0  # one object, half of it found
+    assert binary_scores(prediction, ground_truth, ground_truth_instances=instances)["object_recall"] == 0.5
 
 
 def test_an_iou_of_exactly_one_half_is_no_match():
@@ -124,10 +124,10 @@ def test_an_iou_of_exactly_one_half_is_no_match():
 
 
 def test_a_field_of_view_counts_only_its_pixels():
-    reference = square(10, 10, 10)
-    prediction = reference | square(30, 40, 5)
+    ground_truth = square(10, 10, 10)
+    prediction = ground_truth | square(30, 40, 5)
     valid = ~square(25, 35, 15)
-    found = binary_scores(prediction, reference, valid=valid)
+    found = binary_scores(prediction, ground_truth, valid=valid)
     assert (found["iou"], found["pq"], found["hd"], found["fp"]) == (1, 1, 0, 0)
 
 
@@ -143,16 +143,16 @@ def test_a_field_of_view_invents_no_edge_and_cuts_no_object_in_two():
 
 
 def test_what_lies_beyond_the_field_of_view_is_a_missed_object_there():
-    reference = square(10, 10, 5)
+    ground_truth = square(10, 10, 5)
     prediction = square(10, 30, 5)
     valid = blank()
     valid[:, :20] = True
-    found = binary_scores(prediction, reference, valid=valid)
+    found = binary_scores(prediction, ground_truth, valid=valid)
     assert (found["hd"], found["nsd"], found["iou"]) == (inf, 0, 0)
 
 
 def test_only_the_wanted_keys_come_back_and_in_their_usual_order():
-    assert list(binary_scores(blank(), blank(), keys={"nsd", "iou"})) == ["iou", "nsd"]
+    assert list(binary_scores(blank(), blank(), metrics={"nsd", "iou"})) == ["iou", "nsd"]
 
 
 def test_integers_0_and_1_do_for_masks():

@@ -36,12 +36,12 @@ def tensor(mask):
 def test_medpys_hd95_pools_both_directions_and_ours_takes_the_worse():
     # Of 100 border pixels, the 6 of a false bar are far off. Ours asks the prediction's own border, where
     # the bar is over 5 %; MedPy asks both borders at once, where it is under.
-    reference = np.zeros((60, 60), bool)
-    reference[10:34, 10:34] = True  # a border of 92 pixels
-    prediction = reference.copy()
+    ground_truth = np.zeros((60, 60), bool)
+    ground_truth[10:34, 10:34] = True  # a border of 92 pixels
+    prediction = ground_truth.copy()
     prediction[50, 10:16] = True
-    assert medpy.hd95(prediction, reference, connectivity=1) == 0
-    assert binary_scores(prediction, reference)["hd95"] == 17
+    assert medpy.hd95(prediction, ground_truth, connectivity=1) == 0
+    assert binary_scores(prediction, ground_truth)["hd95"] == 17
 
 
 def test_medpys_border_depends_on_its_connectivity_and_ours_is_that_of_4():

@@ -24,10 +24,10 @@ def test_two_empty_masks_agree_perfectly():
 
 
 @pytest.mark.parametrize(
-    ("prediction", "reference"), [(EMPTY, SPECK), (SPECK, EMPTY), (EMPTY, FULL), (FULL, EMPTY)]
+    ("prediction", "ground_truth"), [(EMPTY, SPECK), (SPECK, EMPTY), (EMPTY, FULL), (FULL, EMPTY)]
 )
-def test_one_empty_mask_has_no_overlap_and_is_infinitely_far(prediction, reference):
-    found = binary_scores(prediction, reference)
+def test_one_empty_mask_has_no_overlap_and_is_infinitely_far(prediction, ground_truth):
+    found = binary_scores(prediction, ground_truth)
     assert {found[key] for key in OVERLAP_KEYS} == {0}
     assert {found[key] for key in DISTANCE_KEYS} == {inf}
 
@@ -62,14 +62,14 @@ def worse_or_equal(nothing, something):
 @settings(max_examples=100, deadline=None)
 @given(st.data(), st.tuples(st.integers(1, 12), st.integers(1, 12)), st.booleans())
 def test_predicting_nothing_never_looks_better_than_predicting_something(data, shape, limited):
-    prediction, reference = (data.draw(arrays(np.bool_, shape)) for _ in range(2))
+    prediction, ground_truth = (data.draw(arrays(np.bool_, shape)) for _ in range(2))
     valid = data.draw(arrays(np.bool_, shape)) if limited else np.ones(shape, bool)
-    assume((reference & valid).any())
-    nothing = binary_scores(np.zeros(shape, bool), reference, valid=valid)
-    something = binary_scores(prediction, reference, valid=valid)
+    assume((ground_truth & valid).any())
+    nothing = binary_scores(np.zeros(shape, bool), ground_truth, valid=valid)
+    something = binary_scores(prediction, ground_truth, valid=valid)
     worse_or_equal(nothing, something)
 
-    perfect = binary_scores(reference, reference, valid=valid)
+    perfect = binary_scores(ground_truth, ground_truth, valid=valid)
     sizes = [image_diagonal(shape)] * 2
     lazy, busy = average_scores([nothing, perfect], sizes), average_scores([something, perfect], sizes)
     for average in ("mean", "median"):
@@ -83,9 +83,9 @@ def test_predicting_nothing_never_looks_better_than_predicting_something(data, s
 
 
 def test_what_lies_beside_the_field_of_view_leaves_no_edge_in_it():
-    prediction, reference = np.zeros((6, 6), bool), np.zeros((6, 6), bool)
+    prediction, ground_truth = np.zeros((6, 6), bool), np.zeros((6, 6), bool)
     prediction[3, 3] = True  # its edge reaches the pixels above it and to its left
     valid = np.ones((6, 6), bool)
     valid[3, 3] = False
-    scores = binary_scores(prediction, reference, valid=valid)
+    scores = binary_scores(prediction, ground_truth, valid=valid)
     assert scores["boundary_f"] == scores["boundary_iou"] == scores["iou"] == 1.0

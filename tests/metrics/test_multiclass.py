@@ -12,19 +12,19 @@ CLASSES = ["background", "cat", "dog", "owl"]
 
 @pytest.fixture
 def maps():
-    reference = np.zeros((20, 30), np.uint8)
-    reference[2:10, 2:10] = 1
-    reference[12:18, 12:24] = 2
-    prediction = reference.copy()
+    ground_truth = np.zeros((20, 30), np.uint8)
+    ground_truth[2:10, 2:10] = 1
+    ground_truth[12:18, 12:24] = 2
+    prediction = ground_truth.copy()
     prediction[2:10, 8:10] = 0
-    return prediction, reference
+    return prediction, ground_truth
 
 
 def test_each_class_scores_as_its_own_mask_would(maps):
-    prediction, reference = maps
-    found = multiclass_scores(prediction, reference, classes=CLASSES)
+    prediction, ground_truth = maps
+    found = multiclass_scores(prediction, ground_truth, classes=CLASSES)
     for index, name in enumerate(CLASSES[1:], start=1):
-        assert found[name] == binary_scores(prediction == index, reference == index)
+        assert found[name] == binary_scores(prediction == index, ground_truth == index)
 
 
 def test_a_class_absent_from_both_maps_is_left_out_of_the_mean(maps):
@@ -33,9 +33,9 @@ def test_a_class_absent_from_both_maps_is_left_out_of_the_mean(maps):
 
 
 def test_a_class_that_only_one_map_has_counts_as_missed(maps):
-    prediction, reference = maps
+    prediction, ground_truth = maps
     prediction[0, 0] = 3
-    found = multiclass_scores(prediction, reference, classes=CLASSES)["mean"]
+    found = multiclass_scores(prediction, ground_truth, classes=CLASSES)["mean"]
     assert found["iou"] == pytest.approx((0.75 + 1 + 0) / 3)
     assert found["hd"] == inf
 
@@ -49,14 +49,14 @@ def test_two_maps_of_background_agree_perfectly():
 
 
 def test_ignored_pixels_count_neither_way(maps):
-    prediction, reference = maps
-    reference[2:10, 8:10] = 255
+    prediction, ground_truth = maps
+    ground_truth[2:10, 8:10] = 255
     found = multiclass_scores(
-        prediction, reference, classes=CLASSES, ignore_index=255, keys=["iou", "fp", "fn"]
+        prediction, ground_truth, classes=CLASSES, ignore_index=255, metrics=["iou", "fp", "fn"]
     )
     assert found["cat"] == {"iou": 1, "fp": 0, "fn": 0}
     prediction[2:10, 8:10] = 3
-    again = multiclass_scores(prediction, reference, classes=CLASSES, ignore_index=255, keys=["iou"])
+    again = multiclass_scores(prediction, ground_truth, classes=CLASSES, ignore_index=255, metrics=["iou"])
     assert again["mean"] == {"iou": 1}  # owls occur in ignored pixels only
 
 
@@ -64,22 +64,24 @@ def test_scores_of_the_outline_are_refused_where_labels_ignore_pixels(maps):
     # With the pixels round every outline ignored, a mask drawn 2 pixels too wide would be perfect.
     allowed = multiclass_scores(*maps, classes=CLASSES, ignore_index=255)["cat"]
     assert not allowed.keys() & set(OUTLINE_KEYS)
-    with pytest.raises(ValueError, match="keys holds 'nsd', but a score of the outline"):
-        multiclass_scores(*maps, classes=CLASSES, ignore_index=255, keys=["iou", "nsd"])
+    with pytest.raises(ValueError, match="metrics holds 'nsd', but a score of the outline"):
+        multiclass_scores(*maps, classes=CLASSES, ignore_index=255, metrics=["iou", "nsd"])
 
 
 def test_an_ignored_class_index_is_no_class(maps):
-    prediction, reference = maps
-    found = multiclass_scores(prediction, reference, classes=CLASSES, ignore_index=1, keys=["tp", "fp", "fn"])
+    prediction, ground_truth = maps
+    found = multiclass_scores(
+        prediction, ground_truth, classes=CLASSES, ignore_index=1, metrics=["tp", "fp", "fn"]
+    )
     assert found["cat"] == {"tp": 0, "fp": 0, "fn": 0}
 
 
 def test_instances_are_split_by_class(maps):
-    prediction, reference = maps
-    instances = reference.astype(int)
+    prediction, ground_truth = maps
+    instances = ground_truth.astype(int)
     instances[12:18, 18:24] = 9
     found = multiclass_scores(
-        prediction, reference, classes=CLASSES, reference_instances=instances, keys=["object_recall"]
+        prediction, ground_truth, classes=CLASSES, ground_truth_instances=instances, metrics=["object_recall"]
     )
     assert found["cat"]["object_recall"] == 1
     assert found["dog"]["object_recall"] == 0  # two dogs, one blob over both

@@ -56,16 +56,16 @@ def pairs(draw, filled=False):
     return first, second
 
 
-def score(key, prediction, reference, **options):
-    return binary_scores(prediction, reference, keys=[key], **options)[key]
+def score(key, prediction, ground_truth, **options):
+    return binary_scores(prediction, ground_truth, metrics=[key], **options)[key]
 
 
 def tensor(mask):
     return torch.from_numpy(np.ascontiguousarray(mask))[None, None].float()
 
 
-def monai_pair(prediction, reference):
-    return tensor(prediction), tensor(reference)
+def monai_pair(prediction, ground_truth):
+    return tensor(prediction), tensor(ground_truth)
 
 
 def close(value):
@@ -83,7 +83,7 @@ check = settings(max_examples=50, deadline=None)
 @given(pairs())
 def test_overlap_is_the_ratio_of_pixel_sets(pair):
     first, second = ({*zip(*np.nonzero(mask), strict=True)} for mask in pair)
-    found = binary_scores(*pair, keys=["iou", "dice", "tp", "fp", "fn"])
+    found = binary_scores(*pair, metrics=["iou", "dice", "tp", "fp", "fn"])
     assert found["tp"] == len(first & second)
     assert found["fp"] == len(first - second)
     assert found["fn"] == len(second - first)
@@ -96,7 +96,7 @@ def test_overlap_is_the_ratio_of_pixel_sets(pair):
 @check
 @given(pairs(filled=True))
 def test_overlap_agrees_with_medpy_and_monai(pair):
-    found = binary_scores(*pair, keys=["iou", "dice", "tp", "fp", "fn"])
+    found = binary_scores(*pair, metrics=["iou", "dice", "tp", "fp", "fn"])
     tp, fp, _, fn = get_confusion_matrix(*monai_pair(*pair)).flatten().tolist()
     assert (found["tp"], found["fp"], found["fn"]) == (tp, fp, fn)
     assert found["iou"] == close(medpy.jc(*pair))
@@ -147,14 +147,14 @@ def test_trimap_iou_agrees_with_brute_force(brute, pair, spacing, width):
 @check
 @given(pairs(filled=True), SPACINGS)
 def test_trimap_iou_agrees_with_scipys_transform_from_both_sides(pair, spacing):
-    prediction, reference = pair
-    assume(not reference.all())
-    distance = ndimage.distance_transform_edt(reference, spacing)
-    distance += ndimage.distance_transform_edt(~reference, spacing)
+    prediction, ground_truth = pair
+    assume(not ground_truth.all())
+    distance = ndimage.distance_transform_edt(ground_truth, spacing)
+    distance += ndimage.distance_transform_edt(~ground_truth, spacing)
     band = distance <= 2
-    union = (band & (prediction | reference)).sum()
+    union = (band & (prediction | ground_truth)).sum()
     assume(union)
-    expected = (band & prediction & reference).sum() / union
+    expected = (band & prediction & ground_truth).sum() / union
     assert score("trimap_iou", *pair, spacing=spacing, trimap_width=2.0) == close(expected)
 
 
@@ -180,7 +180,7 @@ def test_near_is_a_disk_round_every_target_pixel_whatever_its_radius(radius, spa
 @check
 @given(pairs(), SPACINGS)
 def test_distances_agree_with_brute_force(brute, pair, spacing):
-    found = binary_scores(*pair, spacing=spacing, tolerance=1.4, keys=["hd", "hd95", "assd", "nsd"])
+    found = binary_scores(*pair, spacing=spacing, tolerance=1.4, metrics=["hd", "hd95", "assd", "nsd"])
     assert found["hd"] == close(brute.hd(*pair, spacing))
     assert found["hd95"] == close(brute.hd95(*pair, spacing))
     assert found["assd"] == close(brute.assd(*pair, spacing))
@@ -190,7 +190,7 @@ def test_distances_agree_with_brute_force(brute, pair, spacing):
 @check
 @given(pairs(filled=True), SPACINGS)
 def test_distances_agree_with_monai(pair, spacing):
-    found = binary_scores(*pair, spacing=spacing, tolerance=1.45, keys=["hd", "hd95", "assd", "nsd"])
+    found = binary_scores(*pair, spacing=spacing, tolerance=1.45, metrics=["hd", "hd95", "assd", "nsd"])
     batch = monai_pair(*pair)
     options = {"include_background": True, "spacing": list(spacing)}
     assert found["hd"] == single(compute_hausdorff_distance(*batch, **options).item())
@@ -202,7 +202,7 @@ def test_distances_agree_with_monai(pair, spacing):
 @check
 @given(pairs(filled=True), SPACINGS)
 def test_hd_and_assd_agree_with_medpy(pair, spacing):
-    found = binary_scores(*pair, spacing=spacing, keys=["hd", "assd"])
+    found = binary_scores(*pair, spacing=spacing, metrics=["hd", "assd"])
     assert found["hd"] == close(medpy.hd(*pair, voxelspacing=spacing, connectivity=1))
     assert found["assd"] == close(medpy.assd(*pair, voxelspacing=spacing, connectivity=1))
 
@@ -211,14 +211,14 @@ def test_hd_and_assd_agree_with_medpy(pair, spacing):
 @given(pairs(filled=True))
 def test_hd_agrees_with_scikit_image_between_the_borders(pair):
     built = mask_pair(*pair)
-    expected = metrics.hausdorff_distance(built.prediction_border, built.reference_border)
+    expected = metrics.hausdorff_distance(built.prediction_border, built.ground_truth_border)
     assert score("hd", *pair) == close(expected)
 
 
 @check
 @given(pairs())
 def test_skeleton_scores_agree_with_brute_force(brute, pair):
-    found = binary_scores(*pair, keys=["cldice", "skeleton_recall"])
+    found = binary_scores(*pair, metrics=["cldice", "skeleton_recall"])
     harmonic, recall = brute.cldice(*pair)
     assert found == {"cldice": close(harmonic), "skeleton_recall": close(recall)}
 
@@ -226,18 +226,18 @@ def test_skeleton_scores_agree_with_brute_force(brute, pair):
 @check
 @given(pairs(filled=True))
 def test_skeleton_scores_agree_with_medpys_precision_of_the_skeletons(pair):
-    prediction, reference = pair
-    precision = medpy.precision(morphology.skeletonize(prediction), reference)
-    recall = medpy.precision(morphology.skeletonize(reference), prediction)
+    prediction, ground_truth = pair
+    precision = medpy.precision(morphology.skeletonize(prediction), ground_truth)
+    recall = medpy.precision(morphology.skeletonize(ground_truth), prediction)
     harmonic = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    found = binary_scores(*pair, keys=["cldice", "skeleton_recall"])
+    found = binary_scores(*pair, metrics=["cldice", "skeleton_recall"])
     assert found == {"cldice": close(harmonic), "skeleton_recall": close(recall)}
 
 
 @check
 @given(pairs())
 def test_object_scores_agree_with_brute_force(brute, pair):
-    found = binary_scores(*pair, keys=["object_recall", "pq"])
+    found = binary_scores(*pair, metrics=["object_recall", "pq"])
     recall, quality = brute.panoptic(*pair)
     assert found == {"object_recall": close(recall), "pq": close(quality)}
 
@@ -245,17 +245,17 @@ def test_object_scores_agree_with_brute_force(brute, pair):
 @check
 @given(pairs(filled=True), st.booleans())
 def test_object_scores_agree_with_monai_on_scikit_images_labels(pair, instances_given):
-    prediction, reference = (measure.label(mask, connectivity=2) for mask in pair)
+    prediction, ground_truth = (measure.label(mask, connectivity=2) for mask in pair)
     options = {}
     if instances_given:  # ids need not be consecutive, nor small
         options = {
             "prediction_instances": prediction * 7,
-            "reference_instances": reference.astype(np.int64) * 10**12,
+            "ground_truth_instances": ground_truth.astype(np.int64) * 10**12,
         }
-    found = binary_scores(*pair, keys=["object_recall", "pq"], **options)
-    tensors = torch.from_numpy(prediction), torch.from_numpy(reference)
+    found = binary_scores(*pair, metrics=["object_recall", "pq"], **options)
+    tensors = torch.from_numpy(prediction), torch.from_numpy(ground_truth)
     matched = compute_panoptic_quality(*tensors, output_confusion_matrix=True)[0].item()
-    assert found["object_recall"] == single(matched / reference.max())
+    assert found["object_recall"] == single(matched / ground_truth.max())
     assert found["pq"] == single(compute_panoptic_quality(*tensors).item())
 
 
@@ -301,13 +301,13 @@ def test_background_round_the_image_changes_no_score_of_objects_inside(pair, abo
 @given(st.data(), st.tuples(st.integers(1, 24), st.integers(1, 24)))
 def test_classes_agree_with_monai_and_their_mean_with_its_definition(data, shape):
     labels = arrays(np.uint8, shape, elements=st.integers(0, 3), fill=st.just(0))
-    prediction, reference = data.draw(labels), data.draw(labels)
+    prediction, ground_truth = data.draw(labels), data.draw(labels)
     names = ["background", "first", "second", "third"]
-    found = multiclass_scores(prediction, reference, classes=names, keys=["iou"])
+    found = multiclass_scores(prediction, ground_truth, classes=names, metrics=["iou"])
     batch = [
-        torch.from_numpy((maps == np.arange(4)[:, None, None])[None]) for maps in (prediction, reference)
+        torch.from_numpy((maps == np.arange(4)[:, None, None])[None]) for maps in (prediction, ground_truth)
     ]
     ious = compute_iou(*batch, include_background=False, ignore_empty=False)[0].tolist()
     assert [found[name]["iou"] for name in names[1:]] == [single(iou) for iou in ious]
-    present = [iou for index, iou in enumerate(ious, 1) if index in prediction or index in reference]
+    present = [iou for index, iou in enumerate(ious, 1) if index in prediction or index in ground_truth]
     assert found["mean"]["iou"] == single(np.mean(present) if present else 1)

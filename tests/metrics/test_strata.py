@@ -63,7 +63,7 @@ def test_an_image_that_is_all_structure_is_thick():
     assert found[">8"][1] == sum(total for _, total in found.values()) > 0
 
 
-def test_an_empty_reference_has_no_skeleton():
+def test_an_empty_ground_truth_has_no_skeleton():
     assert set(thickness_recall(line(3), np.zeros((60, 120), bool)).values()) == {(0, 0)}
 
 
@@ -74,30 +74,30 @@ def test_thickness_is_pooled_by_summing_pixels():
 
 @pytest.fixture
 def objects():
-    reference = np.zeros((40, 60), bool)
-    reference[2:6, 2:6] = True  # 16 pixels, missed
-    reference[20:30, 20:30] = True  # 100 pixels, half of it found
-    prediction = np.zeros_like(reference)
+    ground_truth = np.zeros((40, 60), bool)
+    ground_truth[2:6, 2:6] = True  # 16 pixels, missed
+    ground_truth[20:30, 20:30] = True  # 100 pixels, half of it found
+    prediction = np.zeros_like(ground_truth)
     prediction[20:30, 20:25] = True
-    return prediction, reference
+    return prediction, ground_truth
 
 
-def test_every_reference_object_has_its_area_iou_and_recall(objects):
+def test_every_ground_truth_object_has_its_area_iou_and_recall(objects):
     assert sorted(object_areas_and_recall(*objects)) == [(16, 0, 0), (100, 0.5, 0.5)]
 
 
 def test_an_object_is_scored_by_the_best_of_the_predicted_ones(objects):
-    prediction, reference = objects
+    prediction, ground_truth = objects
     prediction[20:30, 26:30] = True  # a second piece: best IoU stays 0.5, recall grows
-    assert max(object_areas_and_recall(prediction, reference)) == (100, 0.5, 0.9)
+    assert max(object_areas_and_recall(prediction, ground_truth)) == (100, 0.5, 0.9)
 
 
 def test_touching_objects_are_separate_by_instances(objects):
-    prediction, reference = objects
-    instances = reference.astype(int)
+    prediction, ground_truth = objects
+    instances = ground_truth.astype(int)
     instances[20:30, 20:25] = 7
     instances[20:30, 25:30] = 8
-    found = sorted(object_areas_and_recall(prediction, reference, instances))
+    found = sorted(object_areas_and_recall(prediction, ground_truth, instances))
     assert found == [(16, 0, 0), (50, 0, 0), (50, 1, 1)]
 
 
@@ -108,9 +108,12 @@ def test_an_object_outside_the_field_of_view_is_left_out(objects):
 
 
 def test_nothing_predicted_leaves_every_object_missed(objects):
-    _, reference = objects
-    assert sorted(object_areas_and_recall(np.zeros_like(reference), reference)) == [(16, 0, 0), (100, 0, 0)]
-    assert object_areas_and_recall(reference, np.zeros_like(reference)) == []
+    _, ground_truth = objects
+    assert sorted(object_areas_and_recall(np.zeros_like(ground_truth), ground_truth)) == [
+        (16, 0, 0),
+        (100, 0, 0),
+    ]
+    assert object_areas_and_recall(ground_truth, np.zeros_like(ground_truth)) == []
 
 
 def test_sizes_split_at_the_terciles_of_the_data_set():

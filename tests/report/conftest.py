@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from unetseg.evaluation.scoring import Pair, score_pair
+from unetseg.evaluation.scoring import ImageMasks, score_masks
 from unetseg.evaluation.summary import summarise
 from unetseg.metrics import KEYS
 from unetseg.report.gallery.pictures import Case, Gallery, make_gallery
@@ -20,7 +20,7 @@ from unetseg.report.study_figures import image_metrics
 from unetseg.report.study_page import study_page
 from unetseg.studies.analysis.assemble import Setup, assemble
 from unetseg.studies.analysis.differences import Question
-from unetseg.studies.analysis.results import ArmResult, Candidate, Failure, RunResult, StudyResults
+from unetseg.studies.analysis.results import ArmResult, Candidate, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import scores_of
 
 SIDE = 48
@@ -72,8 +72,8 @@ def _draw_study(
     for of_seeds in masks.values():
         runs = []
         for predictions in of_seeds:
-            scored = map(Pair, names, predictions, references)
-            images = [score_pair(pair, classes, KEYS) for pair in scored]
+            scored = map(ImageMasks, names, predictions, references)
+            images = [score_masks(pair, classes, KEYS) for pair in scored]
             runs.append(scores_of(summarise(images, classes, "test", "f00d"), "run"))
         scores.append(tuple(runs))
     first = next(iter(arms))
@@ -128,7 +128,7 @@ def draw_study() -> Callable[..., Drawn]:
 
 @pytest.fixture(scope="session")
 def study() -> Drawn:
-    failures = (Failure(arm="self", seed=1, reason="out of memory"),)
+    failures = (MissingRun(arm="self", seed=1, reason="out of memory"),)
     return _draw_study(failures=failures, versions={"torch": "2.10"}, claim="Skips matter.")
 
 

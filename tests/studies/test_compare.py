@@ -35,7 +35,7 @@ def runs_of(study, *names):
 def test_runs_that_differ_in_the_seed_are_one_arm_and_agree_with_the_study(study):
     results = unetseg.compare(*runs_of(study, "on-seed0", "off-seed0", "off-seed1", "on-seed1"))
     assert [arm.name for arm in results.arms] == ["skips on", "skips off, control drop"]
-    assert results.seeds == (0, 1) and results.reference == "skips on"
+    assert results.seeds == (0, 1) and results.baseline == "skips on"
     ours = results.metric("iou").arms["skips off, control drop"].difference
     of_study = study.metric("iou")["arms"]["off"]["difference"]
     assert ours.as_dict() == of_study

@@ -22,7 +22,7 @@ def settings_of(study, name):
 
 def test_the_long_preset_has_every_control():
     study = load_study("long")
-    assert study.reference == "on" and study.primary == "iou" and study.margin == 0.01
+    assert study.baseline == "on" and study.primary == "iou" and study.margin == 0.01
     configs = {arm.name: settings_of(study, arm.name)[0][1] for arm in study.arms}
     assert configs.pop("on").skips == "on"
     assert {name: config.control for name, config in configs.items()} == {
@@ -55,7 +55,7 @@ def test_a_file_is_read_with_its_defaults(tmp_path):
     path = tmp_path / "short.yaml"
     path.write_text("arms:\n  on: {skips: on}\n  off: {skips: off}\n")
     study = load_study(path)
-    assert (study.name, study.reference, study.primary, study.margin) == ("short", "on", "iou", 0.01)
+    assert (study.name, study.baseline, study.primary, study.margin) == ("short", "on", "iou", 0.01)
     assert study.seeds == (0, 1, 2, 3, 4)
     assert study.arms[1].label == "In arm off (skips off)"
 

@@ -167,4 +167,4 @@ def _configs(options: Namespace) -> tuple[dict[str, RunConfig], str]:
 
     study = load_study(options.study)
     study = study.based_on(config_from(options, {}, study.base))
-    return arm_configs(study, options.arms.split(",") if options.arms else None), study.reference
+    return arm_configs(study, options.arms.split(",") if options.arms else None), study.baseline

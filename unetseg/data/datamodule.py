@@ -20,12 +20,12 @@ from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
 from unetseg.errors import UsageError
 
 LARGEST_BATCH = 4_000_000  # pixels in a batch of whole images; a larger image is a batch of its own
-Pair = tuple[np.ndarray, np.ndarray]
+ImageAndMask = tuple[np.ndarray, np.ndarray]
 Batch = dict[str, Any]
 Progress = Callable[[int, int], None]
 
 
-class ScaledPairs:
+class ScaledSamples:
     """Images and masks of one split as the network sees them: decoded and scaled, kept in memory if they fit.
 
     Args:
@@ -42,17 +42,17 @@ class ScaledPairs:
         self.samples = samples
         self.preprocessing = preprocessing
         self.budget = budget
-        self.cache: dict[int, Pair] = {}
+        self.cache: dict[int, ImageAndMask] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, index: int) -> Pair:
+    def __getitem__(self, index: int) -> ImageAndMask:
         """Return image H×W×3 uint8 and mask H×W uint8, 255 where not counted."""
         return self.cache[index] if index in self.cache else self.read(index)
 
-    def read(self, index: int) -> Pair:
-        """Decode and scale one pair; pixels outside its field of view are marked as ignored."""
+    def read(self, index: int) -> ImageAndMask:
+        """Decode and scale an image and its mask; pixels outside its field of view are marked as ignored."""
         sample = self.samples[index]
         image, mask = self.dataset.image(sample), self.dataset.mask(sample)
         valid = self.dataset.valid(sample)
@@ -84,36 +84,36 @@ class ScaledPairs:
 class TrainingCrops(Dataset[Batch]):
     """Augmented, normalised crops; item (epoch, index) is a function of the seed and that pair."""
 
-    def __init__(self, pairs: ScaledPairs, config: RunConfig) -> None:
-        self.pairs = pairs
+    def __init__(self, samples: ScaledSamples, config: RunConfig) -> None:
+        self.samples = samples
         self.seed = config.seed
         self.augmentation = Augmentation(config.augment, config.size, config.foreground_crops)
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.samples)
 
     def __getitem__(self, item: Item) -> Batch:
         epoch, index = item
         seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
-        image, mask = self.augmentation(*self.pairs[index], seed)
-        return {"image": self.pairs.preprocessing.normalise(image), "mask": mask}
+        image, mask = self.augmentation(*self.samples[index], seed)
+        return {"image": self.samples.preprocessing.normalise(image), "mask": mask}
 
 
 class WholeImages(Dataset[Batch]):
     """Scaled, padded images for validation; the mask is as the network sees the image."""
 
-    def __init__(self, pairs: ScaledPairs, stride: int) -> None:
-        self.pairs = pairs
+    def __init__(self, samples: ScaledSamples, stride: int) -> None:
+        self.samples = samples
         self.stride = stride
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.samples)
 
     def __getitem__(self, item: Item) -> Batch:
         counted, index = item
-        image, mask = self.pairs[index]
+        image, mask = self.samples[index]
         pads = [(0, -side % self.stride) for side in mask.shape]
-        image = np.pad(self.pairs.preprocessing.normalise(image), [*pads, (0, 0)], mode="edge")
+        image = np.pad(self.samples.preprocessing.normalise(image), [*pads, (0, 0)], mode="edge")
         if counted < 0:
             mask = np.full_like(mask, IGNORED)
         return {"image": image, "mask": np.pad(mask, pads, constant_values=IGNORED)}
@@ -145,12 +145,12 @@ class SegmentationData(pl.LightningDataModule):
         self.first_epoch = 0
         budget = _memory() // 4
         plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-        self.train_pairs = ScaledPairs(dataset, dataset.splits["train"], plain, budget)
-        self.train_pairs.fill(progress)
-        self.val_pairs = ScaledPairs(dataset, dataset.splits["val"], plain, self.train_pairs.budget)
-        self.val_pairs.fill(progress)
+        self.train_samples = ScaledSamples(dataset, dataset.splits["train"], plain, budget)
+        self.train_samples.fill(progress)
+        self.val_samples = ScaledSamples(dataset, dataset.splits["val"], plain, self.train_samples.budget)
+        self.val_samples.fill(progress)
         self.preprocessing = preprocessing or self._measure()
-        self.train_pairs.preprocessing = self.val_pairs.preprocessing = self.preprocessing
+        self.train_samples.preprocessing = self.val_samples.preprocessing = self.preprocessing
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training must know: the epoch that comes after the one just ended."""
@@ -165,8 +165,8 @@ class SegmentationData(pl.LightningDataModule):
         """Take ImageNet's statistics for pretrained weights, else those of (up to 500) training images."""
         if self.config.weights == "imagenet":
             return Preprocessing(self.config.scale, IMAGENET_MEAN, IMAGENET_DEVIATION)
-        count = min(500, len(self.train_pairs))
-        mean, deviation = channel_statistics([self.train_pairs[index][0] for index in range(count)])
+        count = min(500, len(self.train_samples))
+        mean, deviation = channel_statistics([self.train_samples[index][0] for index in range(count)])
         return Preprocessing.from_dict({"scale": self.config.scale, "mean": mean, "deviation": deviation})
 
     def class_weights(self) -> list[float] | None:
@@ -180,8 +180,8 @@ class SegmentationData(pl.LightningDataModule):
             return None
         if setting == "balanced":
             counts = sum(
-                np.bincount(self.train_pairs[i][1].ravel(), minlength=256)[:classes]
-                for i in range(len(self.train_pairs))
+                np.bincount(self.train_samples[i][1].ravel(), minlength=256)[:classes]
+                for i in range(len(self.train_samples))
             )
             inverse = 1 / np.sqrt(np.maximum(counts, 1) / np.sum(counts))
             return [float(weight) for weight in inverse / inverse.mean()]
@@ -195,10 +195,10 @@ class SegmentationData(pl.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Return the loader of augmented crops."""
         rank, world_size = self._place()
-        sampler = TrainingSampler(len(self.train_pairs), self.config.seed, rank, world_size)
+        sampler = TrainingSampler(len(self.train_samples), self.config.seed, rank, world_size)
         sampler.set_epoch(self.first_epoch)  # loader processes begin before Lightning sets it
         return DataLoader(
-            TrainingCrops(self.train_pairs, self.config),
+            TrainingCrops(self.train_samples, self.config),
             batch_size=self.config.batch_size,
             sampler=sampler,
             drop_last=len(sampler) >= self.config.batch_size,
@@ -208,22 +208,22 @@ class SegmentationData(pl.LightningDataModule):
 
     def fixed_batch(self) -> Batch:
         """Return the first epoch's crops of the first training images, one batch: what is looked at again."""
-        crops = TrainingCrops(self.train_pairs, self.config)
+        crops = TrainingCrops(self.train_samples, self.config)
         return collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
 
     def val_dataloader(self) -> DataLoader:
         """Return the loader of whole validation images, like sizes together."""
         return DataLoader(
-            WholeImages(self.val_pairs, self.stride),
-            batch_sampler=self.whole_batches(self.val_pairs),
+            WholeImages(self.val_samples, self.stride),
+            batch_sampler=self.whole_batches(self.val_samples),
             collate_fn=collate,
             **self._processes(),
         )
 
-    def whole_batches(self, pairs: ScaledPairs) -> EvaluationBatches:
+    def whole_batches(self, samples: ScaledSamples) -> EvaluationBatches:
         """Return batches of whole images of one padded size, each image in exactly one."""
         rank, world_size = self._place()
-        sizes = [self._padded(pairs[index][1]) for index in range(len(pairs))]
+        sizes = [self._padded(samples[index][1]) for index in range(len(samples))]
         return EvaluationBatches(sizes, self._images_a_batch, rank, world_size)
 
     def _padded(self, mask: np.ndarray) -> Size:

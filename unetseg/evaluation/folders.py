@@ -1,4 +1,4 @@
-"""A folder of masks, made by any tool, against a folder of references: no model, no torch."""
+"""A folder of masks, made by any tool, against a folder of ground truth: no model, no torch."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,8 +9,8 @@ import numpy as np
 from unetseg.data.datasets.labels import IGNORED, LabelMap, parse_classes, raw_values
 from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.evaluation.pairing import Failure, LeftOut, MaskFiles, pair_files
-from unetseg.evaluation.scoring import ImageScores, Pair, score_pair
+from unetseg.evaluation.pairing import LeftOut, MaskFiles, UnscoredImage, pair_files
+from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
 from unetseg.metrics import KEYS
 from unetseg.utilities.processes import run_jobs
@@ -27,7 +27,7 @@ _ZERO_AND_ONE = LabelMap({0: 0, 1: 1, 255: 1})
 
 def evaluate_masks(
     predictions: str | Path,
-    references: str | Path,
+    ground_truth: str | Path,
     valid: str | Path | None = None,
     *,
     classes: Sequence[str] | None = None,
@@ -42,10 +42,10 @@ def evaluate_masks(
 
     Args:
         predictions: folder of masks.
-        references: folder of masks.
+        ground_truth: folder of masks.
         valid: folder of fields of view: pixels where they are 0 are not counted.
         classes: names, of which label values are the indices, the background first; of more than two classes,
-            255 in a reference marks pixels to ignore. If None, masks hold 0 and 1, or 0 and 255.
+            255 in a ground truth marks pixels to ignore. If None, masks hold 0 and 1, or 0 and 255.
         instances: labels are instances, 0 the background. If no prediction holds more than one label, they
             are plain masks, whose objects are 8-connected components.
         key: what pairs, as of :func:`~unetseg.evaluation.pairing.pair_files`.
@@ -62,7 +62,7 @@ def evaluate_masks(
     names = tuple(classes or BINARY)
     if instances and len(names) != 2:
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
-    files, left_out = pair_files(predictions, references, valid, key)
+    files, left_out = pair_files(predictions, ground_truth, valid, key)
     plain = instances and not any(_has_several_labels(pair.prediction) for pair in files)
     score = partial(score_files, classes=names, instances=instances, plain_predictions=plain)
     images: list[ImageScores] = []
@@ -70,7 +70,7 @@ def evaluate_masks(
     for done, (pair, result) in enumerate(
         zip(files, run_jobs(score, files, len(files), workers), strict=True), start=1
     ):
-        if isinstance(result, Failure):
+        if isinstance(result, UnscoredImage):
             left_out.failed.append(result)
         else:
             images.append(result)
@@ -81,14 +81,14 @@ def evaluate_masks(
         raise UnetsegError(
             f"none of the {len(files)} pairs could be scored; the first: {left_out.failed[0].reason}"
         )
-    hashed = fingerprint((pair.name, pair.reference) for pair in scored)
+    hashed = fingerprint((pair.name, pair.ground_truth) for pair in scored)
     notes = [PLAIN_PREDICTIONS] if plain else []
     return summarise(images, names, None, hashed, notes), left_out
 
 
 def score_files(
     files: MaskFiles, classes: Sequence[str], instances: bool, plain_predictions: bool
-) -> ImageScores | Failure:
+) -> ImageScores | UnscoredImage:
     """Read and score one pair; what is wrong with its files comes back as a failure.
 
     Args:
@@ -98,16 +98,16 @@ def score_files(
         plain_predictions: the labels of the predictions are not.
     """
     try:
-        return score_pair(read_pair(files, classes, instances, plain_predictions), classes, KEYS)
+        return score_masks(read_masks(files, classes, instances, plain_predictions), classes, KEYS)
     except UnetsegError as error:
-        return Failure(files.name, str(error))
+        return UnscoredImage(files.name, str(error))
     except ValueError as error:
-        return Failure(files.name, f"{printable(files.prediction)}: {error}")
+        return UnscoredImage(files.name, f"{printable(files.prediction)}: {error}")
 
 
-def read_pair(
+def read_masks(
     files: MaskFiles, classes: Sequence[str], instances: bool = False, plain_predictions: bool = False
-) -> Pair:
+) -> ImageMasks:
     """Read the masks of one pair.
 
     Args:
@@ -119,25 +119,25 @@ def read_pair(
     Raises:
         UnetsegError: if a file cannot be read, holds values of no class, or differs in size.
     """
-    prediction, reference = _read(files.prediction), _read(files.reference)
-    _check_size(prediction, files.prediction, reference, files.reference)
+    prediction, ground_truth = _read(files.prediction), _read(files.ground_truth)
+    _check_size(prediction, files.prediction, ground_truth, files.ground_truth)
     valid = None
     if files.valid is not None:
         valid = _read(files.valid) > 0
-        _check_size(valid, files.valid, reference, files.reference)
+        _check_size(valid, files.valid, ground_truth, files.ground_truth)
     if instances:
-        return Pair(
+        return ImageMasks(
             files.name,
             (prediction > 0).astype(np.uint8),
-            (reference > 0).astype(np.uint8),
+            (ground_truth > 0).astype(np.uint8),
             valid,
-            reference_instances=reference,
+            ground_truth_instances=ground_truth,
             prediction_instances=None if plain_predictions else prediction,
         )
-    return Pair(
+    return ImageMasks(
         files.name,
         _to_classes(prediction, files.prediction, classes, ignored=False),
-        _to_classes(reference, files.reference, classes, ignored=True),
+        _to_classes(ground_truth, files.ground_truth, classes, ignored=True),
         valid,
     )
 
@@ -177,16 +177,16 @@ def _has_several_labels(path: Path) -> bool:
     return len({*raw_values(labels)} - {0}) > 1
 
 
-def _check_size(mask: np.ndarray, path: Path, reference: np.ndarray, reference_path: Path) -> None:
-    if mask.shape != reference.shape:
+def _check_size(mask: np.ndarray, path: Path, truth: np.ndarray, truth_path: Path) -> None:
+    if mask.shape != truth.shape:
         raise UnetsegError(
-            f"{printable(path)}: is {mask.shape[1]}×{mask.shape[0]} pixels, but {printable(reference_path)} "
-            f"is {reference.shape[1]}×{reference.shape[0]}; save masks at the original size"
+            f"{printable(path)}: is {mask.shape[1]}×{mask.shape[0]} pixels, but {printable(truth_path)} "
+            f"is {truth.shape[1]}×{truth.shape[0]}; save masks at the original size"
         )
 
 
 def _to_classes(raw: np.ndarray, path: Path, classes: Sequence[str], ignored: bool) -> np.ndarray:
-    """Map H×W raw values to H×W uint8 class indices, 255 where a reference ignores."""
+    """Map H×W raw values to H×W uint8 class indices, 255 where a ground truth ignores."""
     if len(classes) > 2:
         indices = {index: index for index in range(len(classes))}
         return LabelMap(indices | ({IGNORED: IGNORED} if ignored else {})).to_classes(raw, path)

@@ -1,4 +1,4 @@
-"""Which prediction belongs to which reference, and what was left out."""
+"""Which prediction belongs to which ground truth, and what was left out."""
 
 import re
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ _BESIDE_MASKS = re.compile(r"\.overlay\.jpg$|\.probability(-\d+)?\.(png|tif)$")
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The files of one image: its name, the prediction, the reference and perhaps the field of view."""
+    """The files of one image: its name, the prediction, the ground truth and perhaps the field of view."""
 
     name: str
     prediction: Path
-    reference: Path
+    ground_truth: Path
     valid: Path | None = None
 
 
 @dataclass(frozen=True)
-class Failure:
+class UnscoredImage:
     """An image that could not be scored, and why."""
 
     name: str
@@ -39,22 +39,22 @@ class LeftOut:
     """What was not scored.
 
     Attributes:
-        predictions: predictions without a reference.
-        references: references without a prediction.
+        predictions: predictions without a ground truth.
+        ground_truth: ground truth without a prediction.
         valid: pairs without a field of view, where a folder of them was given.
         failed: pairs that could not be read, or do not fit each other.
     """
 
     predictions: list[str] = field(default_factory=list)
-    references: list[str] = field(default_factory=list)
+    ground_truth: list[str] = field(default_factory=list)
     valid: list[str] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[UnscoredImage] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return plain lines that name the first few of each kind and count all; none if all was scored."""
         kinds = {
             "predictions without a reference": self.predictions,
-            "references without a prediction": self.references,
+            "references without a prediction": self.ground_truth,
             "pairs without a mask in --valid": self.valid,
         }
         lines = [f"{kind} ({len(names)}): {_first(names)}" for kind, names in kinds.items() if names]
@@ -67,20 +67,20 @@ class LeftOut:
         """Return all names, as plain values for JSON."""
         return {
             "predictions": [printable(name) for name in self.predictions],
-            "references": [printable(name) for name in self.references],
+            "references": [printable(name) for name in self.ground_truth],
             "valid": [printable(name) for name in self.valid],
             "failed": {printable(failure.name): failure.reason for failure in self.failed},
         }
 
 
 def pair_files(
-    predictions: str | Path, references: str | Path, valid: str | Path | None = None, key: str | None = None
+    predictions: str | Path, ground_truth: str | Path, valid: str | Path | None = None, key: str | None = None
 ) -> tuple[list[MaskFiles], LeftOut]:
     """Pair the mask files of two or three folders.
 
     Args:
         predictions: folder of masks.
-        references: folder of masks.
+        ground_truth: folder of masks.
         valid: folder of fields of view.
         key: regular expression for the part of each file's name that pairs, within its sub-folder: the first
             group, or all that matches. If None, files pair by their paths below the folders without suffix.
@@ -93,14 +93,14 @@ def pair_files(
     """
     pattern = _compiled(key)
     guesses, stray_guesses = _by_name(predictions, "--predictions", pattern)
-    targets, stray_targets = _by_name(references, "--reference", pattern)
+    targets, stray_targets = _by_name(ground_truth, "--reference", pattern)
     counted = None if valid is None else _by_name(valid, "--valid", pattern)[0]
     pairs = sorted(guesses.keys() & targets.keys())
     if not pairs:
         raise _nothing_pairs(guesses, targets, stray_guesses + stray_targets, key)
     left_out = LeftOut(
         predictions=stray_guesses + _without_partner(guesses, targets),
-        references=stray_targets + _without_partner(targets, guesses),
+        ground_truth=stray_targets + _without_partner(targets, guesses),
     )
     if counted is None:
         return [MaskFiles(name, guesses[name].path, targets[name].path) for name in pairs], left_out

@@ -1,4 +1,4 @@
-"""A trained run against the references of a split."""
+"""A trained run against the ground truth of a split."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.evaluation.scoring import ImageScores, Pair, score_keys, score_pair
+from unetseg.evaluation.scoring import ImageMasks, ImageScores, allowed_metrics, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
 from unetseg.utilities.processes import run_jobs
 
@@ -35,7 +35,7 @@ def evaluate_run(
         UnetsegError: if the split is empty, or a file of it cannot be used.
     """
     samples = samples_to_score(dataset, split, predictor.classes)
-    jobs = ((pair,) for pair in predicted_pairs(predictor, dataset, samples))
+    jobs = ((pair,) for pair in predicted_masks(predictor, dataset, samples))
     scores = score_images(jobs, dataset, len(samples), progress)
     images = [image for (image,) in scores]
     return summarise(images, dataset.classes, split, sample_fingerprint(samples))
@@ -68,21 +68,24 @@ def samples_to_score(dataset: SegmentationSet, split: str, classes: Sequence[str
 
 
 def score_images(
-    jobs: Iterable[Sequence[Pair]], dataset: SegmentationSet, total: int, progress: Progress | None = None
+    jobs: Iterable[Sequence[ImageMasks]],
+    dataset: SegmentationSet,
+    total: int,
+    progress: Progress | None = None,
 ) -> Iterator[list[ImageScores]]:
     """Yield the scores of each image's predictions, in order.
 
     Args:
-        jobs: for each image, one prediction or several of the same reference.
-        dataset: that the references come from.
+        jobs: for each image, one prediction or several of the same ground truth.
+        dataset: that the ground truth comes from.
         total: images.
         progress: is told (images done, images in all).
 
     Raises:
         UnetsegError: if a file of an image cannot be used.
     """
-    keys = score_keys(dataset.ignore_index is not None)
-    score = partial(_score_all, classes=dataset.classes, keys=keys)
+    metrics = allowed_metrics(dataset.ignore_index is not None)
+    score = partial(_score_all, classes=dataset.classes, metrics=metrics)
     for done, scores in enumerate(run_jobs(score, jobs, total), start=1):
         yield scores
         if progress:
@@ -94,15 +97,15 @@ def sample_fingerprint(samples: Iterable[Sample]) -> str:
     return fingerprint((sample.name, sample.mask) for sample in samples)
 
 
-def predicted_pairs(
+def predicted_masks(
     predictor: "Predictor", dataset: SegmentationSet, samples: Sequence[Sample], batch: int = 8
-) -> Iterator[Pair]:
-    """Yield prediction and reference of each sample, in order."""
+) -> Iterator[ImageMasks]:
+    """Yield prediction and ground truth of each sample, in order."""
     for start in range(0, len(samples), batch):
         chunk = samples[start : start + batch]
         logits = predictor.logits([dataset.image(sample) for sample in chunk])
         for sample, each in zip(chunk, logits, strict=True):
-            yield Pair(
+            yield ImageMasks(
                 sample.name,
                 predictor.mask(each),
                 dataset.mask(sample),
@@ -111,8 +114,10 @@ def predicted_pairs(
             )
 
 
-def _score_all(pairs: Sequence[Pair], classes: Sequence[str], keys: Sequence[str]) -> list[ImageScores]:
+def _score_all(
+    pairs: Sequence[ImageMasks], classes: Sequence[str], metrics: Sequence[str]
+) -> list[ImageScores]:
     try:
-        return [score_pair(pair, classes, keys) for pair in pairs]
+        return [score_masks(pair, classes, metrics) for pair in pairs]
     except ValueError as error:
         raise UnetsegError(f"{pairs[0].name}: {error}; 'unetseg data check' names all such files") from error

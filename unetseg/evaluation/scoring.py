@@ -1,4 +1,4 @@
-"""One prediction against one reference: rows of scores. Free of torch, so that processes start fast."""
+"""One prediction against one ground truth: rows of scores. Free of torch, so that processes start fast."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -21,23 +21,23 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Pair:
+class ImageMasks:
     """What one image's scores are computed from.
 
     Attributes:
         name: of the image.
         prediction: H×W uint8 class indices.
-        reference: H×W uint8 class indices, 255 where not counted.
+        ground_truth: H×W uint8 class indices, 255 where not counted.
         valid: H×W bool, the field of view, or None.
-        reference_instances: H×W integers, or None.
+        ground_truth_instances: H×W integers, or None.
         prediction_instances: H×W integers, or None.
     """
 
     name: str
     prediction: np.ndarray
-    reference: np.ndarray
+    ground_truth: np.ndarray
     valid: np.ndarray | None = None
-    reference_instances: np.ndarray | None = None
+    ground_truth_instances: np.ndarray | None = None
     prediction_instances: np.ndarray | None = None
 
 
@@ -47,8 +47,8 @@ class ImageScores:
 
     Attributes:
         rows: one a foreground class, and one for their mean where there are several classes.
-        objects: the reference's objects of each foreground class.
-        ignores: whether the reference leaves pixels out.
+        objects: the ground truth's objects of each foreground class.
+        ignores: whether the ground truth leaves pixels out.
     """
 
     rows: list[Row]
@@ -56,8 +56,8 @@ class ImageScores:
     ignores: bool
 
 
-def score_keys(ignores_pixels: bool) -> tuple[str, ...]:
-    """Return the scores that the labels allow.
+def allowed_metrics(ignores_pixels: bool) -> tuple[str, ...]:
+    """Return the metrics that the labels allow.
 
     Where labels leave pixels out round the outlines, no score of the outline means anything: a mask drawn
     too wide by the ignored band would score 1.
@@ -65,34 +65,34 @@ def score_keys(ignores_pixels: bool) -> tuple[str, ...]:
     return tuple(key for key in KEYS if not (ignores_pixels and key in OUTLINE_KEYS))
 
 
-def score_pair(pair: Pair, classes: Sequence[str], keys: Collection[str]) -> ImageScores:
+def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Collection[str]) -> ImageScores:
     """Score each foreground class against the rest, and their mean.
 
     Args:
-        pair: the masks.
+        masks: of the image.
         classes: names; index 0 is the background.
-        keys: the scores to compute, out of :data:`unetseg.metrics.KEYS`.
+        metrics: the keys of those to compute, out of :data:`unetseg.metrics.KEYS`.
 
     Raises:
         ValueError: if the masks do not fit each other; says which.
     """
-    base = {"image": pair.name, "diagonal": image_diagonal(pair.reference.shape)}
+    base = {"image": masks.name, "diagonal": image_diagonal(masks.ground_truth.shape)}
     rows: list[Row] = []
     scores, objects, present = {}, {}, []
-    for name, masks in class_pairs(
-        pair.prediction,
-        pair.reference,
+    for name, pair in class_pairs(
+        masks.prediction,
+        masks.ground_truth,
         classes=classes,
         ignore_index=IGNORED,
-        valid=pair.valid,
-        prediction_instances=pair.prediction_instances,
-        reference_instances=pair.reference_instances,
+        valid=masks.valid,
+        prediction_instances=masks.prediction_instances,
+        ground_truth_instances=masks.ground_truth_instances,
     ):
-        scores[name] = pair_scores(masks, keys=keys)
-        rows.append({**base, "class": name, **scores[name], **thickness_columns(masks)})
-        objects[name] = pair_objects(masks)
-        if any(masks.counts):
+        scores[name] = pair_scores(pair, metrics=metrics)
+        rows.append({**base, "class": name, **scores[name], **thickness_columns(pair)})
+        objects[name] = pair_objects(pair)
+        if any(pair.counts):
             present.append(name)
     if len(rows) > 1:
         rows.append({**base, "class": "mean", **mean_over_classes(scores, present)})
-    return ImageScores(rows, objects, bool((pair.reference == IGNORED).any()))
+    return ImageScores(rows, objects, bool((masks.ground_truth == IGNORED).any()))

@@ -40,7 +40,7 @@ class Evaluation:
         rows: one an image and class (and one an image for their mean where there are several classes).
         sizes: the objects of each class by terciles of their area over the whole set.
         split: which split; None for masks that were given as files.
-        fingerprint: a hash of the images' names and references: equal for equal test sets.
+        fingerprint: a hash of the images' names and ground truth: equal for equal test sets.
         notes: what a reader must know.
     """
 
@@ -108,14 +108,14 @@ def summarise(
 ) -> Evaluation:
     """Put the scores of images together.
 
-    Outline scores are left out of all images where one image's reference ignores pixels. Every row of a class
-    gains ``size_small_found`` and ``size_small_objects``, and so on: the terciles are those of the whole set.
+    Outline scores are left out of all images where one image's ground truth ignores pixels. Every row of a
+    class gains ``size_small_found`` and ``size_small_objects``, and so on, by the terciles of the whole set.
 
     Args:
         images: at least one, all scored by the same keys.
         classes: names; index 0 is the background.
         split: which split, or None.
-        fingerprint: of the references.
+        fingerprint: of the ground truth.
         notes: what a reader must know.
     """
     foreground = tuple(classes[1:])
@@ -184,10 +184,10 @@ def _size_columns(objects: Sequence[ObjectScore], strata: Mapping[str, SizeStrat
     return columns
 
 
-def fingerprint(references: Iterable[tuple[str, Path | None]]) -> str:
-    """Return a hash of the images' names and reference files: equal exactly for the same references."""
+def fingerprint(ground_truth: Iterable[tuple[str, Path | None]]) -> str:
+    """Return a hash of the images' names and ground-truth files: equal exactly for the same ground truth."""
     digest = hashlib.sha256()
-    for name, path in sorted(references, key=lambda reference: reference[0]):
+    for name, path in sorted(ground_truth, key=lambda each: each[0]):
         digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
         if path is not None:
             digest.update(hashlib.sha256(path.read_bytes()).digest())

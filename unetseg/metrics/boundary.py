@@ -32,7 +32,7 @@ def boundary_iou(pair: MaskPair, width: int | None = None) -> float:
         return pair.empty_overlap
     if width is None:
         width = max(1, round(BOUNDARY_WIDTH_RATIO * hypot(*pair.shape)))
-    predicted, present = inner_band(pair.prediction, width), inner_band(pair.reference, width)
+    predicted, present = inner_band(pair.prediction, width), inner_band(pair.ground_truth, width)
     return pair.share(pair.count(predicted & present), pair.count(predicted | present))
 
 
@@ -51,7 +51,7 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
         return pair.empty_overlap
     if radius is None:
         radius = ceil(EDGE_RADIUS_RATIO * hypot(*pair.shape))
-    predicted, present = edge_map(pair.prediction), edge_map(pair.reference)
+    predicted, present = edge_map(pair.prediction), edge_map(pair.ground_truth)
     found, wanted = pair.counted(predicted), pair.counted(present)
     if not found.any() and not wanted.any():
         return float(pair.agree)
@@ -61,12 +61,12 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
 
 
 def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
-    """IoU counted only near the reference's edge.
+    """IoU counted only near the ground truth's edge.
 
-    Near are the pixels whose nearest pixel of the other kind (object or background, in the reference) is
+    Near are the pixels whose nearest pixel of the other kind (object or background, in the ground truth) is
     within ``width``: a band equally wide on both sides. The image's border is no edge. Where the band holds
-    no pixel of either mask, as where the reference fills the image, the score is 1 if the masks agree and 0
-    if not.
+    no pixel of either mask, as where the ground truth fills the image, the score is 1 if the masks agree and
+    0 if not.
     Source: Kohli et al. 2009 and Chen et al. 2018 (DeepLab), who evaluate in such a band.
 
     Args:
@@ -75,11 +75,11 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     """
     if pair.empty_overlap is not None:
         return pair.empty_overlap
-    outer = near(pair.reference, width, pair.spacing) & ~pair.reference
-    inner = near(~pair.reference, width, pair.spacing) & pair.reference
+    outer = near(pair.ground_truth, width, pair.spacing) & ~pair.ground_truth
+    inner = near(~pair.ground_truth, width, pair.spacing) & pair.ground_truth
     band = inner | outer
-    both = pair.count(band & pair.prediction & pair.reference)
-    return pair.share(both, pair.count(band & (pair.prediction | pair.reference)))
+    both = pair.count(band & pair.prediction & pair.ground_truth)
+    return pair.share(both, pair.count(band & (pair.prediction | pair.ground_truth)))
 
 
 def hd(pair: MaskPair) -> float:
@@ -129,7 +129,7 @@ def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
 def _distance(
     pair: MaskPair, summarise: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 ) -> float:
-    """``summarise(distances from the prediction, from the reference)``, or the rule for empty masks."""
+    """``summarise(distances from the prediction, from the ground truth)``, or the rule for empty masks."""
     if pair.empty_overlap is not None:
         return 0.0 if pair.empty_overlap else inf
     first, second = pair.border_distances

@@ -74,16 +74,16 @@ def check_boundary_width(value: Any) -> None:
         raise ValueError(f"boundary_width must be a whole number of pixels, 1 or more, not {value!r}")
 
 
-def check_keys(keys: Collection[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """The wanted keys in the order of ``known``; all of them for None."""
-    if keys is None:
+def check_metrics(metrics: Collection[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The wanted metrics in the order of ``known``; all of them for None."""
+    if metrics is None:
         return known
-    if isinstance(keys, str):
-        raise ValueError(f"keys must be a collection of names such as ['{keys}'], not a string")
-    for key in keys:
+    if isinstance(metrics, str):
+        raise ValueError(f"metrics must be a collection of names such as ['{metrics}'], not a string")
+    for key in metrics:
         if key not in known:
-            raise ValueError(f"keys holds the unknown '{key}'{did_you_mean(key, known)}")
-    return tuple(key for key in known if key in keys)
+            raise ValueError(f"metrics holds the unknown '{key}'{did_you_mean(key, known)}")
+    return tuple(key for key in known if key in metrics)
 
 
 def check_classes(classes: Sequence[str]) -> None:
@@ -110,5 +110,5 @@ def _as_image(name: str, array: ArrayLike, shape: tuple[int, ...] | None) -> NDA
     if image.ndim != 2 or not image.size:
         raise ValueError(f"{name} must be a non-empty H×W array, not of shape {image.shape}")
     if shape is not None and image.shape != shape:
-        raise ValueError(f"{name} has shape {image.shape}, but must have the reference's {shape}")
+        raise ValueError(f"{name} has shape {image.shape}, but must have the ground truth's {shape}")
     return image

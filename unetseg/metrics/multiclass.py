@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unetseg.metrics.checks import as_labels, as_mask, check_class_values, check_classes, check_keys
+from unetseg.metrics.checks import as_labels, as_mask, check_class_values, check_classes, check_metrics
 from unetseg.metrics.pair import MaskPair, mask_pair
 from unetseg.metrics.score import COUNT_KEYS, KEYS, OUTLINE_KEYS, pair_scores
 
@@ -23,32 +23,33 @@ class ScoreOptions(TypedDict, total=False):
 
 def multiclass_scores(
     prediction: ArrayLike,
-    reference: ArrayLike,
+    ground_truth: ArrayLike,
     *,
     classes: Sequence[str],
     ignore_index: int | None = None,
     valid: ArrayLike | None = None,
     spacing: tuple[float, float] = (1.0, 1.0),
-    reference_instances: ArrayLike | None = None,
+    ground_truth_instances: ArrayLike | None = None,
     prediction_instances: ArrayLike | None = None,
-    keys: Collection[str] | None = None,
+    metrics: Collection[str] | None = None,
     **options: Unpack[ScoreOptions],
 ) -> dict[str, dict[str, float]]:
     """Score a map of class indices: each foreground class against the rest, then their mean.
 
     Args:
         prediction: (H, W) integers, indices into ``classes``.
-        reference: (H, W) integers, indices into ``classes``, or ``ignore_index``.
+        ground_truth: (H, W) integers, indices into ``classes``, or ``ignore_index``.
         classes: names; index 0 is the background.
-        ignore_index: the reference's value for pixels that do not count. They are of no class, so an ignored
-            band along the outlines would move the edges: :data:`~unetseg.metrics.score.OUTLINE_KEYS` are left
-            out. Where the ignored pixels touch no outline, write them as background and use ``valid``.
+        ignore_index: the ground truth's value for pixels that do not count. They are of no class, so an
+            ignored band along the outlines would move the edges:
+            :data:`~unetseg.metrics.score.OUTLINE_KEYS` are left out. Where the ignored pixels touch no
+            outline, write them as background and use ``valid``.
         valid: (H, W) bool, the pixels to count; all of them if None.
         spacing: size of a pixel, (row, column).
-        reference_instances: (H, W) integers, positive wherever a foreground class is.
+        ground_truth_instances: (H, W) integers, positive wherever a foreground class is.
         prediction_instances: the same of the prediction.
-        keys: the scores to compute, out of :data:`~unetseg.metrics.score.KEYS`; all that the labels allow if
-            None.
+        metrics: the keys of those to compute, out of :data:`~unetseg.metrics.score.KEYS`; all that the
+            labels allow if None.
         **options: as of :func:`~unetseg.metrics.score.binary_scores`.
 
     Returns:
@@ -59,19 +60,19 @@ def multiclass_scores(
         ValueError: for a wrong shape, dtype or value, or a score of the outline with ``ignore_index``; says
             which.
     """
-    wanted = _allowed_keys(keys, ignore_index)
+    wanted = _allowed_metrics(metrics, ignore_index)
     scores, present = {}, []
     for name, pair in class_pairs(
         prediction,
-        reference,
+        ground_truth,
         classes=classes,
         ignore_index=ignore_index,
         valid=valid,
         spacing=spacing,
-        reference_instances=reference_instances,
+        ground_truth_instances=ground_truth_instances,
         prediction_instances=prediction_instances,
     ):
-        scores[name] = pair_scores(pair, keys=wanted, **options)
+        scores[name] = pair_scores(pair, metrics=wanted, **options)
         if any(pair.counts):
             present.append(name)
     return {**scores, "mean": mean_over_classes(scores, present)}
@@ -79,13 +80,13 @@ def multiclass_scores(
 
 def class_pairs(
     prediction: ArrayLike,
-    reference: ArrayLike,
+    ground_truth: ArrayLike,
     *,
     classes: Sequence[str],
     ignore_index: int | None = None,
     valid: ArrayLike | None = None,
     spacing: tuple[float, float] = (1.0, 1.0),
-    reference_instances: ArrayLike | None = None,
+    ground_truth_instances: ArrayLike | None = None,
     prediction_instances: ArrayLike | None = None,
 ) -> Iterator[tuple[str, MaskPair]]:
     """Yield each foreground class's name, and its masks against the rest.
@@ -93,15 +94,15 @@ def class_pairs(
     Arguments and errors are those of :func:`multiclass_scores`.
     """
     check_classes(classes)
-    target = as_labels("reference", reference)
+    target = as_labels("ground_truth", ground_truth)
     guess = as_labels("prediction", prediction, target.shape)
     check_class_values("prediction", guess, classes)
     counted = None if valid is None else as_mask("valid", valid, target.shape)
     labelled = np.ones(target.shape, np.bool_) if ignore_index is None else target != ignore_index
-    check_class_values("reference", target[labelled], classes)
+    check_class_values("ground_truth", target[labelled], classes)
     if not labelled.all():
         counted = labelled if counted is None else counted & labelled
-    targets = _optional_labels("reference_instances", reference_instances, target.shape)
+    targets = _optional_labels("ground_truth_instances", ground_truth_instances, target.shape)
     guesses = _optional_labels("prediction_instances", prediction_instances, target.shape)
 
     for index, name in enumerate(classes[1:], start=1):
@@ -112,7 +113,7 @@ def class_pairs(
             valid=counted,
             spacing=spacing,
             prediction_instances=None if guesses is None else np.where(is_guess, guesses, 0),
-            reference_instances=None if targets is None else np.where(is_target, targets, 0),
+            ground_truth_instances=None if targets is None else np.where(is_target, targets, 0),
         )
         yield name, pair
 
@@ -133,12 +134,13 @@ def mean_over_classes(
     return {key: fmean(each[key] for each in averaged) for key in averaged[0] if key not in COUNT_KEYS}
 
 
-def _allowed_keys(keys: Collection[str] | None, ignore_index: int | None) -> tuple[str, ...]:
-    wanted = check_keys(keys, KEYS)
+def _allowed_metrics(metrics: Collection[str] | None, ignore_index: int | None) -> tuple[str, ...]:
+    wanted = check_metrics(metrics, KEYS)
     refused = [key for key in wanted if key in OUTLINE_KEYS] if ignore_index is not None else []
-    if keys is not None and refused:
+    if metrics is not None and refused:
         raise ValueError(
-            f"keys holds '{refused[0]}', but a score of the outline means nothing where labels ignore pixels"
+            f"metrics holds '{refused[0]}', but a score of the outline means nothing where labels ignore "
+            "pixels"
         )
     return tuple(key for key in wanted if key not in refused)
 

@@ -18,29 +18,31 @@ class ObjectOverlaps:
     """How the objects of two masks overlap, in counted pixels.
 
     Attributes:
-        reference_areas: (R,) int64, area of each reference object.
+        ground_truth_areas: (R,) int64, area of each ground-truth object.
         prediction_areas: (P,) int64, area of each predicted object.
-        reference_index: (N,) which reference object takes part in each overlapping pair.
+        ground_truth_index: (N,) which ground-truth object takes part in each overlapping pair.
         prediction_index: (N,) which predicted object does.
         intersection: (N,) int64, pixels the two share.
     """
 
-    reference_areas: NDArray[np.int64]
+    ground_truth_areas: NDArray[np.int64]
     prediction_areas: NDArray[np.int64]
-    reference_index: NDArray[np.int64]
+    ground_truth_index: NDArray[np.int64]
     prediction_index: NDArray[np.int64]
     intersection: NDArray[np.int64]
 
     @property
     def union(self) -> NDArray[np.int64]:
         """(N,) int64, pixels that at least one object of each pair covers."""
-        areas = self.reference_areas[self.reference_index] + self.prediction_areas[self.prediction_index]
+        areas = (
+            self.ground_truth_areas[self.ground_truth_index] + self.prediction_areas[self.prediction_index]
+        )
         return areas - self.intersection
 
 
 @dataclass(frozen=True, eq=False)
 class MaskPair:
-    """A prediction and its reference, cropped to where either is; each derived array is made once, on demand.
+    """A prediction and its ground truth, cropped to where either is; what derives from them is made once.
 
     Build it with :func:`mask_pair`, which checks and crops. Edges, skeletons and components come from the
     whole masks; ``valid`` then says which pixels are counted, so that it cuts no object in two and draws no
@@ -48,21 +50,21 @@ class MaskPair:
 
     Attributes:
         prediction: (h, w) bool, the crop.
-        reference: (h, w) bool, the crop.
+        ground_truth: (h, w) bool, the crop.
         valid: (h, w) bool, the crop, or None where every pixel counts.
         shape: (H, W) of the image before the crop.
         spacing: size of a pixel, (row, column).
         prediction_instances: (h, w) integer ids, or None for 8-connected components.
-        reference_instances: (h, w) integer ids, or None for 8-connected components.
+        ground_truth_instances: (h, w) integer ids, or None for 8-connected components.
     """
 
     prediction: BoolArray
-    reference: BoolArray
+    ground_truth: BoolArray
     valid: BoolArray | None
     shape: tuple[int, int]
     spacing: tuple[float, float]
     prediction_instances: NDArray[np.integer] | None = None
-    reference_instances: NDArray[np.integer] | None = None
+    ground_truth_instances: NDArray[np.integer] | None = None
 
     def counted(self, mask: BoolArray) -> BoolArray:
         """The pixels of ``mask`` ((h, w) bool) that count."""
@@ -79,8 +81,8 @@ class MaskPair:
     @cached_property
     def counts(self) -> tuple[int, int, int]:
         """True positives, false positives and false negatives among the counted pixels."""
-        both = self.count(self.prediction & self.reference)
-        return both, self.count(self.prediction) - both, self.count(self.reference) - both
+        both = self.count(self.prediction & self.ground_truth)
+        return both, self.count(self.prediction) - both, self.count(self.ground_truth) - both
 
     @property
     def agree(self) -> bool:
@@ -101,14 +103,14 @@ class MaskPair:
         return border(self.prediction)
 
     @cached_property
-    def reference_border(self) -> BoolArray:
-        """Border pixels of the reference."""
-        return border(self.reference)
+    def ground_truth_border(self) -> BoolArray:
+        """Border pixels of the ground truth."""
+        return border(self.ground_truth)
 
     @cached_property
     def border_distances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Nearest-border distances of the counted border pixels: prediction's and reference's."""
-        borders = self.prediction_border, self.reference_border
+        """Nearest-border distances of the counted border pixels: prediction's and ground truth's."""
+        borders = self.prediction_border, self.ground_truth_border
         first, second = mutual_distances(*borders, self.spacing)
         if self.valid is None:
             return first, second
@@ -120,27 +122,27 @@ class MaskPair:
         return skeletonize(self.prediction)
 
     @cached_property
-    def reference_skeleton(self) -> BoolArray:
-        """Skeleton of the reference (scikit-image's default: Zhang & Suen 1984)."""
-        return skeletonize(self.reference)
+    def ground_truth_skeleton(self) -> BoolArray:
+        """Skeleton of the ground truth (scikit-image's default: Zhang & Suen 1984)."""
+        return skeletonize(self.ground_truth)
 
     @cached_property
     def objects(self) -> ObjectOverlaps:
         """Areas and overlaps of the objects; one without any counted pixel is left out."""
         predicted = _object_labels(self.prediction, self.prediction_instances)
-        present = _object_labels(self.reference, self.reference_instances)
+        present = _object_labels(self.ground_truth, self.ground_truth_instances)
         prediction_areas = _areas(predicted[self.counted(self.prediction)])
-        reference_areas = _areas(present[self.counted(self.reference)])
-        shared = self.counted(self.prediction & self.reference)
-        shape = reference_areas.size, prediction_areas.size
+        ground_truth_areas = _areas(present[self.counted(self.ground_truth)])
+        shared = self.counted(self.prediction & self.ground_truth)
+        shape = ground_truth_areas.size, prediction_areas.size
         # A sparse matrix adds up entries at the same place: the contingency table of the two labellings.
         places = present[shared], predicted[shared]
         table = coo_matrix((np.ones(places[0].size, np.int64), places), shape).tocsr().tocoo()
-        reference_index, prediction_index = table.coords
+        ground_truth_index, prediction_index = table.coords
         return ObjectOverlaps(
-            reference_areas[reference_areas > 0],
+            ground_truth_areas[ground_truth_areas > 0],
             prediction_areas[prediction_areas > 0],
-            _ranks(reference_areas)[reference_index],
+            _ranks(ground_truth_areas)[ground_truth_index],
             _ranks(prediction_areas)[prediction_index],
             table.data,
         )
@@ -148,45 +150,45 @@ class MaskPair:
 
 def mask_pair(
     prediction: ArrayLike,
-    reference: ArrayLike,
+    ground_truth: ArrayLike,
     *,
     valid: ArrayLike | None = None,
     spacing: tuple[float, float] = (1.0, 1.0),
-    reference_instances: ArrayLike | None = None,
+    ground_truth_instances: ArrayLike | None = None,
     prediction_instances: ArrayLike | None = None,
 ) -> MaskPair:
     """Check two masks and crop them to their union's bounding box, with one pixel of background round it.
 
     Args:
         prediction: (H, W) bool, or integers 0 and 1.
-        reference: (H, W) bool, or integers 0 and 1.
+        ground_truth: (H, W) bool, or integers 0 and 1.
         valid: (H, W) bool, the pixels to count; all of them if None.
         spacing: size of a pixel, (row, column).
-        reference_instances: (H, W) integers, positive exactly where ``reference`` is true.
+        ground_truth_instances: (H, W) integers, positive exactly where ``ground_truth`` is true.
         prediction_instances: (H, W) integers, positive exactly where ``prediction`` is true.
 
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
     """
-    target = as_mask("reference", reference)
+    target = as_mask("ground_truth", ground_truth)
     guess = as_mask("prediction", prediction, target.shape)
     counted = None if valid is None else as_mask("valid", valid, target.shape)
     spacing = check_spacing(spacing)
     targets = guesses = None
-    if reference_instances is not None:
-        targets = as_instances("reference_instances", reference_instances, "reference", target)
+    if ground_truth_instances is not None:
+        targets = as_instances("ground_truth_instances", ground_truth_instances, "ground_truth", target)
     if prediction_instances is not None:
         guesses = as_instances("prediction_instances", prediction_instances, "prediction", guess)
     # The margin keeps the background next to an object in sight of edges and distances to the background.
     box = bounding_box(guess | target, margin=1)
     return MaskPair(
         prediction=guess[box],
-        reference=target[box],
+        ground_truth=target[box],
         valid=None if counted is None else counted[box],
         shape=(target.shape[0], target.shape[1]),
         spacing=spacing,
         prediction_instances=None if guesses is None else guesses[box],
-        reference_instances=None if targets is None else targets[box],
+        ground_truth_instances=None if targets is None else targets[box],
     )
 
 

@@ -11,7 +11,7 @@ TRAIN_LOSS = "train_loss"
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """One metric: its name in a sentence, and how it comes out of the rows of ``test_images.csv``.
 
     Attributes:
@@ -37,15 +37,15 @@ class Measure:
         return bool(self.numerator)
 
 
-def _ratio(label: str, group: Group, numerator: str, denominator: str) -> Measure:
-    return Measure(label, group, "", True, tuple(numerator.split()), tuple(denominator.split()))
+def _ratio(label: str, group: Group, numerator: str, denominator: str) -> Metric:
+    return Metric(label, group, "", True, tuple(numerator.split()), tuple(denominator.split()))
 
 
-def _distance(label: str) -> Measure:
-    return Measure(label, "boundary", "px", higher_is_better=False)
+def _distance(label: str) -> Metric:
+    return Metric(label, "boundary", "px", higher_is_better=False)
 
 
-def _widths() -> dict[str, Measure]:
+def _widths() -> dict[str, Metric]:
     found = {}
     for name in THICKNESS_BINS:
         hits, pixels = thickness_column(name, "hits"), thickness_column(name, "pixels")
@@ -54,7 +54,7 @@ def _widths() -> dict[str, Measure]:
     return found
 
 
-def _sizes() -> dict[str, Measure]:
+def _sizes() -> dict[str, Metric]:
     return {
         f"found_{name}": _ratio(
             f"share of {name} objects found", "size", f"size_{name}_found", f"size_{name}_objects"
@@ -63,23 +63,23 @@ def _sizes() -> dict[str, Measure]:
     }
 
 
-MEASURES: dict[str, Measure] = {
+METRICS: dict[str, Metric] = {
     "dataset_iou": _ratio("dataset IoU", "overlap", "tp", "tp fp fn"),
     "dataset_dice": _ratio("dataset Dice", "overlap", "tp tp", "tp tp fp fn"),
-    "iou": Measure("image IoU", "overlap"),
-    "dice": Measure("image Dice", "overlap"),
-    "boundary_iou": Measure("Boundary IoU", "boundary"),
-    "boundary_f": Measure("boundary F", "boundary"),
-    "trimap_iou": Measure("trimap IoU", "boundary"),
-    "nsd": Measure("NSD", "boundary"),
+    "iou": Metric("image IoU", "overlap"),
+    "dice": Metric("image Dice", "overlap"),
+    "boundary_iou": Metric("Boundary IoU", "boundary"),
+    "boundary_f": Metric("boundary F", "boundary"),
+    "trimap_iou": Metric("trimap IoU", "boundary"),
+    "nsd": Metric("NSD", "boundary"),
     "hd": _distance("HD"),
     "hd95": _distance("HD95"),
     "assd": _distance("ASSD"),
-    "cldice": Measure("clDice", "structure"),
-    "skeleton_recall": Measure("skeleton recall", "structure"),
-    "object_recall": Measure("object recall", "structure"),
-    "pq": Measure("PQ", "structure"),
+    "cldice": Metric("clDice", "structure"),
+    "skeleton_recall": Metric("skeleton recall", "structure"),
+    "object_recall": Metric("object recall", "structure"),
+    "pq": Metric("PQ", "structure"),
     **_widths(),
     **_sizes(),
-    TRAIN_LOSS: Measure("training loss", "training", "loss", higher_is_better=False),
+    TRAIN_LOSS: Metric("training loss", "training", "loss", higher_is_better=False),
 }

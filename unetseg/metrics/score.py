@@ -1,4 +1,4 @@
-"""All scores of one image: a prediction against its reference."""
+"""All scores of one image: a prediction against its ground truth."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from unetseg.metrics import boundary, overlap, structure
-from unetseg.metrics.checks import check_boundary_width, check_keys, check_number
+from unetseg.metrics.checks import check_boundary_width, check_metrics, check_number
 from unetseg.metrics.pair import MaskPair, mask_pair
 
 
@@ -47,7 +47,7 @@ SKELETON_KEYS = ("cldice", "skeleton_recall")
 
 def binary_scores(
     prediction: ArrayLike,
-    reference: ArrayLike,
+    ground_truth: ArrayLike,
     *,
     valid: ArrayLike | None = None,
     spacing: tuple[float, float] = (1.0, 1.0),
@@ -55,11 +55,11 @@ def binary_scores(
     boundary_width: int | None = None,
     edge_radius: float | None = None,
     trimap_width: float = 3.0,
-    reference_instances: ArrayLike | None = None,
+    ground_truth_instances: ArrayLike | None = None,
     prediction_instances: ArrayLike | None = None,
-    keys: Collection[str] | None = None,
+    metrics: Collection[str] | None = None,
 ) -> dict[str, float]:
-    """Score one mask against its reference, at the image's original resolution.
+    """Score one mask against its ground truth, at the image's original resolution.
 
     The functions of :mod:`unetseg.metrics.overlap`, :mod:`~unetseg.metrics.boundary` and
     :mod:`~unetseg.metrics.structure` define each key and cite its source. Two empty masks have overlap 1
@@ -67,7 +67,7 @@ def binary_scores(
 
     Args:
         prediction: (H, W) bool, or integers 0 and 1.
-        reference: (H, W) bool, or integers 0 and 1.
+        ground_truth: (H, W) bool, or integers 0 and 1.
         valid: (H, W) bool, the pixels to count (a field of view); all of them if None. Edges, skeletons and
             objects are found before, on the whole masks.
         spacing: size of a pixel, (row, column); the unit of distances, ``tolerance`` and ``trimap_width``.
@@ -75,10 +75,10 @@ def binary_scores(
         boundary_width: depth of the bands of ``boundary_iou`` in pixels; 2 % of the diagonal if None.
         edge_radius: how far apart edges may lie for ``boundary_f``, in pixels; 0.8 % of the diagonal if None.
         trimap_width: width of ``trimap_iou``'s band on each side of the edge, in spacing units.
-        reference_instances: (H, W) integers, positive exactly where ``reference`` is true; 8-connected
+        ground_truth_instances: (H, W) integers, positive exactly where ``ground_truth`` is true; 8-connected
             components if None.
         prediction_instances: the same of the prediction.
-        keys: the scores to compute, out of :data:`KEYS`; all of them if None.
+        metrics: the keys of those to compute, out of :data:`KEYS`; all of them if None.
 
     Returns:
         A float for each key, in the order of :data:`KEYS`.
@@ -86,13 +86,13 @@ def binary_scores(
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
     """
-    wanted = check_keys(keys, KEYS)
+    wanted = check_metrics(metrics, KEYS)
     pair = mask_pair(
         prediction,
-        reference,
+        ground_truth,
         valid=valid,
         spacing=spacing,
-        reference_instances=reference_instances,
+        ground_truth_instances=ground_truth_instances,
         prediction_instances=prediction_instances,
     )
     return pair_scores(
@@ -101,7 +101,7 @@ def binary_scores(
         boundary_width=boundary_width,
         edge_radius=edge_radius,
         trimap_width=trimap_width,
-        keys=wanted,
+        metrics=wanted,
     )
 
 
@@ -112,7 +112,7 @@ def pair_scores(
     boundary_width: int | None = None,
     edge_radius: float | None = None,
     trimap_width: float = 3.0,
-    keys: Collection[str] | None = None,
+    metrics: Collection[str] | None = None,
 ) -> dict[str, float]:
     """:func:`binary_scores` of a :class:`MaskPair`, for callers who measure more on the same pair.
 
@@ -121,7 +121,7 @@ def pair_scores(
     Raises:
         ValueError: for a wrong width or key; says which.
     """
-    wanted = check_keys(keys, KEYS)
+    wanted = check_metrics(metrics, KEYS)
     check_number("tolerance", tolerance, positive=False)
     check_number("trimap_width", trimap_width, positive=True)
     check_boundary_width(boundary_width)

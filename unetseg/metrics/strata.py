@@ -17,7 +17,7 @@ SIZE_STRATA = ("small", "medium", "large")
 
 
 class ObjectScore(NamedTuple):
-    """One reference object: its size and how well it was found.
+    """One ground-truth object: its size and how well it was found.
 
     Attributes:
         area: counted pixels of the object.
@@ -52,9 +52,9 @@ class SizeStratum:
 
 
 def thickness_recall(
-    prediction: ArrayLike, reference: ArrayLike, *, valid: ArrayLike | None = None
+    prediction: ArrayLike, ground_truth: ArrayLike, *, valid: ArrayLike | None = None
 ) -> dict[str, tuple[int, int]]:
-    """How much of the reference's skeleton the prediction covers, by the width of the structure there.
+    """How much of the ground truth's skeleton the prediction covers, by the width of the structure there.
 
     The local width at a skeleton pixel is 2·d − ½ pixels, with d the largest distance to the background in
     the 3×3 pixels round it. A straight line n pixels wide has d = (n + 1)/2 for odd n and n/2 for even n, so
@@ -64,7 +64,7 @@ def thickness_recall(
 
     Args:
         prediction: (H, W) bool, or integers 0 and 1.
-        reference: (H, W) bool, or integers 0 and 1.
+        ground_truth: (H, W) bool, or integers 0 and 1.
         valid: (H, W) bool, the pixels to count; all of them if None.
 
     Returns:
@@ -74,12 +74,12 @@ def thickness_recall(
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
     """
-    return pair_thickness_recall(mask_pair(prediction, reference, valid=valid))
+    return pair_thickness_recall(mask_pair(prediction, ground_truth, valid=valid))
 
 
 def pair_thickness_recall(pair: MaskPair) -> dict[str, tuple[int, int]]:
     """:func:`thickness_recall` of a pair whose skeleton other scores have perhaps already made."""
-    skeleton = pair.counted(pair.reference_skeleton)
+    skeleton = pair.counted(pair.ground_truth_skeleton)
     widths = _local_widths(pair)[skeleton]
     covered = pair.prediction[skeleton]
     edges = [widest + 0.5 for widest in THICKNESS_BINS.values()]
@@ -101,18 +101,18 @@ def pool_thickness(images: Iterable[dict[str, tuple[int, int]]]) -> dict[str, tu
 
 def object_areas_and_recall(
     prediction: ArrayLike,
-    reference: ArrayLike,
+    ground_truth: ArrayLike,
     instances: ArrayLike | None = None,
     valid: ArrayLike | None = None,
     *,
     prediction_instances: ArrayLike | None = None,
 ) -> list[ObjectScore]:
-    """Area, best IoU and pixel recall of every reference object that has a counted pixel.
+    """Area, best IoU and pixel recall of every ground-truth object that has a counted pixel.
 
     Args:
         prediction: (H, W) bool, or integers 0 and 1.
-        reference: (H, W) bool, or integers 0 and 1.
-        instances: (H, W) integers, positive exactly where ``reference`` is true; 8-connected components if
+        ground_truth: (H, W) bool, or integers 0 and 1.
+        instances: (H, W) integers, positive exactly where ``ground_truth`` is true; 8-connected components if
             None.
         valid: (H, W) bool, the pixels to count; all of them if None.
         prediction_instances: as ``instances``, of the prediction.
@@ -123,9 +123,9 @@ def object_areas_and_recall(
     return pair_objects(
         mask_pair(
             prediction,
-            reference,
+            ground_truth,
             valid=valid,
-            reference_instances=instances,
+            ground_truth_instances=instances,
             prediction_instances=prediction_instances,
         )
     )
@@ -134,10 +134,10 @@ def object_areas_and_recall(
 def pair_objects(pair: MaskPair) -> list[ObjectScore]:
     """:func:`object_areas_and_recall` of a pair whose objects other scores have perhaps already matched."""
     objects = pair.objects
-    areas = objects.reference_areas
+    areas = objects.ground_truth_areas
     best = np.zeros(areas.size)
-    np.maximum.at(best, objects.reference_index, objects.intersection / objects.union)
-    covered = np.bincount(objects.reference_index, weights=objects.intersection, minlength=areas.size)
+    np.maximum.at(best, objects.ground_truth_index, objects.intersection / objects.union)
+    covered = np.bincount(objects.ground_truth_index, weights=objects.intersection, minlength=areas.size)
     return [
         ObjectScore(int(area), float(iou), float(inside / area))
         for area, iou, inside in zip(areas, best, covered, strict=True)
@@ -177,14 +177,14 @@ def _stratum(members: Sequence[ObjectScore]) -> SizeStratum:
 
 
 def _local_widths(pair: MaskPair) -> NDArray[Any]:
-    """(h, w) width of the reference round each of its pixels, in pixels; infinite where all is reference."""
-    to_background = distance_map(~pair.reference)
+    """(h, w) width of the true structure round each of its pixels, in pixels; infinite where it is all."""
+    to_background = distance_map(~pair.ground_truth)
     largest = cv2.dilate(to_background.values, np.ones((3, 3), np.uint8))
     return 2 * largest - 0.5
 
 
 def thickness_columns(masks: MaskPair) -> dict[str, int]:
-    """Return, for each bin of thickness, the reference's skeleton pixels and how many the prediction hits."""
+    """Return, for each bin of thickness, the skeleton's pixels and how many of them the prediction hits."""
     columns = {}
     for name, (hits, pixels) in pair_thickness_recall(masks).items():
         columns[thickness_column(name, "hits")] = hits

@@ -14,35 +14,35 @@ def cldice(pair: MaskPair) -> float:
     """
     if pair.empty_overlap is not None:
         return pair.empty_overlap
-    predicted, present = pair.counted(pair.prediction_skeleton), pair.counted(pair.reference_skeleton)
+    predicted, present = pair.counted(pair.prediction_skeleton), pair.counted(pair.ground_truth_skeleton)
     if not predicted.any() and not present.any():
         return float(pair.agree)
-    precision = _share_inside(predicted, pair.reference)
+    precision = _share_inside(predicted, pair.ground_truth)
     recall = _share_inside(present, pair.prediction)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def skeleton_recall(pair: MaskPair) -> float:
-    """Share of the reference's skeleton inside the prediction: did the thin parts survive?
+    """Share of the ground truth's skeleton inside the prediction: did the thin parts survive?
 
     Two empty masks score 1, one empty mask 0. Source: the topology sensitivity of Shit et al. 2021;
     Kirchhoff et al. 2024 train on it.
     """
     if pair.empty_overlap is not None:
         return pair.empty_overlap
-    skeleton = pair.counted(pair.reference_skeleton)
+    skeleton = pair.counted(pair.ground_truth_skeleton)
     return pair.share(int(np.count_nonzero(skeleton & pair.prediction)), int(np.count_nonzero(skeleton)))
 
 
 def object_recall(pair: MaskPair) -> float:
-    """Share of the reference's objects matched by a predicted object at IoU above 0.5.
+    """Share of the ground truth's objects matched by a predicted object at IoU above 0.5.
 
     Objects are the given instances, else 8-connected components; above 0.5 a match is unique.
     Two empty masks score 1, one empty mask 0. Source: Kirillov et al. 2019, whose matching this is.
     """
     if pair.empty_overlap is not None:
         return pair.empty_overlap
-    return np.count_nonzero(_matched(pair)) / pair.objects.reference_areas.size
+    return np.count_nonzero(_matched(pair)) / pair.objects.ground_truth_areas.size
 
 
 def pq(pair: MaskPair) -> float:
@@ -56,7 +56,7 @@ def pq(pair: MaskPair) -> float:
     objects, matched = pair.objects, _matched(pair)
     total = float((objects.intersection[matched] / objects.union[matched]).sum())
     # Each match takes one object of either side, so TP + ½·FP + ½·FN is half of all objects.
-    return 2 * total / (objects.reference_areas.size + objects.prediction_areas.size)
+    return 2 * total / (objects.ground_truth_areas.size + objects.prediction_areas.size)
 
 
 def _matched(pair: MaskPair) -> BoolArray:

@@ -32,7 +32,7 @@ def arm_configs(study: Study, only: Sequence[str] | None = None) -> dict[str, Ru
 
     Args:
         study: with or without its levels expanded.
-        only: the arms to take, besides the reference; all if not given.
+        only: the arms to take, besides the baseline; all if not given.
 
     Raises:
         UsageError: if an arm is unknown or its configuration wrong.

@@ -70,13 +70,13 @@ def measure_arms(
     return {name: ArmCost(*costs[name], each) for name, each in zip(models, times, strict=True)}
 
 
-def costs_text(costs: Mapping[str, ArmCost], reference: str) -> str:
-    """Return a table: what each network costs, and how much more or less than the reference."""
+def costs_text(costs: Mapping[str, ArmCost], baseline: str) -> str:
+    """Return a table: what each network costs, and how much more or less than the baseline."""
     rows = [["", "parameters", "", "GMACs", "", "activations", "", "forward", "", "backward", ""]]
     for name, cost in costs.items():
         cells = [name]
-        for (text, value), (_, base) in zip(_measures(cost), _measures(costs[reference]), strict=True):
-            cells += [text, "" if name == reference else f"{100 * (value / base - 1):+.1f} %"]
+        for (text, value), (_, base) in zip(_measures(cost), _measures(costs[baseline]), strict=True):
+            cells += [text, "" if name == baseline else f"{100 * (value / base - 1):+.1f} %"]
         rows.append(cells)
     return (
         f"{align(rows)}\n\n"

@@ -136,7 +136,7 @@ def curves(
 
     Args:
         runs: of one arm.
-        behind: runs of the reference, drawn faint and dashed.
+        behind: runs of the baseline, drawn faint and dashed.
         limits: the highest IoU and the highest loss that the axes show.
         label: for screen readers.
         name: unique on the page.

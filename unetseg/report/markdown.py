@@ -57,7 +57,7 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
         for index, (name, score) in enumerate(metric.arms.items()):
             first = label if index == 0 else ""
             rows.append([first, name, number(score.estimate.mean), *difference_cells(score)])
-    return Table(f"Differences from {results.reference}", head, rows)
+    return Table(f"Differences from {results.baseline}", head, rows)
 
 
 def _in_words(section: Section) -> list[Block]:

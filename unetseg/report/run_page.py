@@ -98,7 +98,7 @@ def write_run_page(
 def write_masks_page(
     path: str | Path,
     predictions: str | Path,
-    reference: str | Path,
+    ground_truth: str | Path,
     evaluation: Evaluation,
     command: str,
     **options: Any,
@@ -108,7 +108,7 @@ def write_masks_page(
     Args:
         path: of the HTML file.
         predictions: folder of masks.
-        reference: folder of masks.
+        ground_truth: folder of masks.
         evaluation: of them.
         command: that was typed.
         **options: ``valid``, ``classes``, ``instances`` and ``key``, as of
@@ -119,9 +119,9 @@ def write_masks_page(
     """
     rows = ordered_rows(evaluation)[:MOST_PICTURES]
     names = [row["image"] for row in rows]
-    cases = mask_cases([predictions], reference, names, _score_texts(rows), **options)
+    cases = mask_cases([predictions], ground_truth, names, _score_texts(rows), **options)
     more = [_provenance(command, evaluation, {}, None)]
-    page = evaluation_page(str(predictions), str(reference), evaluation, _gallery(cases, rows), more)
+    page = evaluation_page(str(predictions), str(ground_truth), evaluation, _gallery(cases, rows), more)
     write_page(page, path)
 
 

@@ -37,13 +37,13 @@ def image_metrics(results: StudyResults) -> list[MetricResult]:
 
 
 def compared(results: StudyResults) -> list[ArmResult]:
-    """Return the arms with runs of their own, but for the reference."""
-    return [arm for arm in results.arms if arm.name != results.reference and arm.same_as is None]
+    """Return the arms with runs of their own, but for the baseline."""
+    return [arm for arm in results.arms if arm.name != results.baseline and arm.same_as is None]
 
 
 def image_differences(results: StudyResults, metric: MetricResult, arm: str) -> Floats:
-    """Return the arm minus the reference for each image, averaged over seeds; NaN where undefined."""
-    return (metric.values[arm] - metric.values[results.reference]).mean(axis=0)
+    """Return the arm minus the baseline for each image, averaged over seeds; NaN where undefined."""
+    return (metric.values[arm] - metric.values[results.baseline]).mean(axis=0)
 
 
 def heading(metric: MetricResult) -> str:
@@ -59,7 +59,7 @@ def class_title(name: str) -> str:
 def difference_figures(results: StudyResults) -> list[Block]:
     """Return forest plots of the main metrics."""
     explained = (
-        f"Each line is a 95 % interval of the difference from {results.reference}; the upright line is no "
+        f"Each line is a 95 % interval of the difference from {results.baseline}; the upright line is no "
         f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
         "○ undecided."
     )
@@ -85,7 +85,7 @@ def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]
     if not figures:
         return []
     explained = Text(
-        f"One dot an image: the arm minus {results.reference}, averaged over seeds; the upright line in each "
+        f"One dot an image: the arm minus {results.baseline}, averaged over seeds; the upright line in each "
         "row is the mean over images."
     )
     if gallery is None or not gallery.pictures:
@@ -109,7 +109,7 @@ def _forest(results: StudyResults, metric: MetricResult) -> Figure:
     ]
     title = heading(metric) + (f", {class_title(metric.class_name)}" if len(results.classes) > 1 else "")
     axis = f"difference ({'higher' if metric.higher_is_better else 'lower'} is better)"
-    label = f"{title}, difference from {results.reference}. {_spoken(rows)}"
+    label = f"{title}, difference from {results.baseline}. {_spoken(rows)}"
     name = f"forest-{metric.key}-{metric.class_name}"
     return Figure(title, partial(forest, rows, axis, label, name, metric.margin), metric.note)
 
@@ -154,8 +154,8 @@ def _points(
             for image, value in zip(images, values[order], strict=True)
         ]
         rows.append(Points(name, values[order], attributes))
-    label = f"{metric.label} of each image, difference from {results.reference}, one row an arm"
-    axis = f"difference from {results.reference}"
+    label = f"{metric.label} of each image, difference from {results.baseline}, one row an arm"
+    axis = f"difference from {results.baseline}"
     return Figure(heading(metric), partial(points, rows, axis, label, f"points-{metric.key}"))
 
 

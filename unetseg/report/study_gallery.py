@@ -40,7 +40,7 @@ def study_gallery(results: StudyResults, progress: Progress | None = None, **opt
 
 
 def most_different(results: StudyResults) -> list[str]:
-    """Return the images, those first in which any arm is farthest from the reference.
+    """Return the images, those first in which any arm is farthest from the baseline.
 
     Counted in the first metric that single images have, averaged over seeds; where there is none, or no arm
     to compare, the images keep their order.

@@ -90,7 +90,7 @@ def _tally(results: StudyResults) -> str:
     primary = results.metric(results.primary)
     verdicts = Counter(score.verdict for score in primary.arms.values() if score.verdict)
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-    return f"Against {results.reference}, in {primary.label}: {told}."
+    return f"Against {results.baseline}, in {primary.label}: {told}."
 
 
 def _findings(results: StudyResults) -> list[Finding]:
@@ -120,7 +120,7 @@ def _arms_table(results: StudyResults) -> Table:
         ]
         for arm in results.arms
     ]
-    caption = f"Each arm and its difference from {results.reference}, in brackets for further metrics"
+    caption = f"Each arm and its difference from {results.baseline}, in brackets for further metrics"
     return Table(caption, [*head, *map(heading, others)], rows)
 
 
@@ -174,7 +174,7 @@ def _metric_tables(results: StudyResults) -> list[Table]:
             if metric.class_name == name
         ]
         what = f"Every metric, {class_title(name)}"
-        caption = f"{what}: the average and, in brackets, the difference from {results.reference}"
+        caption = f"{what}: the average and, in brackets, the difference from {results.baseline}"
         tables.append(Table(caption, ["Metric", *(arm.name for arm in results.arms)], rows, folded=True))
     return tables
 
@@ -222,9 +222,9 @@ def _provenance(results: StudyResults) -> list[Block]:
         Text(f"Seeds: {seeds}. Fingerprint of the test images and their masks: {results.fingerprint}."),
         Table("Every run", ["Arm", "Seed", "Folder", "What makes it this arm"], runs, folded=True),
     ]
-    config = results.arm(results.reference).config
+    config = results.arm(results.baseline).config
     if config:
-        blocks.append(configuration_table(config, results.reference))
+        blocks.append(configuration_table(config, results.baseline))
     return [*blocks, *versions_table(results.versions)]
 
 

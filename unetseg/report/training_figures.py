@@ -32,14 +32,14 @@ def gradient_blocks(results: StudyResults) -> list[Block]:
     }
     if not recorded:
         return []
-    behind = recorded.get(results.reference)
+    behind = recorded.get(results.baseline)
     limits = (
         _range(norm for flow in recorded.values() for net in (*flow.before, *flow.after) for norm in net),
         _range(ratio for flow in recorded.values() for net in flow.ratios for ratio in net),
     )
     figures = []
     for index, (name, flow) in enumerate(recorded.items()):
-        shown = None if name == results.reference else behind
+        shown = None if name == results.baseline else behind
         label = (
             f"{name}: gradient norm of each layer before and after training of "
             f"{counted(len(flow.ratios), 'run')}, and that of the first layer over that of the last by epoch"
@@ -49,8 +49,8 @@ def gradient_blocks(results: StudyResults) -> list[Block]:
     explained = (
         "The gradient of the loss on one batch with respect to each layer's weights. Left: before training "
         "in the colour of the text, after the last epoch in blue, one line a run; dashed: "
-        f"{results.reference} before training. Right: the norm at the first layer over that at the last "
-        f"before the head; dashed: {results.reference}. Far above 1 the gradient explodes on its way back, "
+        f"{results.baseline} before training. Right: the norm at the first layer over that at the last "
+        f"before the head; dashed: {results.baseline}. Far above 1 the gradient explodes on its way back, "
         "far below it vanishes."
     )
     return [_ratio_table(recorded), Text(explained), Figures(figures)]
@@ -145,11 +145,11 @@ def _curve_figures(results: StudyResults, arms: Sequence[ArmResult]) -> list[Blo
     )
     figures = []
     for index, (name, runs) in enumerate(trained.items()):
-        behind = [] if name == results.reference else trained.get(results.reference, [])
+        behind = [] if name == results.baseline else trained.get(results.baseline, [])
         label = f"{name}: validation IoU and training loss of {counted(len(runs), 'run')} by epoch"
         draw = partial(curves, runs, behind, (1.0, highest), label, f"curves-{index}")
         figures.append(Figure(name, draw))
-    return [Text(f"One line a run; dashed: the runs of {results.reference}."), Figures(figures)]
+    return [Text(f"One line a run; dashed: the runs of {results.baseline}."), Figures(figures)]
 
 
 def _flow(arm: ArmResult) -> Flow:

@@ -83,7 +83,7 @@ def gradient_curves(
 
     Args:
         flow: of one arm.
-        behind: of the reference before training, drawn faint and dashed.
+        behind: of the baseline before training, drawn faint and dashed.
         limits: the lowest and highest norm, and the lowest and highest ratio, that the axes show.
         label: for screen readers.
         name: unique on the page.

@@ -15,7 +15,7 @@ from unetseg.models.hardware import choose_hardware
 from unetseg.runs import CHECKPOINTS, slug
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
 from unetseg.studies.analysis.differences import Question
-from unetseg.studies.analysis.results import ArmResult, Candidate, Failure, StudyResults
+from unetseg.studies.analysis.results import ArmResult, Candidate, MissingRun, StudyResults
 from unetseg.studies.analysis.score_matrix import read_scores
 from unetseg.studies.plan import Plan, Setting, make_plan, plan_costs
 from unetseg.studies.study import Study
@@ -83,7 +83,7 @@ def study_results(
         command: that was typed.
 
     Raises:
-        UnetsegError: if the reference, or every other arm, is missing.
+        UnetsegError: if the baseline, or every other arm, is missing.
     """
     study = plan.study
     arms, scores, failures = [], [], []
@@ -123,7 +123,7 @@ def study_results(
         failures=tuple(failures),
         versions=joint_versions(trial.run for trial in plan.trials() if trial.done),
     )
-    question = Question(study.reference, study.primary, study.margin, study.pairs)
+    question = Question(study.baseline, study.primary, study.margin, study.pairs)
     return assemble(arms, scores, study.seeds, question, setup)
 
 
@@ -151,9 +151,9 @@ def _done(setting: Setting) -> bool:
     return all(trial.done for trial in setting.trials)
 
 
-def _failures(arm: str, settings: tuple[Setting, ...], reasons: Mapping[Path, str]) -> list[Failure]:
+def _failures(arm: str, settings: tuple[Setting, ...], reasons: Mapping[Path, str]) -> list[MissingRun]:
     return [
-        Failure(arm=arm, seed=trial.config.seed, reason=reasons.get(trial.run.path, NOT_DONE))
+        MissingRun(arm=arm, seed=trial.config.seed, reason=reasons.get(trial.run.path, NOT_DONE))
         for setting in settings
         for trial in setting.trials
         if not trial.done
@@ -164,10 +164,10 @@ def _without_seed(config: RunConfig) -> dict[str, object]:
     return {key: value for key, value in asdict(config).items() if key != "seed"}
 
 
-def _require_comparison(study: Study, arms: list[str], failures: list[Failure]) -> None:
-    if study.reference in arms and len(arms) > 1:
+def _require_comparison(study: Study, arms: list[str], failures: list[MissingRun]) -> None:
+    if study.baseline in arms and len(arms) > 1:
         return
-    lost = [each for each in failures if each.arm == study.reference] or failures
+    lost = [each for each in failures if each.arm == study.baseline] or failures
     what = f"arm {lost[0].arm}, seed {lost[0].seed}: {lost[0].reason}"
-    which = f"its reference {study.reference}" if study.reference not in arms else "all arms but one"
+    which = f"its reference {study.baseline}" if study.baseline not in arms else "all arms but one"
     raise UnetsegError(f"{study.name}: without {which} there is nothing to compare ({what})")

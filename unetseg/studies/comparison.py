@@ -9,7 +9,7 @@ from typing import Any
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.evaluation.folders import evaluate_masks
-from unetseg.metrics.registry import MEASURES
+from unetseg.metrics.registry import METRICS
 from unetseg.runs import Run, find_run
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
 from unetseg.studies.analysis.differences import Question
@@ -23,31 +23,31 @@ NOT_NAMED = ("seed", "device", "workers")
 
 def compare_runs_or_masks(
     what: Sequence[str | Path],
-    reference: str | Path | None = None,
+    ground_truth: str | Path | None = None,
     *,
     primary: str = "iou",
     margin: float = 0.01,
     command: str = "",
     **masks: Any,
 ) -> StudyResults:
-    """Compare runs, or with ``reference`` folders of masks; see :func:`compare_runs`, :func:`compare_masks`.
+    """Compare runs (:func:`compare_runs`), or with ``ground_truth`` folders of masks (:func:`compare_masks`).
 
     Raises:
         UsageError: as they do, or for an unknown metric or a margin that is not above 0.
     """
-    if primary not in MEASURES:
-        raise UsageError(f"--primary '{primary}': no such metric{did_you_mean(primary, MEASURES)}")
+    if primary not in METRICS:
+        raise UsageError(f"--primary '{primary}': no such metric{did_you_mean(primary, METRICS)}")
     if not 0 < margin < float("inf"):
         raise UsageError(f"--margin {margin}: must be above 0")
-    if reference is None:
+    if ground_truth is None:
         return compare_runs([find_run(name) for name in what], primary, margin, command)
-    return compare_masks(what, reference, primary, margin, command, **masks)
+    return compare_masks(what, ground_truth, primary, margin, command, **masks)
 
 
 def compare_runs(
     runs: Sequence[Run], primary: str = "iou", margin: float = 0.01, command: str = ""
 ) -> StudyResults:
-    """Compare finished runs; those that differ in nothing but the seed are one arm, the first the reference.
+    """Compare finished runs; those that differ in nothing but the seed are one arm, the first the baseline.
 
     Arms are paired by seed, and seeds that not all arms have are left out; where every arm is one run, these
     are paired whatever their seeds are.
@@ -91,17 +91,17 @@ def compare_runs(
 
 def compare_masks(
     folders: Sequence[str | Path],
-    reference: str | Path,
+    ground_truth: str | Path,
     primary: str = "iou",
     margin: float = 0.01,
     command: str = "",
     **options: Any,
 ) -> StudyResults:
-    """Compare folders of masks, each an arm with one seed, the first the reference arm.
+    """Compare folders of masks, each an arm with one seed, the first the baseline arm.
 
     Args:
-        folders: two or more, each with a mask for every reference.
-        reference: folder of the masks to score against.
+        folders: two or more, each with a mask for every one of the ground truth.
+        ground_truth: folder of the masks to score against.
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none.
         command: that was typed.
@@ -117,8 +117,10 @@ def compare_masks(
     scores: list[tuple[RunScores, ...]] = []
     notes: dict[str, None] = {}
     for folder in folders:
-        evaluation, left_out = evaluate_masks(folder, reference, progress=show_progress("scoring"), **options)
-        missing = left_out.references or left_out.failed or left_out.valid
+        evaluation, left_out = evaluate_masks(
+            folder, ground_truth, progress=show_progress("scoring"), **options
+        )
+        missing = left_out.ground_truth or left_out.failed or left_out.valid
         if missing:
             raise UsageError(
                 f"{folder}: a comparison needs every image in every folder: {'; '.join(left_out.lines())}"
@@ -137,7 +139,7 @@ def compare_masks(
     ]
     setup = Setup(
         name="comparison",
-        data=str(reference),
+        data=str(ground_truth),
         command=command,
         notes=tuple(notes),
         versions={package: version(package) for package in ("unetseg", "numpy", "scipy")},

@@ -68,18 +68,18 @@ class Study:
         claim: what it tests, in plain English; may be empty.
         base: the configuration that the arms change; its seed does not matter.
         arms: at least two, or one for each level.
-        reference: name of the arm that the others are compared with.
+        baseline: name of the arm that the others are compared with.
         seeds: of every arm.
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none; also in all metrics of its unit.
-        pairs: further comparisons, of an arm with another than the reference.
+        pairs: further comparisons, of an arm with another than the baseline.
     """
 
     name: str
     claim: str
     base: RunConfig
     arms: tuple[Arm, ...]
-    reference: str
+    baseline: str
     seeds: tuple[int, ...]
     primary: str
     margin: float
@@ -116,7 +116,7 @@ class Study:
         return replace(self, base=base, seeds=self.seeds if seeds is None else tuple(range(seeds)))
 
     def only(self, names: Iterable[str]) -> "Study":
-        """Return the study with a part of its arms; the reference always takes part.
+        """Return the study with a part of its arms; the baseline always takes part.
 
         Raises:
             UsageError: if an arm is unknown, or none is left to compare.
@@ -127,9 +127,9 @@ class Study:
             if name not in known:
                 hint = did_you_mean(name, known)
                 raise UsageError(f"--arms '{name}': {self.name} has the arms {', '.join(known)}{hint}")
-        kept = tuple(arm for arm in self.arms if arm.name in names or arm.name == self.reference)
+        kept = tuple(arm for arm in self.arms if arm.name in names or arm.name == self.baseline)
         if len(kept) < 2:
-            raise UsageError(f"--arms {','.join(names)}: name an arm besides the reference {self.reference}")
+            raise UsageError(f"--arms {','.join(names)}: name an arm besides the reference {self.baseline}")
         left = {arm.name for arm in kept}
         return replace(self, arms=kept, pairs=tuple(pair for pair in self.pairs if left.issuperset(pair)))
 

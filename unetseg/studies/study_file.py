@@ -8,7 +8,7 @@
       on: {skips: on, label: With every long skip}
       off: {skips: off, lr: [1e-3, 3e-3]}     # a list: the validation split chooses
       only-{level}: {skips: "{level}"}        # one arm for each level that the encoder has
-    reference: on                  # the arm that the others are compared with; the first if not given
+    reference: on                  # the baseline: the arm that the others are compared with, or the first
     seeds: 5                       # how many, or a list
     primary: iou                   # the metric that the verdict is about
     margin: 0.01                   # the largest difference in it that counts as none
@@ -24,7 +24,7 @@ import yaml
 
 from unetseg.config import from_mapping
 from unetseg.errors import UsageError, did_you_mean
-from unetseg.metrics.registry import MEASURES
+from unetseg.metrics.registry import METRICS
 from unetseg.runs import CHECKPOINTS
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 from unetseg.utilities.yaml_files import load_yaml
@@ -82,18 +82,18 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
     _require("seed" not in base, where, "base: seed is the study's; say how many with 'seeds: 5'")
     arms = _arms(values.get("arms"), where)
     names = [arm.name for arm in arms]
-    reference = _word(values.get("reference", names[0]))
-    hint = did_you_mean(reference, names)
-    _require(reference in names, where, f"the reference '{reference}' is none of the arms{hint}")
+    baseline = _word(values.get("reference", names[0]))
+    hint = did_you_mean(baseline, names)
+    _require(baseline in names, where, f"the reference '{baseline}' is none of the arms{hint}")
     primary = str(values.get("primary", "iou"))
-    hint = did_you_mean(primary, MEASURES)
-    _require(primary in MEASURES, where, f"unknown primary metric '{primary}'{hint}")
+    hint = did_you_mean(primary, METRICS)
+    _require(primary in METRICS, where, f"unknown primary metric '{primary}'{hint}")
     return Study(
         name=str(values.get("name", name)),
         claim=" ".join(str(values.get("claim") or "").split()),
         base=from_mapping(base, f"{where}: base"),
         arms=arms,
-        reference=reference,
+        baseline=baseline,
         seeds=_seeds(values.get("seeds", 5), where),
         primary=primary,
         margin=_margin(values.get("margin", 0.01), where),
@@ -107,7 +107,8 @@ def study_yaml(study: Study) -> str:
     arms = {arm.name: {"label": arm.label, **arm.overrides} for arm in study.arms}
     values = vars(study) | {"base": base, "arms": arms, "seeds": list(study.seeds)}
     values["pairs"] = [list(pair) for pair in study.pairs]
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    named = {"reference" if key == "baseline" else key: value for key, value in values.items()}
+    return yaml.safe_dump(named, sort_keys=False, allow_unicode=True)
 
 
 def _seeds(value: Any, where: str) -> tuple[int, ...]:

@@ -26,9 +26,9 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
     data = SegmentationData(dataset, config, predictor.stride, predictor.preprocessing)
     task = SegmentationTask(predictor.model, config, dataset.classes, data.class_weights())
     network = predictor.members[0].network
-    whole = WholeImages(data.train_pairs, predictor.stride)
+    whole = WholeImages(data.train_samples, predictor.stride)
     losses: dict[int, float] = {}
-    for items in data.whole_batches(data.train_pairs):
+    for items in data.whole_batches(data.train_samples):
         batch = [whole[item] for item in items]
         masks = collate(batch)["mask"]
         logits = torch.from_numpy(network(np.stack([each["image"] for each in batch])))

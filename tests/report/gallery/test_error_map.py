@@ -47,9 +47,9 @@ def test_only_missed_extra_and_confused_pixels_are_errors():
 
 
 def test_the_boundary_is_three_pixels_wide_on_both_sides():
-    reference = np.zeros((3, 20), np.uint8)
-    reference[:, 10:] = 1
-    assert np.flatnonzero(boundary_of(reference)[1]).tolist() == [7, 8, 9, 10, 11, 12]
+    ground_truth = np.zeros((3, 20), np.uint8)
+    ground_truth[:, 10:] = 1
+    assert np.flatnonzero(boundary_of(ground_truth)[1]).tolist() == [7, 8, 9, 10, 11, 12]
 
 
 @pytest.mark.parametrize("value", [0, 1])
@@ -58,9 +58,9 @@ def test_a_mask_without_an_outline_has_no_boundary(value):
 
 
 def test_ignored_pixels_make_no_boundary():
-    reference = np.zeros((5, 8), np.uint8)
-    reference[:, 4:] = 255
-    assert not boundary_of(reference).any()
+    ground_truth = np.zeros((5, 8), np.uint8)
+    ground_truth[:, 4:] = 255
+    assert not boundary_of(ground_truth).any()
 
 
 def test_the_worst_window_holds_the_most_errors():

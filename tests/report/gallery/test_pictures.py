@@ -10,11 +10,11 @@ from unetseg.report.gallery.pictures import Case, make_gallery
 from unetseg.report.study_gallery import most_different
 
 
-def case(name="a", prediction=None, reference=None, side=60, photo=True):
-    reference = np.zeros((side, side), np.uint8) if reference is None else reference
-    predictions = [reference if prediction is None else prediction]
-    colours = np.zeros((*reference.shape, 3), np.uint8) if photo else None
-    return Case(name, colours, reference, predictions, [["0.5"]])
+def case(name="a", prediction=None, ground_truth=None, side=60, photo=True):
+    ground_truth = np.zeros((side, side), np.uint8) if ground_truth is None else ground_truth
+    predictions = [ground_truth if prediction is None else prediction]
+    colours = np.zeros((*ground_truth.shape, 3), np.uint8) if photo else None
+    return Case(name, colours, ground_truth, predictions, [["0.5"]])
 
 
 def made(*cases):
@@ -22,11 +22,11 @@ def made(*cases):
 
 
 def test_the_enlarged_part_is_where_the_outline_is_worst():
-    reference = np.zeros((90, 120), np.uint8)
-    reference[20:70, 20:100] = 1
-    prediction = reference.copy()
+    ground_truth = np.zeros((90, 120), np.uint8)
+    ground_truth[20:70, 20:100] = 1
+    prediction = ground_truth.copy()
     prediction[60:70, 90:100] = 0
-    (picture,) = made(case(prediction=prediction, reference=reference)).pictures
+    (picture,) = made(case(prediction=prediction, ground_truth=ground_truth)).pictures
     left, top, width, height = picture.box
     assert left <= 90 / 120 and left + width >= 100 / 120
     assert top <= 60 / 90 and top + height >= 70 / 90
@@ -39,7 +39,7 @@ def test_an_error_far_from_any_outline_is_enlarged_where_there_is_none_at_one():
     assert picture.box[0] + picture.box[2] >= 85 / 90
 
 
-def test_each_picture_has_the_reference_and_every_arm():
+def test_each_picture_has_the_ground_truth_and_every_arm():
     (picture,) = made(case()).pictures
     assert len(picture.whole.layers) == len(picture.zoom.layers) == 2
 
@@ -72,7 +72,7 @@ def test_a_page_full_of_pictures_stays_below_15_megabytes():
     assert gallery.MOST_BYTES < 14_000_000
 
 
-def test_images_are_ordered_by_the_arm_that_is_farthest_from_the_reference(study):
+def test_images_are_ordered_by_the_arm_that_is_farthest_from_the_ground_truth(study):
     metric = study.results.metric("iou")
     gaps = [
         abs(metric.values[arm] - metric.values["on"].mean(axis=0)).mean(axis=0) for arm in ("drop", "zero")

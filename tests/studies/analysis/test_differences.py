@@ -37,8 +37,8 @@ def arm(name, shift=0.0, same_as=None, classes=("a",), seeds=3):
     return ArmScores(name, f"With {name}", runs, same_as)
 
 
-def analyse(arms, reference="on", primary="iou", margin=0.01):
-    question = Question(reference, primary, margin)
+def analyse(arms, baseline="on", primary="iou", margin=0.01):
+    question = Question(baseline, primary, margin)
     metrics = analyse_metrics(arms, question)
     return metrics, analyse_contrast(arms, metrics, question), question
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.evaluation.run import sample_fingerprint, samples_to_score, score_images
-from unetseg.evaluation.scoring import Pair
+from unetseg.evaluation.scoring import ImageMasks
 from unetseg.evaluation.summary import Evaluation, summarise
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.predictor import Predictor
@@ -244,8 +244,8 @@ def _evaluate(
 
 def _jobs(
     predictor: Predictor, variants: int, dataset: SegmentationSet, samples: Sequence
-) -> Iterator[list[Pair]]:
-    """Yield for each image its prediction under every variant, beside the reference."""
+) -> Iterator[list[ImageMasks]]:
+    """Yield for each image its prediction under every variant, beside the ground truth."""
 
     def masks(logits: np.ndarray) -> np.ndarray:
         return np.stack([predictor.mask(each) for each in np.split(logits, variants)])
@@ -255,7 +255,7 @@ def _jobs(
         predicted = predictor.pixelwise([dataset.image(sample) for sample in chunk], masks)
         for sample, each in zip(chunk, predicted, strict=True):
             beside = (dataset.mask(sample), dataset.valid(sample), dataset.instances(sample))
-            yield [Pair(sample.name, mask, *beside) for mask in each]
+            yield [ImageMasks(sample.name, mask, *beside) for mask in each]
 
 
 def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dict[str, Effect]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unetseg.metrics.registry import MEASURES
+from unetseg.metrics.registry import METRICS
 from unetseg.plots import heat_map, interval_bars
 from unetseg.probes.lesion.effects import INTACT, Effect, Lesions, lesion_name, skip_lesions
 from unetseg.probes.lesion.lesioned_unet import Lesion
@@ -29,7 +29,7 @@ def lesion_text(lesions: Lesions, what: str) -> str:
     keys = [key for key in ("iou", "boundary_iou") if key in lesions.effects[INTACT]]
     head = [""]
     for key in keys:
-        head += [MEASURES[key].label, "change", "95 % interval"]
+        head += [METRICS[key].label, "change", "95 % interval"]
     rows = [head]
     for name, effects in lesions.effects.items():
         row = [name]
@@ -122,7 +122,7 @@ def _draw(lesions: Lesions, path: Path) -> None:
     else:
         keys = list(lesions.effects[INTACT])
         values = [[lesions.effects[name][key].difference.mean for key in keys] for name in names]
-        heat_map(values, names, [MEASURES[key].label for key in keys], "change from the intact net", path)
+        heat_map(values, names, [METRICS[key].label for key in keys], "change from the intact net", path)
 
 
 def _levels(lesion: Lesion) -> str:

@@ -13,12 +13,12 @@ from unetseg.models.unet import skip_levels
 from unetseg.probes.lesion.lesioned_unet import Lesion
 from unetseg.skip_levels import select_levels
 
-# In what a run may differ from the study's reference and still be one of its nets.
+# In what a run may differ from the study's baseline and still be one of its nets.
 NOT_THE_NET = {"seed": 0, "data_dir": None}
 
 
 class Retrained(NamedTuple):
-    """How an arm that was trained without some skips differs from the reference: image IoU."""
+    """How an arm that was trained without some skips differs from the baseline: image IoU."""
 
     arm: str
     mean: float
@@ -31,7 +31,7 @@ def read_retrained(study: Path, config: RunConfig, fingerprint: str) -> dict[Les
 
     Args:
         study: its folder.
-        config: of the runs with the lesions, which must be the study's reference but for the seed.
+        config: of the runs with the lesions, which must be the study's baseline but for the seed.
         fingerprint: of the images that the lesions are scored on.
 
     Raises:
@@ -48,10 +48,10 @@ def read_retrained(study: Path, config: RunConfig, fingerprint: str) -> dict[Les
             raise UsageError(f"--against {study}: was tested on other images than the lesions")
         # Folders of masks have no configuration.
         arms = {name: from_mapping(each, str(path)) for name, each in configs.items() if each is not None}
-        reference = summary["reference"]
-        if reference in arms:
-            _require_same_net(study, arms[reference], config)
-        found = dict(_retrained(summary, arms, reference))
+        baseline = summary["reference"]
+        if baseline in arms:
+            _require_same_net(study, arms[baseline], config)
+        found = dict(_retrained(summary, arms, baseline))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnetsegError(
             f"{path}: cannot be read as what a study found ({type(error).__name__}: {error}); "
@@ -65,9 +65,9 @@ def read_retrained(study: Path, config: RunConfig, fingerprint: str) -> dict[Les
     return found
 
 
-def _require_same_net(study: Path, reference: RunConfig, config: RunConfig) -> None:
+def _require_same_net(study: Path, baseline: RunConfig, config: RunConfig) -> None:
     """Refuse to show what one net relies on beside what another one needs."""
-    ours, theirs = (each.changed(**NOT_THE_NET) for each in (config, reference))
+    ours, theirs = (each.changed(**NOT_THE_NET) for each in (config, baseline))
     if ours.identity() != theirs.identity():
         values = asdict(theirs)
         differing = [key for key, value in asdict(ours).items() if value != values[key]]
@@ -78,12 +78,12 @@ def _require_same_net(study: Path, reference: RunConfig, config: RunConfig) -> N
 
 
 def _retrained(
-    summary: Mapping[str, Any], arms: Mapping[str, RunConfig], reference: str
+    summary: Mapping[str, Any], arms: Mapping[str, RunConfig], baseline: str
 ) -> Iterator[tuple[Lesion, Retrained]]:
-    """Yield the arms whose skips are some of the reference's and whose others are dropped."""
-    if reference not in arms:
+    """Yield the arms whose skips are some of the baseline's and whose others are dropped."""
+    if baseline not in arms:
         return
-    levels = skip_levels(arms[reference])
+    levels = skip_levels(arms[baseline])
     active_levels = {name: select_levels(arm.skips, levels, arm.encoder) for name, arm in arms.items()}
     (scores,) = [
         metric["arms"]
@@ -91,10 +91,10 @@ def _retrained(
         if (metric["key"], metric["class_name"]) == ("iou", summary["primary_class"])
     ]
     for name, arm in arms.items():
-        if active_levels[name] < active_levels[reference] and arm.control == "drop":
+        if active_levels[name] < active_levels[baseline] and arm.control == "drop":
             difference = scores[name]["difference"]
             # An end that one image and seed leave unknown is infinite, which JSON has no number for.
             low = -math.inf if difference["low"] is None else difference["low"]
             high = math.inf if difference["high"] is None else difference["high"]
-            off = active_levels[reference] - active_levels[name]
+            off = active_levels[baseline] - active_levels[name]
             yield off, Retrained(name, difference["mean"], low, high)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
-from unetseg.evaluation.folders import BINARY, read_pair
+from unetseg.evaluation.folders import BINARY, read_masks
 from unetseg.evaluation.pairing import pair_files
 from unetseg.report.gallery.error_map import Mask
 from unetseg.report.gallery.pictures import Case
@@ -48,12 +48,12 @@ def predicted_cases(
             if progress:
                 progress(sum(map(len, packed)), len(runs) * len(samples))
     for index, sample in enumerate(samples):
-        reference = dataset.mask(sample)
+        ground_truth = dataset.mask(sample)
         yield Case(
             name=sample.name,
             photo=dataset.image(sample),
-            reference=reference,
-            predictions=[_unpacked(masks[index], reference.shape) for masks in packed],
+            ground_truth=ground_truth,
+            predictions=[_unpacked(masks[index], ground_truth.shape) for masks in packed],
             scores=scores[index],
             valid=dataset.valid(sample),
         )
@@ -61,7 +61,7 @@ def predicted_cases(
 
 def mask_cases(
     folders: Sequence[str | Path],
-    reference: str | Path,
+    ground_truth: str | Path,
     names: Sequence[str],
     scores: Scores,
     *,
@@ -74,7 +74,7 @@ def mask_cases(
 
     Args:
         folders: one an arm.
-        reference: folder of the masks that they were scored against.
+        ground_truth: folder of the masks that they were scored against.
         names: of images.
         scores: for each image and arm, one text a score.
         valid: as of :func:`~unetseg.evaluation.folders.evaluate_masks`, like all that follow.
@@ -85,13 +85,13 @@ def mask_cases(
     Raises:
         UnetsegError: if a file cannot be read.
     """
-    files = [{pair.name: pair for pair in pair_files(each, reference, valid, key)[0]} for each in folders]
+    files = [{pair.name: pair for pair in pair_files(each, ground_truth, valid, key)[0]} for each in folders]
     for index, name in enumerate(names):
-        pairs = [read_pair(of_arm[name], classes or BINARY, instances) for of_arm in files]
+        pairs = [read_masks(of_arm[name], classes or BINARY, instances) for of_arm in files]
         yield Case(
             name=name,
             photo=None,
-            reference=pairs[0].reference,
+            ground_truth=pairs[0].ground_truth,
             predictions=[pair.prediction for pair in pairs],
             scores=scores[index],
             valid=pairs[0].valid,
@@ -101,10 +101,10 @@ def mask_cases(
 def _predictions(
     run: Run, dataset: SegmentationSet, samples: Sequence[Sample], device: str
 ) -> Iterator[Mask]:
-    from unetseg.evaluation.run import predicted_pairs
+    from unetseg.evaluation.run import predicted_masks
     from unetseg.inference.loading import load_predictor
 
-    for pair in predicted_pairs(load_predictor(run, device), dataset, samples):
+    for pair in predicted_masks(load_predictor(run, device), dataset, samples):
         yield pair.prediction
 
 

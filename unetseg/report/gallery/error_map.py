@@ -13,28 +13,28 @@ Box = tuple[int, int, int, int]
 # The kinds of pixel, ordered by how much they matter.
 NOTHING, UNCOUNTED, RIGHT, CONFUSED, EXTRA, MISSED = range(6)
 
-# Pixels this near the reference's outline are the boundary; the trimap score's own default.
+# Pixels this near the ground truth's outline are the boundary; the trimap score's own default.
 BOUNDARY_WIDTH = 3.0
 
 
-def error_kinds(prediction: Mask, reference: Mask, valid: NDArray[np.bool_] | None = None) -> Mask:
+def error_kinds(prediction: Mask, ground_truth: Mask, valid: NDArray[np.bool_] | None = None) -> Mask:
     """Return what each pixel is: one of the kinds above.
 
     Args:
         prediction: H×W class indices, 0 the background.
-        reference: H×W class indices, 255 where not counted.
+        ground_truth: H×W class indices, 255 where not counted.
         valid: H×W, the field of view; the whole image if None.
 
     Returns:
         H×W uint8.
     """
-    found, wanted = prediction > 0, reference > 0
-    kinds = np.full(reference.shape, NOTHING, np.uint8)
+    found, wanted = prediction > 0, ground_truth > 0
+    kinds = np.full(ground_truth.shape, NOTHING, np.uint8)
     kinds[found & wanted] = CONFUSED
-    kinds[found & (prediction == reference)] = RIGHT
+    kinds[found & (prediction == ground_truth)] = RIGHT
     kinds[found & ~wanted] = EXTRA
     kinds[~found & wanted] = MISSED
-    counted = reference != IGNORED
+    counted = ground_truth != IGNORED
     kinds[~(counted if valid is None else counted & valid)] = UNCOUNTED
     return kinds
 
@@ -44,11 +44,11 @@ def is_error(kinds: Mask) -> NDArray[np.bool_]:
     return kinds >= CONFUSED
 
 
-def boundary_of(reference: Mask) -> NDArray[np.bool_]:
+def boundary_of(ground_truth: Mask) -> NDArray[np.bool_]:
     """Return the pixels within ``BOUNDARY_WIDTH`` of an outline of any class, on both sides."""
-    found = np.zeros(reference.shape, bool)
-    for value in np.unique(reference):
-        inside = reference == value
+    found = np.zeros(ground_truth.shape, bool)
+    for value in np.unique(ground_truth):
+        inside = ground_truth == value
         if value not in (0, IGNORED) and not inside.all():
             found |= (near(inside, BOUNDARY_WIDTH) & ~inside) | (near(~inside, BOUNDARY_WIDTH) & inside)
     return found

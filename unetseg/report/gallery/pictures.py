@@ -23,7 +23,7 @@ from unetseg.report.gallery.error_map import (
 from unetseg.report.gallery.layers import layer_uri, photo_uri
 from unetseg.utilities.text import printable
 
-REFERENCE = "reference mask"
+GROUND_TRUTH = "reference mask"
 # Limits that keep a page of any study below 15 MB, which mail takes and a telephone opens.
 MOST_PICTURES = 60
 MOST_BYTES = 12_000_000
@@ -47,7 +47,7 @@ class Case:
     Attributes:
         name: of the image.
         photo: H×W×3 RGB, or None where only masks are known.
-        reference: H×W class indices, 255 where not counted.
+        ground_truth: H×W class indices, 255 where not counted.
         predictions: one H×W a mask of each arm.
         scores: for each arm, one text a score.
         valid: H×W bool, the field of view.
@@ -55,7 +55,7 @@ class Case:
 
     name: str
     photo: NDArray[np.uint8] | None
-    reference: Mask
+    ground_truth: Mask
     predictions: Sequence[Mask]
     scores: Sequence[Sequence[str]]
     valid: NDArray[np.bool_] | None = None
@@ -63,7 +63,7 @@ class Case:
 
 @dataclass(frozen=True)
 class View:
-    """A photograph and its layers, as data URIs: the reference mask, then each arm."""
+    """A photograph and its layers, as data URIs: the ground-truth mask, then each arm."""
 
     photo: str
     layers: tuple[str, ...]
@@ -115,7 +115,7 @@ class Gallery:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for the page's script."""
         return {
-            "arms": [REFERENCE, *map(printable, self.arms)],
+            "arms": [GROUND_TRUTH, *map(printable, self.arms)],
             "scores": list(self.score_names),
             "pictures": [asdict(each) | {"name": printable(each.name)} for each in self.pictures],
         }
@@ -136,7 +136,7 @@ def make_gallery(
     seen: set[int] = set()
     size = 0
     for case in cases:
-        kinds = [error_kinds(mask, case.reference, case.valid) for mask in case.predictions]
+        kinds = [error_kinds(mask, case.ground_truth, case.valid) for mask in case.predictions]
         picture = _draw(case, kinds)
         size += picture.bytes
         if size > MOST_BYTES and pictures:
@@ -151,9 +151,11 @@ def make_gallery(
 
 
 def _draw(case: Case, kinds: Sequence[Mask]) -> Picture:
-    height, width = case.reference.shape
-    truth = error_kinds(np.where(case.reference == 255, 0, case.reference), case.reference, case.valid)
-    left, top, columns, rows = box = _worst_boundary(case.reference, kinds)
+    height, width = case.ground_truth.shape
+    truth = error_kinds(
+        np.where(case.ground_truth == 255, 0, case.ground_truth), case.ground_truth, case.valid
+    )
+    left, top, columns, rows = box = _worst_boundary(case.ground_truth, kinds)
     layers = [truth, *kinds]
     return Picture(
         name=case.name,
@@ -166,10 +168,10 @@ def _draw(case: Case, kinds: Sequence[Mask]) -> Picture:
     )
 
 
-def _worst_boundary(reference: Mask, kinds: Sequence[Mask]) -> Box:
+def _worst_boundary(ground_truth: Mask, kinds: Sequence[Mask]) -> Box:
     """Return the window with the most wrong pixels at the outline, of whichever arm has most there."""
-    side = min(_LARGEST_WINDOW, max(1, max(reference.shape) // 3))
-    boundary = boundary_of(reference)
+    side = min(_LARGEST_WINDOW, max(1, max(ground_truth.shape) // 3))
+    boundary = boundary_of(ground_truth)
     found = []
     for each in kinds:
         errors = is_error(each)

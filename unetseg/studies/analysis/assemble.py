@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.metrics.registry import MEASURES
+from unetseg.metrics.registry import METRICS
 from unetseg.runs import Run
 from unetseg.studies.analysis.differences import (
     ArmScores,
@@ -17,7 +17,7 @@ from unetseg.studies.analysis.differences import (
     arm_sentence,
     shown_classes,
 )
-from unetseg.studies.analysis.results import ArmResult, Failure, RunResult, StudyResults
+from unetseg.studies.analysis.results import ArmResult, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Setup:
     data: str
     claim: str = ""
     command: str = ""
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[MissingRun, ...] = ()
     notes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -55,11 +55,11 @@ def assemble(
         arms: two or more, without their sentences.
         scores: of each arm, one a seed.
         seeds: of every arm.
-        question: names the reference.
+        question: names the baseline.
         setup: what else is known.
 
     Raises:
-        UsageError: if the runs were not tested on the same images and references, or lack the primary metric.
+        UsageError: if the runs were not tested on the same images and masks, or lack the primary metric.
     """
     require_same_test([run for runs in scores for run in runs])
     scored = [
@@ -70,7 +70,7 @@ def assemble(
     primary_class = shown_classes(first.classes)[0]
     of_primary = [m for m in metrics if (m.key, m.class_name) == (question.primary, primary_class)]
     if not of_primary:
-        label = MEASURES[question.primary].label
+        label = METRICS[question.primary].label
         raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
     sentences = [arm_sentence(arm, of_primary[0], question) for arm in scored]
     notes = list(setup.notes)
@@ -83,7 +83,7 @@ def assemble(
         split=first.split,
         classes=first.classes,
         fingerprint=first.fingerprint,
-        reference=question.reference,
+        baseline=question.baseline,
         primary=question.primary,
         primary_class=primary_class,
         margin=question.margin,
@@ -101,7 +101,7 @@ def assemble(
 
 
 def require_same_test(runs: Sequence[RunScores]) -> None:
-    """Refuse runs that were not scored on the same images against the same references.
+    """Refuse runs that were not scored on the same images against the same ground truth.
 
     Raises:
         UsageError: says which two differ, and in what.

@@ -6,8 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unetseg.metrics.registry import MEASURES, TRAIN_LOSS, Measure
-from unetseg.studies.analysis.results import ArmScore, ContrastResult, ContrastScore, MetricResult, PairResult
+from unetseg.metrics.registry import METRICS, TRAIN_LOSS, Metric
+from unetseg.studies.analysis.results import (
+    ArmPairResult,
+    ArmScore,
+    ContrastResult,
+    ContrastScore,
+    MetricResult,
+)
 from unetseg.studies.analysis.score_matrix import RunScores, count_infinite, counted, score_matrix
 from unetseg.studies.analysis.statistics import (
     Difference,
@@ -37,32 +43,32 @@ class Question:
     """What the arms are compared for.
 
     Attributes:
-        reference: the arm that all others are compared with.
+        baseline: the arm that all others are compared with.
         primary: the metric that decides.
         margin: what counts as no difference in it.
         pairs: of arms, each the first with the second.
     """
 
-    reference: str
+    baseline: str
     primary: str
     margin: float
     pairs: tuple[tuple[str, str], ...] = ()
 
-    def margin_of(self, measure: Measure) -> float | None:
+    def margin_of(self, measure: Metric) -> float | None:
         """Return the margin in metrics of the primary one's unit; others have none."""
-        return self.margin if measure.unit == MEASURES[self.primary].unit else None
+        return self.margin if measure.unit == METRICS[self.primary].unit else None
 
 
 def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[MetricResult, ...]:
-    """Compare all arms with the reference in every metric and stratum that all of them have.
+    """Compare all arms with the baseline in every metric and stratum that all of them have.
 
     Args:
         arms: of the same seeds and test images.
-        question: names the reference among them.
+        question: names the baseline among them.
     """
     results = []
     shown = shown_classes(arms[0].runs[0].classes)
-    for class_name, key in itertools.product(shown, MEASURES):
+    for class_name, key in itertools.product(shown, METRICS):
         if key == TRAIN_LOSS and class_name != shown[0]:
             continue  # it is of all classes together
         values = {arm.name: score_matrix(arm.runs, key, class_name) for arm in arms}
@@ -87,8 +93,8 @@ def analyse_contrast(
         return ()
     first, second = (_differences(of_class[key]) for key in CONTRAST)
     gaps = {name: contrast(first[name], second[name]) for name in first}
-    judgements = _judge(arms, gaps, question.reference, question.margin_of(MEASURES[CONTRAST[0]]))
-    labels = (MEASURES[CONTRAST[0]].label, MEASURES[CONTRAST[1]].label)
+    judgements = _judge(arms, gaps, question.baseline, question.margin_of(METRICS[CONTRAST[0]]))
+    labels = (METRICS[CONTRAST[0]].label, METRICS[CONTRAST[1]].label)
     scores = {
         arm.name: ContrastScore(
             difference=gaps[arm.name],
@@ -113,7 +119,7 @@ def analyse_contrast(
 
 def analyse_pairs(
     arms: Sequence[ArmScores], metrics: Sequence[MetricResult], question: Question
-) -> tuple[PairResult, ...]:
+) -> tuple[ArmPairResult, ...]:
     """Compare the pairs that the study asks for, in the primary metric and in IoU; each metric is a family.
 
     Pairs of which an arm is missing are left out.
@@ -134,7 +140,7 @@ def analyse_pairs(
                 f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
             )
             results.append(
-                PairResult(
+                ArmPairResult(
                     first=first,
                     second=second,
                     metric=metric.key,
@@ -166,17 +172,17 @@ def estimate_text(estimate: Estimate) -> str:
 def _metric(
     key: str, class_name: str, arms: Sequence[ArmScores], question: Question, values: Mapping[str, Floats]
 ) -> MetricResult:
-    measure = MEASURES[key]
+    measure = METRICS[key]
     run = arms[0].runs[0]
     images = tuple(row["image"] for row in run.training) if key == TRAIN_LOSS else run.images
-    reference = question.reference
+    baseline = question.baseline
     differences = {
-        arm.name: paired_difference(values[arm.name], values[reference])
+        arm.name: paired_difference(values[arm.name], values[baseline])
         for arm in arms
-        if arm.name != reference
+        if arm.name != baseline
     }
     margin = question.margin_of(measure)
-    judgements = _judge(arms, differences, reference, margin, measure.higher_is_better)
+    judgements = _judge(arms, differences, baseline, margin, measure.higher_is_better)
     return MetricResult(
         key=key,
         label=measure.label,
@@ -203,16 +209,16 @@ def _metric(
 def _judge(
     arms: Sequence[ArmScores],
     differences: Mapping[str, Difference],
-    reference: str,
+    baseline: str,
     margin: float | None,
     higher_is_better: bool = True,
 ) -> dict[str, Judgement]:
     """Judge every difference; runs that two arms share count once among the comparisons."""
     owner = {arm.name: arm.same_as or arm.name for arm in arms}
-    family = {owner[name] for name in differences} - {owner[reference]}
+    family = {owner[name] for name in differences} - {owner[baseline]}
     once = {name: differences[name] for name in differences if name in family}
     judged = judge(once, margin, higher_is_better=higher_is_better)
-    same = {name: each for name, each in differences.items() if owner[name] == owner[reference]}
+    same = {name: each for name, each in differences.items() if owner[name] == owner[baseline]}
     judged |= {name: judge({name: each}, margin)[name] for name, each in same.items()}
     return judged | {name: judged[owner[name]] for name in differences if name not in judged}
 
@@ -230,7 +236,7 @@ def _comparable(values: Mapping[str, Floats]) -> bool:
 
 def _note(arms: Sequence[ArmScores], key: str, class_name: str) -> str:
     """Say how much a stratum holds, or how often a distance was infinite."""
-    measure = MEASURES[key]
+    measure = METRICS[key]
     if measure.group in ("thickness", "size"):
         counts = counted(arms[0].runs[0], measure, class_name)
         what = "skeleton pixels" if measure.group == "thickness" else "objects"

@@ -1,7 +1,7 @@
 """What a study found, as plain data, from which every report is made.
 
 ``StudyResults`` holds arms (what was trained), metrics (what was measured of each arm, and how it differs
-from the reference) and contrasts (whether one metric moved more than another). Everything but the values of
+from the baseline) and contrasts (whether one metric moved more than another). Everything but the values of
 single images is in ``summary.json``; those are in ``results.csv``, and here in ``MetricResult.values``.
 """
 
@@ -78,7 +78,7 @@ class ArmResult:
         gmacs_size: the side in pixels that ``gmacs`` are counted at; None for masks.
         chosen: the values that the validation split chose out of lists, such as ``{"lr": 0.003}``.
         candidates: everything that was tried to choose them.
-        sentence: the finding in the primary metric; for the reference what it reaches.
+        sentence: the finding in the primary metric; for the baseline what it reaches.
     """
 
     name: str
@@ -107,9 +107,9 @@ class ArmScore:
 
     Attributes:
         estimate: the arm's own mean with its interval.
-        difference: the arm minus the reference; None for the reference itself. Exactly 0 for an arm that
-            shares the reference's runs.
-        judgement: on the difference; None for the reference. Its verdict is never ``equivalent`` in a metric
+        difference: the arm minus the baseline; None for the baseline itself. Exactly 0 for an arm that
+            shares the baseline's runs.
+        judgement: on the difference; None for the baseline. Its verdict is never ``equivalent`` in a metric
             without a margin, unless every value is the same.
     """
 
@@ -119,7 +119,7 @@ class ArmScore:
 
     @property
     def verdict(self) -> Verdict | None:
-        """``better``, ``worse``, ``equivalent``, ``undecided``; None for the reference."""
+        """``better``, ``worse``, ``equivalent``, ``undecided``; None for the baseline."""
         return self.judgement.verdict if self.judgement else None
 
 
@@ -168,7 +168,7 @@ class ContrastScore:
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastResult:
-    """``Δ first − Δ second`` of every arm but the reference, say Δ Boundary IoU − Δ IoU."""
+    """``Δ first − Δ second`` of every arm but the baseline, say Δ Boundary IoU − Δ IoU."""
 
     first: str
     second: str
@@ -178,8 +178,8 @@ class ContrastResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairResult:
-    """One arm against another than the reference: ``first`` minus ``second`` in one metric."""
+class ArmPairResult:
+    """One arm against another than the baseline: ``first`` minus ``second`` in one metric."""
 
     first: str
     second: str
@@ -191,7 +191,7 @@ class PairResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class MissingRun:
     """A run that could not be trained or tested, and why, in one line."""
 
     arm: str
@@ -206,11 +206,11 @@ class StudyResults:
     Attributes:
         name: of the study.
         claim: what it tests, in plain English; may be empty.
-        data: the dataset, or the folder of references.
+        data: the dataset, or the folder of ground-truth masks.
         split: which split was scored; None for masks.
         classes: foreground classes.
-        fingerprint: of the test images' names and references.
-        reference: name of the arm that the others are compared with.
+        fingerprint: of the test images' names and ground truth.
+        baseline: name of the arm that the others are compared with.
         primary: key of the primary metric.
         primary_class: the class that sentences speak of; ``mean`` where there are several.
         margin: largest difference that counts as none, in scores between 0 and 1.
@@ -218,7 +218,7 @@ class StudyResults:
         arms: in order; an arm of which a seed failed is left out and named in ``failures``.
         metrics: every metric and stratum of every class.
         contrasts: the question at the boundary.
-        pairs: what the study asks for beside the comparisons with the reference.
+        pairs: what the study asks for beside the comparisons with the baseline.
         failures: runs that are missing.
         notes: what a reader must know, such as "one seed: …".
         command: what was typed.
@@ -232,7 +232,7 @@ class StudyResults:
     split: str | None
     classes: tuple[str, ...]
     fingerprint: str
-    reference: str
+    baseline: str
     primary: str
     primary_class: str
     margin: float
@@ -240,8 +240,8 @@ class StudyResults:
     arms: tuple[ArmResult, ...]
     metrics: tuple[MetricResult, ...]
     contrasts: tuple[ContrastResult, ...] = ()
-    pairs: tuple[PairResult, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    pairs: tuple[ArmPairResult, ...] = ()
+    failures: tuple[MissingRun, ...] = ()
     notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from unetseg.errors import UnetsegError
 from unetseg.evaluation.scoring import Row
 from unetseg.evaluation.summary import Evaluation
 from unetseg.metrics import COUNT_KEYS
-from unetseg.metrics.registry import MEASURES, TRAIN_LOSS, Measure
+from unetseg.metrics.registry import METRICS, TRAIN_LOSS, Metric
 from unetseg.runs import Run
 from unetseg.studies.analysis.statistics import Floats, influence_values
 
@@ -28,7 +28,7 @@ class RunScores:
     Attributes:
         name: of the run or folder, for error lines.
         split: that was scored; None for masks.
-        fingerprint: of the images' names and references.
+        fingerprint: of the images' names and ground truth.
         classes: foreground classes.
         rows: one an image and class, in the order of ``test_images.csv``.
         training: one a training image, with its ``train_loss``; empty where it was not measured.
@@ -88,10 +88,10 @@ def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats
 
     Args:
         runs: of one arm, one a seed, of one set of test images.
-        key: of :data:`~unetseg.metrics.registry.MEASURES`.
+        key: of :data:`~unetseg.metrics.registry.METRICS`.
         class_name: a foreground class, or ``mean``.
     """
-    measure = MEASURES[key]
+    measure = METRICS[key]
     if key == TRAIN_LOSS:
         return _training_loss(runs)
     if measure.pooled:
@@ -110,13 +110,13 @@ def count_infinite(runs: Sequence[RunScores], key: str, class_name: str) -> int:
     return sum(math.isinf(row[key]) for row in rows)
 
 
-def counted(run: RunScores, measure: Measure, class_name: str) -> list[float]:
+def counted(run: RunScores, measure: Metric, class_name: str) -> list[float]:
     """Return what a ratio's denominator is in each image: skeleton pixels, objects."""
     rows = run.table[class_name].values()
     return [sum(row[column] for column in measure.denominator) for row in rows]
 
 
-def _ratio(runs: Sequence[RunScores], measure: Measure, classes: Sequence[str]) -> Floats | None:
+def _ratio(runs: Sequence[RunScores], measure: Metric, classes: Sequence[str]) -> Floats | None:
     """Return influence values, averaged over the classes that have any of what is counted."""
     columns = {*measure.numerator, *measure.denominator}
     if not all(columns <= row.keys() for run in runs for name in classes for row in run.table[name].values()):

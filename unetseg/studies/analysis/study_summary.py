@@ -10,7 +10,7 @@ from unetseg.studies.analysis.results import METHOD, ArmResult, ContrastResult, 
 def study_summary(results: StudyResults) -> dict[str, Any]:
     """Return plain values for JSON: all but the values of single images."""
     plain = {
-        key: value
+        "reference" if key == "baseline" else key: value  # as the study's file and its readers call it
         for key, value in vars(results).items()
         if key not in ("arms", "metrics", "contrasts", "pairs", "scores")
     }
