@@ -21,7 +21,7 @@ import numpy as np
 import tifffile
 
 from unetseg.data.images.read import image_size
-from unetseg.inference.folder.jobs import FORMATS
+from unetseg.inference.folder.formats import FORMATS
 
 TILE = 512
 COMMAND = [sys.executable, "-c", "from unetseg.cli import entry; entry()"]
@@ -70,7 +70,7 @@ def main() -> None:
         subprocess.run([*COMMAND, *words], check=True)
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        size = image_size(folder / "masks" / f"large{FORMATS[options.format]}")
+        size = image_size(folder / "masks" / f"large{FORMATS[options.format].suffix}")
     bound = "at most " if peak == before else ""  # the largest child may have been the training
     print(f"{side}×{side} to {options.format}: peak {bound}{peak / 1e6:.2f} GB, {seconds:.0f} s with start")
     sys.exit(0 if peak < 2e6 and size == (side, side) else 1)

@@ -12,7 +12,8 @@ from unetseg.commands.arguments import Parser
 from unetseg.config import DEVICES, PRECISIONS, check_choice
 from unetseg.data.images.find import find_images
 from unetseg.errors import UsageError
-from unetseg.inference.folder.jobs import FORMATS, TABLE, OutputOptions
+from unetseg.inference.folder.formats import FORMATS
+from unetseg.inference.folder.jobs import TABLE, OutputOptions
 from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import printable
 

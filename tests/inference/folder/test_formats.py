@@ -16,10 +16,11 @@ from PIL import Image
 from pycocotools.coco import COCO
 from shapely.geometry import shape
 
+from unetseg.cli import main
 from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.inference.folder.formats import to_coco, to_geojson, write_mask
-from unetseg.inference.folder.jobs import FORMATS
+from unetseg.inference.folder.formats import FORMATS, MaskFormat, write_mask
+from unetseg.inference.folder.vectors import to_coco, to_geojson
 
 CLASSES = ["background", "cell", "nerve ü"]
 COLOURS = [(0, 0, 0), (250, 20, 30), (40, 150, 60)]
@@ -38,7 +39,7 @@ def mask() -> np.ndarray:
 
 
 def write(folder: Path, mask: np.ndarray, format: str, name: str = "picture.jpg") -> Path:
-    path = folder / f"picture{FORMATS[format]}"
+    path = folder / f"picture{FORMATS[format].suffix}"
     write_mask(path, mask, format=format, classes=CLASSES, colours=COLOURS, name=name)
     return path
 
@@ -168,6 +169,48 @@ def test_coco_drawn_as_pixels_is_the_mask(mask):
         assert annotation["bbox"] == box
         drawn[inside] = annotation["category_id"]
     assert np.array_equal(drawn, mask)
+
+
+# --- a format that only these tests know -----------------------------------------------------------
+
+
+@pytest.fixture
+def plant(monkeypatch):
+    """Add a format for the time of one test: ``plant(suffix=".planted", write=...)``."""
+
+    def planted(**fields):
+        monkeypatch.setitem(FORMATS, "planted", MaskFormat("planted", **fields))
+
+    return planted
+
+
+def write_shape(path, mask, legend):
+    Path(path).write_text(f"{legend.image} {mask.shape[0]}×{mask.shape[1]} {' '.join(legend.classes)}")
+
+
+def test_one_entry_adds_a_format_to_predict(plant, predict, images, picture):
+    plant(suffix=".planted", write=write_shape, probability_suffix=".tif")
+    Image.fromarray(picture(24, 32)).save(images / "a.png")
+    assert predict("--format", "planted", "--save-probabilities").code == 0
+    assert Path("masks/a.planted").read_text() == "a.png 24×32 background cell"
+    assert Path("masks/a.probability.tif").is_file()
+    assert "masks/a.planted: is already there" in predict("--format", "planted").line
+
+
+def test_the_help_of_predict_names_it(plant, capsys):
+    plant(suffix=".planted", write=write_shape)
+    assert main(["predict", "--help"]) == 0
+    assert "--format png|tiff|geojson|coco|planted" in capsys.readouterr().out
+
+
+def test_a_format_that_can_be_streamed_is_given_the_bands_of_a_large_image(plant, predict, images, picture):
+    bands = []
+    plant(suffix=".planted", write=write_shape, stream=lambda path, taken, *_: bands.extend(taken))
+    Image.fromarray(picture(96, 32)).save(images / "a.png")
+    assert predict("--format", "planted", "--tile", "32").code == 0
+    assert len(bands) > 1 and sum(map(len, bands)) == 96
+    assert predict("--format", "planted", "--tile", "32", "--overlay", out="whole").code == 0
+    assert Path("whole/a.planted").read_text().startswith("a.png 96×32")
 
 
 # --- all formats -----------------------------------------------------------------------------------

@@ -1,37 +1,68 @@
-"""The formats of masks: label images as PNG and TIFF, outlines as GeoJSON, run lengths as COCO."""
+"""The formats of masks: label images as PNG and TIFF, outlines as GeoJSON, run lengths as COCO.
+
+Flags, file names, refusals and writing derive from ``FORMATS``: a format is added by one more record. Writers
+import what they need when they write, so that the names alone cost nothing.
+"""
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from pycocotools import mask as coco
-
-from unetseg.data.images.regions import write_tiled_tiff
-from unetseg.data.images.write import Colour, check_colours, write_labels
 from unetseg.errors import UsageError
-from unetseg.inference.folder.jobs import FORMATS
-from unetseg.inference.folder.polygons import mask_polygons
 from unetseg.utilities.files import plain_write_errors, write_text
 from unetseg.utilities.text import printable
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _Path = str | os.PathLike[str]
 
-_PIXELS = (
-    "Coordinates are pixels, not degrees: x to the right from the image's left edge, y down from its top "
-    "edge; outlines follow the pixels' edges, and the pixel of row r and column c is the square from "
-    "(c, r) to (c + 1, r + 1)."
-)
+
+@dataclass(frozen=True)
+class Legend:
+    """What a file says of a mask besides its pixels.
+
+    Attributes:
+        classes: class names by index, 0 the background.
+        colours: RGB of each class.
+        image: name of the image that the mask belongs to.
+    """
+
+    classes: Sequence[str]
+    colours: Sequence[tuple[int, int, int]]
+    image: str
+
+
+@dataclass(frozen=True)
+class MaskFormat:
+    """A format in which ``predict`` writes masks.
+
+    Attributes:
+        name: as ``--format`` takes it.
+        suffix: of its files.
+        write: writes a mask, H×W uint8 class indices, to a path, whole or not at all; raises a UnetsegError
+            if it holds an index that is no class or the file cannot be written.
+        stream: does so from bands of rows, top to bottom, and (height, width), while further bands are
+            computed; None where a format needs the whole mask.
+        probability_suffix: of the 16-bit grey images of ``--save-probabilities`` that go with it.
+    """
+
+    name: str
+    suffix: str
+    write: "Callable[[_Path, np.ndarray, Legend], None]"
+    stream: "Callable[[_Path, Iterable[np.ndarray], tuple[int, int], Legend], None] | None" = None
+    probability_suffix: Literal[".png", ".tif"] = ".png"
 
 
 def write_mask(
     path: _Path,
-    mask: np.ndarray,
+    mask: "np.ndarray",
     *,
     format: str,
     classes: Sequence[str],
-    colours: Sequence[Colour],
+    colours: Sequence[tuple[int, int, int]],
     name: str,
 ) -> None:
     """Write a mask whole or not at all.
@@ -49,91 +80,62 @@ def write_mask(
         UsageError: if there is no such format, or the suffix does not belong to it.
         UnetsegError: if the mask holds an index that is no class, or the file cannot be written.
     """
-    suffix = FORMATS.get(format)
-    if suffix is None or not os.fspath(path).endswith(suffix):
+    chosen = FORMATS.get(format)
+    suffix = None if chosen is None else chosen.suffix
+    if chosen is None or not os.fspath(path).endswith(chosen.suffix):
         raise UsageError(f"{printable(path)}: cannot be written as {format}; its name must end in {suffix}")
-    if format == "png":
-        write_labels(path, mask, colours)
-    elif format == "tiff":
-        write_tiled_tiff(path, [mask], *mask.shape, colours=colours)
-    else:
-        check_colours(path, mask, colours)
-        content = (to_geojson if format == "geojson" else to_coco)(mask, classes, name)
-        with plain_write_errors(path):
-            write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+    chosen.write(path, mask, Legend(classes, colours, name))
 
 
-def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
-    """Return a FeatureCollection (RFC 7946): one Polygon with holes for each region of a foreground class.
+def _write_png(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
+    from unetseg.data.images.write import write_labels
 
-    A region is connected by its pixels' sides; a Feature's properties are ``class``, the name, and
-    ``index``. The collection says in ``description`` that coordinates are pixels.
+    write_labels(path, mask, legend.colours)
 
-    Args:
-        mask: H×W uint8 class indices.
-        classes: class names by index.
-        name: of the image.
-    """
-    features = [
-        {
-            "type": "Feature",
-            "properties": {"class": classes[index], "index": index},
-            "geometry": {"type": "Polygon", "coordinates": polygon},
-        }
-        for index, inside in _foreground(mask, classes)
-        for polygon in mask_polygons(inside)
-    ]
+
+def _stream_tiff(path: _Path, bands: "Iterable[np.ndarray]", size: tuple[int, int], legend: Legend) -> None:
+    from unetseg.data.images.regions import write_tiled_tiff
+
+    write_tiled_tiff(path, bands, *size, colours=legend.colours)
+
+
+def _write_tiff(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
     height, width = mask.shape
-    return {
-        "type": "FeatureCollection",
-        "description": _PIXELS,
-        "image": printable(name),
-        "width": width,
-        "height": height,
-        "features": features,
-    }
+    _stream_tiff(path, [mask], (height, width), legend)
 
 
-def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
-    """Return a COCO dataset of one image: compressed run lengths, one annotation for each class in the mask.
+def _write_geojson(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
+    from unetseg.inference.folder.vectors import to_geojson
 
-    As COCO does for "stuff": classes of pixels know no objects, so a class is annotated once an image.
-    Category ids are the class indices; the background is no category.
-
-    Args:
-        mask: H×W uint8 class indices.
-        classes: class names by index.
-        name: of the image.
-    """
-    height, width = mask.shape
-    return {
-        "info": {"description": "Masks by unetseg: one annotation for each class in an image."},
-        "licenses": [],
-        "images": [{"id": 1, "file_name": printable(name), "width": width, "height": height}],
-        "annotations": [_annotation(index, inside) for index, inside in _foreground(mask, classes)],
-        "categories": [
-            {"id": index, "name": classes[index], "supercategory": "foreground"}
-            for index in range(1, len(classes))
-        ],
-    }
+    _write_vectors(path, mask, legend, to_geojson)
 
 
-def _annotation(index: int, inside: np.ndarray) -> dict[str, Any]:
-    run_lengths = coco.encode(np.asfortranarray(inside, dtype=np.uint8))
-    return {
-        "id": index,
-        "image_id": 1,
-        "category_id": index,
-        "segmentation": {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")},
-        "area": int(coco.area(run_lengths)),
-        "bbox": coco.toBbox(run_lengths).tolist(),
-        "iscrowd": 0,
-    }
+def _write_coco(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
+    from unetseg.inference.folder.vectors import to_coco
+
+    _write_vectors(path, mask, legend, to_coco)
 
 
-def _foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the index of each foreground class in the mask, and where it is."""
-    for index in range(1, len(classes)):
-        inside = mask == index
-        if inside.any():
-            yield index, inside
+def _write_vectors(
+    path: _Path,
+    mask: "np.ndarray",
+    legend: Legend,
+    content: "Callable[[np.ndarray, Sequence[str], str], dict[str, Any]]",
+) -> None:
+    from unetseg.data.images.write import check_colours
+
+    check_colours(path, mask, legend.colours)
+    text = json.dumps(content(mask, legend.classes, legend.image), ensure_ascii=False, separators=(",", ":"))
+    with plain_write_errors(path):
+        write_text(path, text + "\n")
+
+
+FORMATS = {
+    format.name: format
+    for format in (
+        MaskFormat("png", ".png", _write_png),
+        MaskFormat("tiff", ".tif", _write_tiff, _stream_tiff, probability_suffix=".tif"),
+        MaskFormat("geojson", ".geojson", _write_geojson),
+        MaskFormat("coco", ".coco.json", _write_coco),
+    )
+}

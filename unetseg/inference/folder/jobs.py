@@ -7,10 +7,10 @@ from pathlib import Path
 
 from unetseg.data.images.find import FoundImage, check_collisions
 from unetseg.errors import UsageError
+from unetseg.inference.folder.formats import FORMATS
 from unetseg.utilities.text import printable
 
 TABLE = "predictions.csv"
-FORMATS = {"png": ".png", "tiff": ".tif", "geojson": ".geojson", "coco": ".coco.json"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def plan_jobs(
         UsageError: if two images would write one file, a file of the user's would be written over, or
             masks are already there and neither ``overwrite`` nor ``continue_`` says what to do.
     """
-    check_collisions(found, FORMATS[options.format])
+    check_collisions(found, FORMATS[options.format].suffix)
     jobs = [_job(image, output, classes, options) for image in found]
     _check_extras(jobs)
     _check_inputs_kept(jobs)
@@ -110,12 +110,14 @@ def _job(image: FoundImage, output: Path, classes: Sequence[str], options: Outpu
         return output / image.output(suffix)
 
     names = [""] if len(classes) == 2 else [f"-{index}" for index in range(1, len(classes))]
-    suffix = ".tif" if options.format == "tiff" else ".png"
+    format = FORMATS[options.format]
     return Job(
         image,
-        target(FORMATS[options.format]),
+        target(format.suffix),
         target(".overlay.jpg") if options.overlay else None,
-        tuple(target(f".probability{name}{suffix}") for name in names) if options.save_probabilities else (),
+        tuple(target(f".probability{name}{format.probability_suffix}") for name in names)
+        if options.save_probabilities
+        else (),
     )
 
 

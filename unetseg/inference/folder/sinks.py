@@ -1,16 +1,12 @@
-"""Where the bands of one image go: into an array that is written at the end, or straight into a TIFF."""
+"""Where the bands of one image go: into an array that is written at the end, or straight into a file."""
 
 import queue
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import numpy as np
-
-from unetseg.data.images.regions import write_tiled_tiff
-from unetseg.data.images.write import Colour
 
 
 class Sink(ABC):
@@ -64,30 +60,21 @@ class WholeArray(Sink):
         self._write(self.array)
 
 
-class StreamedTiff(Sink):
-    """Writes a tiled TIFF in a thread of its own while further bands are computed.
+class Streamed(Sink):
+    """Writes a file in a thread of its own while further bands are computed.
 
     Args:
-        path: ends in .tif.
-        shape: height and width of the image.
-        dtype: of the bands, uint8 or uint16.
-        colours: RGB of each label, for a palette.
+        write: takes the bands as they come, and puts the file in place when they end.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        shape: tuple[int, int],
-        dtype: type[np.uint8] | type[np.uint16],
-        colours: Sequence[Colour] | None = None,
-    ) -> None:
+    def __init__(self, write: Callable[[Iterator[np.ndarray]], None]) -> None:
         self._bands: queue.Queue[np.ndarray | None] = queue.Queue(2)
         self._error: BaseException | None = None
         self._given_up = False
 
         def work() -> None:
             try:
-                write_tiled_tiff(path, self._taken(), *shape, dtype=dtype, colours=colours)
+                write(self._taken())
             except BaseException as error:
                 self._error = error
 

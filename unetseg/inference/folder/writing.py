@@ -10,11 +10,11 @@ import numpy as np
 
 from unetseg.data.images.decode import ImageError
 from unetseg.data.images.overlay import draw_overlay, reduction
-from unetseg.data.images.regions import open_region_reader
+from unetseg.data.images.regions import open_region_reader, write_tiled_tiff
 from unetseg.data.images.write import write_grey16, write_image
-from unetseg.inference.folder.formats import write_mask
+from unetseg.inference.folder.formats import FORMATS, Legend
 from unetseg.inference.folder.jobs import Job, OutputOptions
-from unetseg.inference.folder.sinks import Sink, StreamedTiff, WholeArray
+from unetseg.inference.folder.sinks import Sink, Streamed, WholeArray
 from unetseg.inference.logits import confidences, drop_small, to_16_bits
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.tiles import PIECE
@@ -45,8 +45,8 @@ def write_outputs(
 ) -> Written:
     """Write the files of one image, each whole or not at all, the mask last.
 
-    TIFFs are written while further bands are computed. Other formats take the whole mask in memory, and so
-    do overlays and the dropping of small regions.
+    A format that can be streamed is written while further bands are computed. Others take the whole mask in
+    memory, and so do overlays and the dropping of small regions.
 
     Args:
         job: with the names of the files.
@@ -98,24 +98,16 @@ def ends_all(error: Exception) -> bool:
 
 
 def _mask_sink(job: Job, size: tuple[int, int], predictor: Predictor, options: OutputOptions) -> Sink:
-    if options.format == "tiff" and not options.overlay and options.min_area <= 1:
-        return StreamedTiff(job.mask, size, np.uint8, predictor.colours)
-    return WholeArray(
-        size,
-        lambda mask: write_mask(
-            job.mask,
-            mask,
-            format=options.format,
-            classes=predictor.classes,
-            colours=predictor.colours,
-            name=job.image.path.name,
-        ),
-    )
+    format = FORMATS[options.format]
+    legend = Legend(predictor.classes, predictor.colours, job.image.path.name)
+    if (stream := format.stream) and not options.overlay and options.min_area <= 1:
+        return Streamed(lambda bands: stream(job.mask, bands, size, legend))
+    return WholeArray(size, lambda mask: format.write(job.mask, mask, legend))
 
 
 def _probability_sink(path: Path, size: tuple[int, int]) -> Sink:
     if path.suffix == ".tif":
-        return StreamedTiff(path, size, np.uint16)
+        return Streamed(lambda bands: write_tiled_tiff(path, bands, *size, dtype=np.uint16))
     return WholeArray(size, lambda probability: write_grey16(path, probability))
 
 

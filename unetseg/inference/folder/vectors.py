@@ -1,0 +1,92 @@
+"""Masks without pixels: outlines as GeoJSON, run lengths as COCO."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco
+
+from unetseg.inference.folder.polygons import mask_polygons
+from unetseg.utilities.text import printable
+
+_PIXELS = (
+    "Coordinates are pixels, not degrees: x to the right from the image's left edge, y down from its top "
+    "edge; outlines follow the pixels' edges, and the pixel of row r and column c is the square from "
+    "(c, r) to (c + 1, r + 1)."
+)
+
+
+def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+    """Return a FeatureCollection (RFC 7946): one Polygon with holes for each region of a foreground class.
+
+    A region is connected by its pixels' sides; a Feature's properties are ``class``, the name, and
+    ``index``. The collection says in ``description`` that coordinates are pixels.
+
+    Args:
+        mask: H×W uint8 class indices.
+        classes: class names by index.
+        name: of the image.
+    """
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"class": classes[index], "index": index},
+            "geometry": {"type": "Polygon", "coordinates": polygon},
+        }
+        for index, inside in _foreground(mask, classes)
+        for polygon in mask_polygons(inside)
+    ]
+    height, width = mask.shape
+    return {
+        "type": "FeatureCollection",
+        "description": _PIXELS,
+        "image": printable(name),
+        "width": width,
+        "height": height,
+        "features": features,
+    }
+
+
+def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+    """Return a COCO dataset of one image: compressed run lengths, one annotation for each class in the mask.
+
+    As COCO does for "stuff": classes of pixels know no objects, so a class is annotated once an image.
+    Category ids are the class indices; the background is no category.
+
+    Args:
+        mask: H×W uint8 class indices.
+        classes: class names by index.
+        name: of the image.
+    """
+    height, width = mask.shape
+    return {
+        "info": {"description": "Masks by unetseg: one annotation for each class in an image."},
+        "licenses": [],
+        "images": [{"id": 1, "file_name": printable(name), "width": width, "height": height}],
+        "annotations": [_annotation(index, inside) for index, inside in _foreground(mask, classes)],
+        "categories": [
+            {"id": index, "name": classes[index], "supercategory": "foreground"}
+            for index in range(1, len(classes))
+        ],
+    }
+
+
+def _annotation(index: int, inside: np.ndarray) -> dict[str, Any]:
+    run_lengths = coco.encode(np.asfortranarray(inside, dtype=np.uint8))
+    return {
+        "id": index,
+        "image_id": 1,
+        "category_id": index,
+        "segmentation": {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")},
+        "area": int(coco.area(run_lengths)),
+        "bbox": coco.toBbox(run_lengths).tolist(),
+        "iscrowd": 0,
+    }
+
+
+def _foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the index of each foreground class in the mask, and where it is."""
+    for index in range(1, len(classes)):
+        inside = mask == index
+        if inside.any():
+            yield index, inside
