@@ -4,25 +4,17 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unetseg.commands.arguments import Parser
-from unetseg.data.datasets.check import inspect_dataset
-from unetseg.data.datasets.contact_sheet import draw_contact_sheet
-from unetseg.data.datasets.embedded import is_synthetic
-from unetseg.data.datasets.install import (
-    CatalogEntry,
-    describe_card,
-    describe_catalog,
-    get_dataset,
-    named_card,
-)
-from unetseg.data.datasets.open import open_dataset
-from unetseg.data.datasets.samples import SegmentationSet
-from unetseg.data.images.write import write_image
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.files import atomic_path
 from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import align
+
+if TYPE_CHECKING:
+    from unetseg.data.datasets.install import CatalogEntry
+    from unetseg.data.datasets.samples import SegmentationSet
 
 MEGABYTE = 1e6
 
@@ -34,6 +26,8 @@ def list_command(argv: Sequence[str]) -> int:
     )
     parser.add_argument("name", nargs="?", metavar="NAME")
     name = parser.parse(argv).name
+    from unetseg.data.datasets.install import describe_card, describe_catalog, named_card
+
     if name:
         print(describe_card(named_card(name)))
         return 0
@@ -64,6 +58,10 @@ def get_command(argv: Sequence[str]) -> int:
     )
     options = parser.parse(argv)
     name = options.name
+    from unetseg.data.datasets.embedded import is_synthetic
+    from unetseg.data.datasets.install import get_dataset, named_card
+    from unetseg.data.datasets.open import open_dataset
+
     if is_synthetic(name):
         print(f"{name}: drawn into data/, {_sizes(open_dataset(name))}")
         return 0
@@ -84,6 +82,8 @@ def check_command(argv: Sequence[str]) -> int:
     options = parser.parse(argv)
     if options.contact_sheet and Path(options.contact_sheet).suffix.lower() not in (".png", ".jpg"):
         raise UsageError(f"--contact-sheet {options.contact_sheet}: end its name in .png or .jpg")
+    from unetseg.data.datasets.check import inspect_dataset
+
     missing: list[str] = []
     dataset = _open(options.name, options.data_dir, options.split_seed, missing)
     result = inspect_dataset(dataset, progress=show_progress("checking"))
@@ -96,6 +96,9 @@ def check_command(argv: Sequence[str]) -> int:
     for message in found:
         print(message)
     if options.contact_sheet:
+        from unetseg.data.datasets.contact_sheet import draw_contact_sheet
+        from unetseg.data.images.write import write_image
+
         faulty = {problem.sample for problem in result.problems}
         write_image(options.contact_sheet, draw_contact_sheet(dataset, faulty))
         print(f"contact sheet: {options.contact_sheet}")
@@ -162,12 +165,14 @@ def _dataset_parser(action: str, description: str) -> Parser:
 
 def _open(
     name: str, data_dir: str | None, split_seed: int, missing: list[str] | None = None
-) -> SegmentationSet:
+) -> "SegmentationSet":
+    from unetseg.data.datasets.open import open_dataset
+
     folder = Path(data_dir) if data_dir else None
     return open_dataset(name, data_dir=folder, split_seed=split_seed, missing=missing)
 
 
-def _download(entry: CatalogEntry) -> str:
+def _download(entry: "CatalogEntry") -> str:
     if entry.by_hand:
         return "by hand"
     if entry.size == 0:
@@ -175,7 +180,7 @@ def _download(entry: CatalogEntry) -> str:
     return "size unknown" if entry.size is None else f"{entry.size / MEGABYTE:.0f} MB"
 
 
-def _sizes(dataset: SegmentationSet) -> str:
+def _sizes(dataset: "SegmentationSet") -> str:
     return ", ".join(f"{len(samples)} {split}" for split, samples in dataset.splits.items()) + " images"
 
 
