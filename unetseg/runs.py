@@ -14,7 +14,6 @@ from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.yaml_files import load_yaml
 
 CHECKPOINTS = Path("checkpoints")
-EXPORT_FORMATS = ("onnx", "safetensors")  # the suffixes, too
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Run:
         return self.path / "train_images.csv"
 
     def exported(self, format: str) -> Path:
-        """Where ``best`` is exported to, in one of ``EXPORT_FORMATS``."""
+        """Where ``best`` is exported to, in the export format of a name."""
         return self.path / f"model.{format}"
 
     @property

@@ -17,8 +17,9 @@ from unetseg.cli import main
 from unetseg.config import RunConfig
 from unetseg.data.images.read import read_labels
 from unetseg.data.images.write import write_image
-from unetseg.inference import export
-from unetseg.inference.loading import SETTINGS, load_models, load_predictor
+from unetseg.inference import onnx_file
+from unetseg.inference.loading import load_models, load_predictor
+from unetseg.inference.weights import SETTINGS
 from unetseg.models.unet import build_model
 from unetseg.runs import Run
 from unetseg.training import checkpoints
@@ -134,7 +135,7 @@ def test_an_onnx_model_is_valid_and_says_how_to_use_it(run):
 @pytest.mark.parametrize("format", ["onnx", "safetensors"])
 def test_a_shipped_file_names_no_path_of_this_machine(run, format):
     content = run.exported(format).read_bytes()
-    for path in ("somebody", "site-packages", ".py", str(Path(export.__file__).parent)):
+    for path in ("somebody", "site-packages", ".py", str(Path(onnx_file.__file__).parent)):
         assert path.encode() not in content
 
 
@@ -176,7 +177,7 @@ def test_exporting_prints_the_run_and_the_file_and_nothing_else(copied, capfd):
 def test_a_model_that_differs_from_pytorch_is_not_written(copied, tmp_path, monkeypatch, line):
     other = make_run(tmp_path / "other", stages=2, seed=1)
     assert export_command(other.path) == 0
-    monkeypatch.setattr(export, "_write_onnx", lambda path, *_: shutil.copy(other.exported("onnx"), path))
+    monkeypatch.setattr(onnx_file, "write_graph", lambda path, *_: shutil.copy(other.exported("onnx"), path))
     before = sorted(copied.path.iterdir())
     assert export_command(copied.path) == 1
     assert "model.onnx: was not written: ONNX Runtime differs from PyTorch by" in line()
@@ -189,7 +190,7 @@ def test_a_model_of_one_size_is_not_written(run, copied, monkeypatch, line):
         model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 4
         onnx.save(model, path)
 
-    monkeypatch.setattr(export, "_write_onnx", write_fixed)
+    monkeypatch.setattr(onnx_file, "write_graph", write_fixed)
     copied.exported("onnx").write_bytes(b"of before")
     assert export_command(copied.path, "--overwrite") == 1
     assert "was not written: ONNX Runtime fails (" in line()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from unetseg.commands.arguments import Parser
 from unetseg.config import check_choice
-from unetseg.runs import EXPORT_FORMATS, find_run
+from unetseg.inference.export_formats import EXPORT_FORMATS
+from unetseg.runs import find_run
 from unetseg.utilities.text import printable
 
 
@@ -24,13 +25,13 @@ def run(argv: Sequence[str]) -> int:
         "--format",
         default="onnx",
         metavar="|".join(EXPORT_FORMATS),
-        help="onnx runs anywhere and is checked against PyTorch; safetensors loads back into PyTorch [onnx]",
+        help="; ".join(f"{name} {each.purpose}" for name, each in EXPORT_FORMATS.items()) + " [onnx]",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="the file [model.onnx or model.safetensors in the run's folder]",
+        help=f"the file [{' or '.join(f'model.{name}' for name in EXPORT_FORMATS)} in the run's folder]",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     options = parser.parse(argv)

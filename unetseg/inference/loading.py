@@ -1,24 +1,14 @@
 """From the names of runs and exported models to one predictor."""
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from unetseg.config import from_mapping
-from unetseg.data.preprocessing import Preprocessing
-from unetseg.errors import UnetsegError, UsageError
-from unetseg.inference.networks import OnnxNetwork, TorchNetwork, onnx_session
-from unetseg.inference.predictor import Member, Predictor
-from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import build_model
-from unetseg.runs import EXPORT_FORMATS, Run, find_run
+from unetseg.errors import UsageError
+from unetseg.inference.export_formats import EXPORT_FORMATS
+from unetseg.inference.predictor import Predictor
+from unetseg.inference.weights import not_ours, predictor_from_weights
+from unetseg.runs import Run, find_run
 from unetseg.training import checkpoints
-
-SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
 
 
 def find_models(names: Sequence[str]) -> list[Run | Path]:
@@ -80,82 +70,8 @@ def load_predictor(run: Run, device: str = "auto", precision: str | None = None)
     return predictor_from_weights(run.best, state, settings, device, precision)
 
 
-def predictor_from_weights(
-    path: Path,
-    state: dict[str, torch.Tensor],
-    settings: dict[str, Any],
-    device: str = "auto",
-    precision: str | None = None,
-) -> Predictor:
-    """Build the network that ``settings`` describe and give it its weights, strictly.
-
-    Args:
-        path: where they come from, for the error line.
-        state: the module's state dict.
-        settings: ``config``, ``classes``, ``colours`` and ``preprocessing``, plain values.
-        device: auto, cpu, cuda or mps.
-        precision: auto, float32, bfloat16 or float16; None for that of the training.
-
-    Raises:
-        UnetsegError: if they do not belong together.
-    """
-    try:
-        config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
-        config = config.changed(precision=precision or _anywhere(config.precision))
-        classes = settings["classes"]
-        model = build_model(config, 1 if len(classes) == 2 else len(classes))
-        model.load_state_dict(state, strict=True)
-        member = Member(
-            TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
-        )
-        return Predictor([member], classes, settings["colours"])
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise not_ours(path, error) from error
-
-
-def not_ours(path: Path, error: Exception) -> UnetsegError:
-    """Return the error for a file of weights that is not one of this package's."""
-    reason = " ".join(str(error).split())[:120]
-    return UnetsegError(f"{path}: is not a checkpoint of unetseg's, or of another version ({reason})")
-
-
-def predictor_from_onnx(path: Path) -> Predictor:
-    """Load an exported ONNX model, to run in ONNX Runtime.
-
-    Raises:
-        UsageError: if ONNX Runtime is not installed.
-        UnetsegError: if it is not one that ``unetseg export`` wrote.
-    """
-    session = onnx_session(path)
-    settings = _settings(path, session.get_modelmeta().custom_metadata_map)
-    try:
-        network = OnnxNetwork(session, int(settings["stride"]))
-        member = Member(network, Preprocessing.from_dict(settings["preprocessing"]))
-        return Predictor([member], settings["classes"], settings["colours"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise not_ours(path, error) from error
-
-
-def predictor_from_safetensors(path: Path, device: str = "auto", precision: str | None = None) -> Predictor:
-    """Load exported weights into the network that the file's own metadata describe.
-
-    Raises:
-        UnetsegError: if it is not one that ``unetseg export`` wrote.
-    """
-    from safetensors import safe_open
-
-    try:
-        with safe_open(os.fspath(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:120]
-        raise UnetsegError(f"{path}: is no whole safetensors file ({reason}); export it again") from error
-    return predictor_from_weights(path, state, _settings(path, metadata), device, precision)
-
-
 def _find(name: str) -> Run | Path:
-    if Path(name).suffix.lower().removeprefix(".") not in EXPORT_FORMATS:
+    if _format_name(Path(name)) not in EXPORT_FORMATS:
         return find_run(name)
     if not Path(name).is_file():
         raise UsageError(f"{name}: no such file; check the path")
@@ -165,26 +81,16 @@ def _find(name: str) -> Run | Path:
 def _load(model: Run | Path, device: str, precision: str | None) -> Predictor:
     if isinstance(model, Run):
         return load_predictor(model, device, precision)
-    if model.suffix.lower() == ".onnx":
-        return predictor_from_onnx(model)
-    return predictor_from_safetensors(model, device, precision)
+    if _format_name(model) not in EXPORT_FORMATS:
+        endings = " or ".join(f".{name}" for name in EXPORT_FORMATS)
+        raise UsageError(f"{model}: is no exported model; its name must end in {endings}")
+    return EXPORT_FORMATS[_format_name(model)].load(model, device, precision)
+
+
+def _format_name(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
 
 
 def path_of(model: Run | Path) -> Path:
     """Return the folder of a run, the file of an exported model."""
     return model.path if isinstance(model, Run) else model
-
-
-def _settings(path: Path, metadata: dict[str, str]) -> dict[str, Any]:
-    try:
-        settings = json.loads(metadata[SETTINGS])
-    except (KeyError, ValueError) as error:
-        raise UnetsegError(f"{path}: was not written by 'unetseg export'; export the run again") from error
-    if not isinstance(settings, dict):
-        raise not_ours(path, TypeError("its metadata hold no settings"))
-    return settings
-
-
-def _anywhere(precision: str) -> str:
-    """Return a precision that every device has: a run of a GPU in float16 predicts on a CPU, too."""
-    return "auto" if precision == "float16" else precision

@@ -1,0 +1,150 @@
+"""A run's network as one ONNX file, to run anywhere."""
+
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from unetseg.data.preprocessing import Preprocessing
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.inference.networks import Network, OnnxNetwork, onnx_session
+from unetseg.inference.predictor import Member, Predictor
+from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, not_ours
+from unetseg.utilities.text import printable
+
+_CHECKED_SIZES = ((1, 2, 2), (2, 3, 5), (3, 4, 1))  # batch, and height and width in strides
+_TOLERANCE = 1e-4  # of the largest logit; float32 sums in another order differ by about 1e-6 of it
+
+_ONNX_NOTE = (
+    "images: N×3×H×W float32, RGB; each channel is (value / 255 - mean) / deviation; H and W are multiples "
+    "of the stride, padded at the right and bottom by repeating the edge. logits: N×outputs×H×W; one output "
+    "is the foreground (sigmoid), several are the classes (softmax). Mean, deviation, stride, scale rule, "
+    f"classes and colours are JSON in the metadata under '{SETTINGS}'."
+)
+
+
+def require_onnx() -> None:
+    """Raise a UsageError that says how to install it, unless all that writing ONNX takes is there."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"--format onnx: needs {error.name}; install it with: pip install 'unetseg[onnx]'"
+        ) from None
+
+
+def write_onnx(part: Path, shipped: Shipped, path: Path) -> None:
+    """Write the network, and refuse the file if it differs from PyTorch, in float32 and on three sizes.
+
+    Args:
+        part: what is written.
+        shipped: what it holds.
+        path: what it becomes; for error lines.
+
+    Raises:
+        UnetsegError: if ONNX cannot express the network, or what was written does not do the same.
+    """
+    network = shipped.predictor.members[0].network
+    write_graph(part, shipped.predictor.model, {**shipped.settings, "stride": network.stride}, path)
+    _check_same(predictor_from_onnx(part).members[0].network, network, path)
+
+
+def predictor_from_onnx(path: Path) -> Predictor:
+    """Load an exported ONNX model, to run in ONNX Runtime.
+
+    Raises:
+        UsageError: if ONNX Runtime is not installed.
+        UnetsegError: if it is not one that ``unetseg export`` wrote.
+    """
+    session = onnx_session(path)
+    settings = exported_settings(path, session.get_modelmeta().custom_metadata_map)
+    try:
+        network = OnnxNetwork(session, int(settings["stride"]))
+        member = Member(network, Preprocessing.from_dict(settings["preprocessing"]))
+        return Predictor([member], settings["classes"], settings["colours"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise not_ours(path, error) from error
+
+
+def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], path: Path) -> None:
+    """Write a network, and the settings as metadata, for any batch and any size that the stride divides.
+
+    Raises:
+        UnetsegError: that names ``path``, if ONNX cannot express it.
+    """
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
+    side = 2 * settings["stride"]
+    images = torch.zeros(2, 3, side, side)  # sizes of 1 would be taken for fixed ones
+    sizes = {0: "batch", 2: "height", 3: "width"}
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                model.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+                (images,),
+                dynamo=True,
+                input_names=["images"],
+                output_names=["logits"],
+                dynamic_shapes=(sizes,),
+                verbose=False,
+            )
+            assert program is not None
+            ClearMetadataAndDocStringPass()(program.model)  # names of this machine's source files
+    except Exception as error:
+        raise UnetsegError(
+            f"{printable(path)}: the network cannot be expressed in ONNX ({_root_reason(error)}); "
+            "--format safetensors takes any"
+        ) from error
+    program.model.doc_string = _ONNX_NOTE
+    program.model.metadata_props[SETTINGS] = json.dumps(settings)
+    program.save(os.fspath(part), external_data=False)
+
+
+def _root_reason(error: BaseException) -> str:
+    """Return what the exporter stumbled over, without the advice that it wraps it in."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return printable(f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
+
+
+def _check_same(exported: Network, original: Network, path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for batch, high, wide in _CHECKED_SIZES:
+        shape = (batch, high * original.stride, wide * original.stride, 3)
+        images = generator.standard_normal(shape, dtype=np.float32)
+        expected = original(images)
+        problem = None
+        try:
+            difference = np.abs(exported(images) - expected).max()
+            if not difference <= _TOLERANCE * max(1.0, np.abs(expected).max()):
+                problem = f"differs from PyTorch by {difference:.2g}"
+        except Exception as error:  # ONNX Runtime has types of its own
+            problem = f"fails ({_root_reason(error)})"
+        if problem:
+            raise UnetsegError(
+                f"{printable(path)}: was not written: ONNX Runtime {problem} on {batch} images of "
+                f"{shape[1]}×{shape[2]}; --format safetensors ships this network"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress and complaints off the screen; its errors are raised."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)

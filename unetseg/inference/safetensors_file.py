@@ -1,0 +1,40 @@
+"""A run's weights as one safetensors file, to load back into PyTorch."""
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save
+
+from unetseg.errors import UnetsegError
+from unetseg.inference.predictor import Predictor
+from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, predictor_from_weights
+
+
+def write_safetensors(part: Path, shipped: Shipped, path: Path) -> None:
+    """Write the weights, with the settings as the file's metadata.
+
+    Args:
+        part: what is written.
+        shipped: what it holds.
+        path: what it becomes; for error lines.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in shipped.state.items()}
+    part.write_bytes(save(tensors, metadata={SETTINGS: json.dumps(shipped.settings)}))
+
+
+def predictor_from_safetensors(path: Path, device: str = "auto", precision: str | None = None) -> Predictor:
+    """Load exported weights into the network that the file's own metadata describe.
+
+    Raises:
+        UnetsegError: if it is not one that ``unetseg export`` wrote.
+    """
+    try:
+        with safe_open(os.fspath(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UnetsegError(f"{path}: is no whole safetensors file ({reason}); export it again") from error
+    return predictor_from_weights(path, state, exported_settings(path, metadata), device, precision)

@@ -1,0 +1,93 @@
+"""From weights, and what is known of their network, to a predictor."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unetseg.config import from_mapping
+from unetseg.data.preprocessing import Preprocessing
+from unetseg.errors import UnetsegError
+from unetseg.inference.networks import TorchNetwork
+from unetseg.inference.predictor import Member, Predictor
+from unetseg.models.hardware import choose_hardware
+from unetseg.models.unet import build_model
+
+SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What an exported file holds of a run.
+
+    Attributes:
+        predictor: of its best weights, on the CPU in float32.
+        state: these weights, by name.
+        settings: ``config``, ``classes``, ``colours`` and ``preprocessing``, plain values.
+    """
+
+    predictor: Predictor
+    state: dict[str, torch.Tensor]
+    settings: dict[str, Any]
+
+
+def predictor_from_weights(
+    path: Path,
+    state: dict[str, torch.Tensor],
+    settings: dict[str, Any],
+    device: str = "auto",
+    precision: str | None = None,
+) -> Predictor:
+    """Build the network that ``settings`` describe and give it its weights, strictly.
+
+    Args:
+        path: where they come from, for the error line.
+        state: the module's state dict.
+        settings: ``config``, ``classes``, ``colours`` and ``preprocessing``, plain values.
+        device: auto, cpu, cuda or mps.
+        precision: auto, float32, bfloat16 or float16; None for that of the training.
+
+    Raises:
+        UnetsegError: if they do not belong together.
+    """
+    try:
+        config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
+        config = config.changed(precision=precision or _anywhere(config.precision))
+        classes = settings["classes"]
+        model = build_model(config, 1 if len(classes) == 2 else len(classes))
+        model.load_state_dict(state, strict=True)
+        member = Member(
+            TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
+        )
+        return Predictor([member], classes, settings["colours"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise not_ours(path, error) from error
+
+
+def not_ours(path: Path, error: Exception) -> UnetsegError:
+    """Return the error for a file of weights that is not one of this package's."""
+    reason = " ".join(str(error).split())[:120]
+    return UnetsegError(f"{path}: is not a checkpoint of unetseg's, or of another version ({reason})")
+
+
+def exported_settings(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that 'unetseg export' put into a file's metadata.
+
+    Raises:
+        UnetsegError: if it did not write the file.
+    """
+    try:
+        settings = json.loads(metadata[SETTINGS])
+    except (KeyError, ValueError) as error:
+        raise UnetsegError(f"{path}: was not written by 'unetseg export'; export the run again") from error
+    if not isinstance(settings, dict):
+        raise not_ours(path, TypeError("its metadata hold no settings"))
+    return settings
+
+
+def _anywhere(precision: str) -> str:
+    """Return a precision that every device has: a run of a GPU in float16 predicts on a CPU, too."""
+    return "auto" if precision == "float16" else precision
