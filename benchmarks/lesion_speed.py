@@ -23,7 +23,8 @@ from unetseg.evaluation.run import evaluate_run
 from unetseg.inference.loading import load_predictor
 from unetseg.models.unet import Unet, build_model
 from unetseg.probes.lesion.effects import lesion_skips, skip_lesions
-from unetseg.probes.lesion.lesioned_unet import LesionedUnet, zeros
+from unetseg.probes.lesion.lesioned_unet import LesionedUnet
+from unetseg.probes.lesion.replacements import zeros
 from unetseg.runs import Run
 
 

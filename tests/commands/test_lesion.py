@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from unetseg.cli import main
+from unetseg.probes.lesion.modes import MODES, LesionMode
 
 
 @pytest.fixture
@@ -55,6 +56,16 @@ def test_another_stand_in_is_another_lesion(lesion, fit, mode):
     assert code == 0
     assert len(summary("out")["lesions"]) == 4 and summary("out")["mode"] == mode
     assert {"mean": "means", "shuffle": "shuffled"}[mode] in out
+
+
+def test_one_entry_adds_a_stand_in(lesion, fit, monkeypatch):
+    planted = LesionMode("halve", "each long skip at half its strength", lambda *_: lambda level, x: x / 2)
+    monkeypatch.setitem(MODES, planted.name, planted)
+    fit("--stages", "2")
+    code, out, _ = lesion("run", "--mode", "halve")
+    assert code == 0 and out.startswith("each long skip at half its strength; ")
+    assert list(summary("run/lesion-halve")["lesions"]) == ["intact", "without 0"]
+    assert "--mode zero|mean|shuffle|halve" in lesion("--help")[1]
 
 
 def test_each_question_has_a_folder_of_its_own_in_the_run(lesion, fit):

@@ -7,18 +7,11 @@ from pathlib import Path
 from unetseg.commands.arguments import Parser
 from unetseg.config import DEVICES, check_choice
 from unetseg.errors import UsageError
+from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
 from unetseg.runs import find_run
 from unetseg.utilities.files import free_folder
 from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import printable
-
-OUTPUTS = ("lesions.csv", "lesions.json", "lesions.png")
-MODES = {
-    "zero": "zeros in place of each long skip",
-    "mean": "the channels' means in place of each long skip",
-    "shuffle": "each long skip's features at shuffled positions",
-}
-DELETED = "each block of the encoder deleted in turn"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -46,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         lesions, fixed = lesion.delete_blocks(found, dataset, **how)
     else:
         lesions = lesion.lesion_skips(found, dataset, kind, every=options.all, **how)
-    print(lesion_outputs.lesion_text(lesions, DELETED if options.delete_blocks else MODES[kind]))
+    print(lesion_outputs.lesion_text(lesions, DELETED if options.delete_blocks else MODES[kind].sentence))
     if fixed:
         print(f"not deleted, as they change the shape: {', '.join(fixed)}")
     if retrained is not None:

@@ -10,7 +10,8 @@ from torch import nn
 from unetseg.config import RunConfig
 from unetseg.models.unet import build_model
 from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks, without_block
-from unetseg.probes.lesion.lesioned_unet import FeatureMeans, LesionedUnet, replace_by_means, shuffled, zeros
+from unetseg.probes.lesion.lesioned_unet import LesionedUnet
+from unetseg.probes.lesion.replacements import FeatureMeans, replace_by_means, shuffled, zeros
 
 LEVELS = (0, 1, 2)
 EVERY = [frozenset(each) for size in range(4) for each in combinations(LEVELS, size)]

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
@@ -19,18 +19,11 @@ from unetseg.evaluation.scoring import ImageMasks
 from unetseg.evaluation.summary import Evaluation, summarise
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.predictor import Predictor
-from unetseg.models.unet import Unet
 from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks
-from unetseg.probes.lesion.lesioned_unet import (
-    FeatureMeans,
-    Lesion,
-    LesionedUnet,
-    Replace,
-    replace_by_means,
-    shuffled,
-    zeros,
-)
-from unetseg.probes.lesion.substitute import SubstitutePredictor
+from unetseg.probes.lesion.lesioned_unet import Lesion, LesionedUnet
+from unetseg.probes.lesion.modes import MODES
+from unetseg.probes.lesion.replacements import BATCH
+from unetseg.probes.lesion.substitute import SubstitutePredictor, unet_of
 from unetseg.runs import Run
 from unetseg.studies.analysis.differences import shown_classes
 from unetseg.studies.analysis.score_matrix import score_matrix, scores_of
@@ -38,7 +31,6 @@ from unetseg.studies.analysis.statistics import Difference, Estimate, mean_inter
 
 INTACT = "intact"
 METRICS = ("iou", "boundary_iou", "dataset_iou", "dataset_dice")
-BATCH = 8
 
 Progress = Callable[[int, int], None]
 
@@ -104,8 +96,7 @@ def lesion_skips(
     Args:
         runs: of one configuration, one a seed.
         dataset: theirs.
-        mode: what stands in a skip's place: ``zero``; ``mean``, each channel's over the training images;
-            or ``shuffle``, the image's own features at other positions.
+        mode: what stands in a skip's place: one of ``MODES``.
         every: all combinations.
         split: that is scored.
         device: where to compute.
@@ -117,12 +108,12 @@ def lesion_skips(
     require_one_configuration(runs)
 
     def network(predictor: Predictor) -> tuple[nn.Module, list[str]]:
-        model = _unet(predictor)
+        model = unet_of(predictor)
         lesions = skip_lesions(sorted(model.active_levels), every)
-        replace = _replacement(mode, predictor, dataset)
+        replace = MODES[mode].replacement(predictor, dataset)
         return LesionedUnet(model, list(lesions.values()), replace), list(lesions)
 
-    active_levels = _unet(load_predictor(runs[0], device)).active_levels
+    active_levels = unet_of(load_predictor(runs[0], device)).active_levels
     if not active_levels:
         raise UsageError(
             f"{runs[0].path}: has no long skip to switch off (its skips are "
@@ -152,7 +143,7 @@ def delete_blocks(
         UsageError: if the runs differ in more than the seed, or no block can be deleted.
     """
     require_one_configuration(runs)
-    blocks, fixed = find_blocks(_unet(load_predictor(runs[0], device)))
+    blocks, fixed = find_blocks(unet_of(load_predictor(runs[0], device)))
     if not blocks:
         raise UsageError(
             f"{runs[0].path}: its encoder has no block that could be deleted; that takes --blocks 2 or more "
@@ -160,24 +151,10 @@ def delete_blocks(
         )
 
     def network(predictor: Predictor) -> tuple[nn.Module, list[str]]:
-        return BlockDeletions(_unet(predictor), blocks), [INTACT, *blocks]
+        return BlockDeletions(unet_of(predictor), blocks), [INTACT, *blocks]
 
     evaluations = _evaluate(runs, network, dataset, split, device, progress)
     return Lesions(tuple(runs), evaluations, {}, _effects(evaluations)), fixed
-
-
-def channel_means(predictor: Predictor, dataset: SegmentationSet) -> dict[int, Tensor]:
-    """Return the means over the training images of what comes over each long skip, (C,) float64, by level.
-
-    The images reach the network as they do in a prediction, without augmentation: padded ones with their
-    padding, and of large ones the pixels where tiles overlap more than once.
-    """
-    means = FeatureMeans(_unet(predictor))
-    measuring = SubstitutePredictor(predictor, means)
-    samples = dataset.splits["train"]
-    for start in range(0, len(samples), BATCH):
-        measuring.logits([dataset.image(sample) for sample in samples[start : start + BATCH]])
-    return means.means
 
 
 def require_one_configuration(runs: Sequence[Run]) -> None:
@@ -201,17 +178,6 @@ def require_one_configuration(runs: Sequence[Run]) -> None:
     seeds = [config.seed for config in configs]
     if len(set(seeds)) < len(seeds):
         raise UsageError(f"{runs[0].path}: two of the runs have the same seed; name each seed once")
-
-
-def _unet(predictor: Predictor) -> Unet:
-    assert isinstance(predictor.model, Unet)
-    return predictor.model
-
-
-def _replacement(mode: str, predictor: Predictor, dataset: SegmentationSet) -> Replace:
-    if mode != "mean":
-        return {"zero": zeros, "shuffle": shuffled}[mode]
-    return replace_by_means(channel_means(predictor, dataset))
 
 
 def _evaluate(

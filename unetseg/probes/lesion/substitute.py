@@ -6,6 +6,7 @@ from torch import nn
 
 from unetseg.inference.networks import TorchNetwork
 from unetseg.inference.predictor import Member, Predictor
+from unetseg.models.unet import Unet
 
 
 class SubstitutePredictor(Predictor):
@@ -37,3 +38,9 @@ class SubstitutePredictor(Predictor):
     def reach(self) -> int:
         """How far from a tile's edge the run's own probabilities change visibly, pixels."""
         return self._own.reach
+
+
+def unet_of(predictor: Predictor) -> Unet:
+    """Return the network of a predictor of one run."""
+    assert isinstance(predictor.model, Unet)
+    return predictor.model
