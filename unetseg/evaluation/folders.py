@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unetseg.data.datasets.labels import IGNORED, LabelMap, parse_classes, raw_values
-from unetseg.data.images.read import read_labels
+from unetseg.data.datasets.class_entries import parse_classes
+from unetseg.data.datasets.labels import IGNORED, LabelMap, raw_values
+from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.evaluation.pairing import LeftOut, MaskFiles, UnscoredImage, pair_files
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
@@ -161,7 +162,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
 
 def _read(path: Path) -> np.ndarray:
     """Read H×W labels."""
-    raw = read_labels(path)
+    raw = read_mask(path).shown
     if raw.ndim == 2:
         return raw
     if (raw != raw[..., :1]).any():

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from unetseg.data.datasets.check import check_dataset, inspect_dataset, require_sound
+from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.image_folder import open_folder
-from unetseg.data.datasets.labels import parse_classes
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError
 

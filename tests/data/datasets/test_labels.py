@@ -4,14 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unetseg.data.datasets.labels import (
-    IGNORED,
-    LabelError,
-    default_colour,
-    indexed,
-    parse_classes,
-    raw_values,
-)
+from unetseg.data.datasets.class_entries import default_colour, indexed, parse_classes
+from unetseg.data.datasets.labels import IGNORED, LabelError, raw_values
 from unetseg.errors import UsageError
 
 

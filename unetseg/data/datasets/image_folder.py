@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unetseg.data.datasets.labels import Classes, LabelError, ignored_values, parse_classes, raw_values
+from unetseg.data.datasets.class_entries import Classes, ignored_values, parse_classes
+from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
-from unetseg.data.images.decode import ImageError
 from unetseg.data.images.find import SUFFIXES
-from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.text import first_few, printable
 from unetseg.utilities.yaml_files import read_yaml, require_keys
@@ -195,43 +193,7 @@ def _classes(folder: Path, settings: dict[str, Any], samples: Iterable[Sample]) 
     if names is None and threshold is not None:
         names = ["background", "foreground"]
     elif names is None:
-        names = _inferred(folder, samples, set() if ignore is None else ignored_values(ignore, where))
+        ignored = set() if ignore is None else ignored_values(ignore, where)
+        masks = [sample.mask for sample in samples if sample.mask is not None]
+        names = guess_classes(folder, masks, ignored)
     return parse_classes(names, ignore, where, threshold)
-
-
-def _inferred(folder: Path, samples: Iterable[Sample], ignored: set[int]) -> list[str]:
-    """Name the classes after the values that occur in the masks, each file read once.
-
-    Files that cannot be read are passed over here: the check before training names them all.
-    """
-    first: dict[int, Path] = {}
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        paths = [sample.mask for sample in samples if sample.mask is not None]
-        for path, values in zip(paths, pool.map(_values, paths), strict=True):
-            for value in values:
-                first.setdefault(value, path)
-    values = sorted(first.keys() - ignored)
-    if not values:
-        raise UnetsegError(
-            f"{folder}: no mask could be read; run 'unetseg data check {folder}' for the reasons"
-        )
-    if set(values) <= {0, 1, 255}:
-        return ["background", "foreground"]
-    if values[-1] < 2 * len(values):  # most of 0..max occur, so they are class indices
-        return ["background", *(f"class_{index}" for index in range(1, values[-1] + 1))]
-    found = ", ".join(f"{value} ({first[value].name})" for value in values[:6])
-    more = f" and {len(values) - 6} more" if len(values) > 6 else ""
-    hint = " and 'ignore: 255' if 255 marks pixels to leave out" if 255 in values else ""
-    raise UnetsegError(
-        f"{folder}: the classes cannot be told from the mask values {found}{more}: "
-        f"write 'classes:' into dataset.yaml{hint}"
-    )
-
-
-def _values(path: Path) -> list[int]:
-    try:
-        return raw_values(read_labels(path))
-    except ImageError:
-        return []
-    except LabelError as error:
-        raise LabelError(f"{printable(path)}: {error}") from error

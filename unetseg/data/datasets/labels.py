@@ -1,19 +1,18 @@
 """From the raw values in a mask file to class indices, by an explicit table."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.data.images.stored_mask import StoredMask
+from unetseg.errors import UnetsegError
 from unetseg.utilities.text import printable
-from unetseg.utilities.yaml_files import require_keys
 
 IGNORED = 255
-MAX_CLASSES = 254
 _UNKNOWN = 254  # marks "no class" inside the lookup table; class indices end at 253
 
 Colour: TypeAlias = tuple[int, int, int]
@@ -28,14 +27,18 @@ class LabelError(UnetsegError):
 class LabelMap:
     """The table from raw values to class indices.
 
+    What counts is what a mask shows, not how its file encodes it: where the classes have colours, a palette's
+    colours are looked up; a picture of black and white alone has the values 0 and 255 (or 1, where no class
+    has 255); otherwise values are those of the file.
+
     Attributes:
         values: Raw value of a single-channel mask → class index, or ``IGNORED``.
-        colours: Colour of an H×W×3 mask → class index, or ``IGNORED``.
+        colours: Colour of an H×W×3 mask or of a palette → class index, or ``IGNORED``.
         rest: What all other values are, or None where another value is an error.
         exclusive: Two raw values that may not meet in one mask, because each is one way (0/1 and
             0/255) to write the foreground.
         threshold: Where set, masks are grey pictures, and the table is this alone: class 1 from this
-            grey on (the mean of the channels), class 0 below.
+            grey of 0 to 255 on (the mean of the channels), class 0 below.
     """
 
     values: Mapping[int, int]
@@ -44,12 +47,12 @@ class LabelMap:
     exclusive: tuple[int, int] | None = None
     threshold: int | None = None
 
-    def to_classes(self, raw: np.ndarray, path: Path | None = None) -> np.ndarray:
+    def to_classes(self, raw: np.ndarray | StoredMask, path: Path | None = None) -> np.ndarray:
         """Map raw values to class indices.
 
         Args:
-            raw: H×W unsigned integers, or H×W×3 uint8 colours. A mask whose three channels are equal
-                counts as single-channel unless the classes have colours.
+            raw: As a file was read; or H×W unsigned integers, or H×W×3 uint8 colours. A mask whose three
+                channels are equal counts as single-channel unless the classes have colours.
             path: Named in the error.
 
         Returns:
@@ -59,16 +62,26 @@ class LabelMap:
             LabelError: A value belongs to no class; the message names the values and how often they occur.
         """
         where = f"{printable(path)}: " if path else ""
+        mask = StoredMask.of(raw)
         if self.threshold is not None:
-            grey = raw if raw.ndim == 2 else raw.mean(axis=2)
-            return (grey >= self.threshold).astype(np.uint8)
-        if raw.ndim == 3 and not self.colours:
-            raw = _single_channel(raw, where)
-        indices = self._from_colours(raw) if raw.ndim == 3 else self._table[raw]
-        unknown = indices == _UNKNOWN
-        if unknown.any():
-            raise LabelError(f"{where}{_describe(raw[unknown])} belong to no class ({self._known(raw.ndim)})")
-        if self.exclusive and all((raw == value).any() for value in self.exclusive):
+            return self._above_threshold(mask, where)
+        if mask.values.ndim == 3 and not self.colours:
+            mask = StoredMask(_single_channel(mask.values, where))
+        if mask.values.ndim == 3:
+            return self._checked(self._from_colours(mask.values), mask.values, where)
+        if mask.palette is not None and self.colours:
+            table = np.zeros(65536, np.uint8)
+            table[mask.used] = self._from_colours(mask.colours)
+            return self._checked(table[mask.values], mask, where)
+        if self._reads_two_tones(mask):
+            black, white = self.values.get(0, self._other), self._white(where)
+            seen = mask.white
+            return self._checked(np.where(seen, white, black).astype(np.uint8), seen * np.uint8(255), where)
+        values = self._grey_of_palette(mask)
+        if self.rest is not None:
+            self._refuse_colours_of_values(mask, where)
+        indices = self._checked(self._table[values], values, where)
+        if self.exclusive and all((values == value).any() for value in self.exclusive):
             low, high = self.exclusive
             raise LabelError(
                 f"{where}holds both {low} and {high}: give the classes values in dataset.yaml, "
@@ -76,9 +89,98 @@ class LabelMap:
             )
         return indices
 
+    def meaning_of_indices(self, raw: StoredMask) -> dict[int, Colour]:
+        """Return the colour of each palette index that is read as a number; empty where there is none."""
+        if raw.palette is None or self.threshold is not None or self.colours or self._reads_two_tones(raw):
+            return {}
+        if self._grey_of_palette(raw) is not raw.values:
+            return {}
+        pairs = zip(raw.used.tolist(), raw.colours.tolist(), strict=True)
+        return {index: (red, green, blue) for index, (red, green, blue) in pairs}
+
+    def names(self, index: int) -> bool:
+        """Tell whether any value or colour at all means the class ``index``."""
+        raws = (*self.values.values(), *self.colours.values(), self.rest)
+        return self.threshold is not None or index in raws
+
+    @property
+    def _other(self) -> int:
+        return _UNKNOWN if self.rest is None else self.rest
+
+    def _above_threshold(self, mask: StoredMask, where: str) -> np.ndarray:
+        if mask.maximum == 65535 and 1 < mask.values.max() <= 255:
+            raise LabelError(
+                f"{where}has 16 bits and values up to {mask.values.max()}, black where 65535 is white: "
+                "save it with 8 bits"
+            )
+        return (mask.grey >= self.threshold).astype(np.uint8)
+
+    def _reads_two_tones(self, mask: StoredMask) -> bool:
+        """Tell whether a mask is read by its black and white."""
+        if mask.two_tone:
+            return True
+        only_two_classes = {*self.values.values(), self.rest} <= {0, 1, None}
+        return only_two_classes and mask.indexes_two_tones
+
+    def _white(self, where: str) -> int:
+        one, full = self.values.get(1), self.values.get(255)
+        if one is not None and full is not None and one != full:
+            raise LabelError(
+                f"{where}shows black and white only, and white may be the value 1 or 255, which differ here; "
+                "save it as 8-bit grey"
+            )
+        return next((index for index in (full, one) if index is not None), self._other)
+
+    def _grey_of_palette(self, mask: StoredMask) -> np.ndarray:
+        """Return a palette's shades of grey where they, not its indices, are the values; else the values.
+
+        That is so where all of them are values of the classes, or the same numbers as the indices in another
+        order: programs that shrink PNGs write grey labels so.
+        """
+        grey = mask.grey_palette
+        if grey is None or not len(grey):
+            return mask.values
+        numbers = {*grey.tolist()}
+        if numbers <= self.values.keys() or numbers == {*range(len(grey))}:
+            table = np.zeros(65536, np.uint8)
+            table[: len(grey)] = grey
+            return table[mask.values]
+        return mask.values
+
+    def _refuse_colours_of_values(self, mask: StoredMask, where: str) -> None:
+        """Refuse values that the rest would swallow, and that stand in a list which was read as a colour."""
+        for colour in self.colours:
+            if len({*colour}) > 1 and any(part in mask.used and part not in self.values for part in colour):
+                raise LabelError(f"{where}holds values of {_read_as_colour(colour)}")
+
+    def _checked(self, indices: np.ndarray, raw: np.ndarray | StoredMask, where: str) -> np.ndarray:
+        unknown = indices == _UNKNOWN
+        if not unknown.any():
+            return indices
+        shown = raw.rgb if isinstance(raw, StoredMask) else raw
+        pixels = shown[unknown]
+        raise LabelError(
+            f"{where}{_describe(pixels)} belong to no class ({self._known(shown.ndim)})"
+            f"{self._advice(shown, pixels)}"
+        )
+
+    def _advice(self, raw: np.ndarray, unknown: np.ndarray) -> str:
+        """Return what a user probably has to write, or an empty string."""
+        if raw.ndim == 3:
+            return ""
+        for colour in self.colours:
+            if len({*colour}) > 1 and {*np.unique(unknown).tolist()} & {*colour}:
+                return f": {_read_as_colour(colour)}"
+        listed = {value for value, index in self.values.items() if index != IGNORED}
+        count = len(listed)
+        from_zero = count > 2 and not self.colours and listed == {*range(count)}
+        if from_zero and (unknown == count).all() and (raw > 0).all():
+            return "; do the labels begin at 1? then give each class its value in dataset.yaml"
+        return ""
+
     @cached_property
     def _table(self) -> np.ndarray:
-        table = np.full(65536, _UNKNOWN if self.rest is None else self.rest, np.uint8)
+        table = np.full(65536, self._other, np.uint8)
         for value, index in self.values.items():
             table[value] = index
         return table
@@ -92,168 +194,32 @@ class LabelMap:
         codes, indices = self._codes
         packed = _pack(raw)
         nearest = np.searchsorted(codes, packed).clip(max=len(codes) - 1)
-        other = np.uint8(_UNKNOWN if self.rest is None else self.rest)
-        return np.where(codes[nearest] == packed, indices[nearest], other)
+        return np.where(codes[nearest] == packed, indices[nearest], np.uint8(self._other))
 
     def _known(self, dimensions: int) -> str:
         if dimensions == 3:
             return "known colours: " + ", ".join(_name(colour) for colour in self.colours)
         if not self.values:
-            return "the classes have colours, and this is a single-channel or palette mask"
+            return "the classes have colours, and this is a single-channel mask"
         return "known values: " + ", ".join(str(value) for value in sorted(self.values))
 
 
-@dataclass(frozen=True)
-class Classes:
-    """Names, display colours and raw values of a set's classes; index 0 is the background."""
-
-    names: tuple[str, ...]
-    colours: tuple[Colour, ...]
-    labels: LabelMap
-    ignore_index: int | None
-
-
-def indexed(names: Iterable[str], ignored: Collection[int] = ()) -> Classes:
-    """Classes whose raw values are their indices.
-
-    Of two classes the second may also be written as 255, unless 255 is ignored.
-    """
-    names = tuple(names)
-    return parse_classes(list(names), {"values": list(ignored)} if ignored else None, "classes")
-
-
-def parse_classes(classes: Any, ignore: Any, where: str, threshold: Any = None) -> Classes:
-    """Read the ``classes``, ``ignore`` and ``threshold`` entries of a card or a ``dataset.yaml``.
-
-    Args:
-        classes: A list of names (raw value = position), or a mapping from name to a raw value, to a
-            colour ``[r, g, b]``, or to ``{values: [...] or rest, colour: [r, g, b]}``.
-        ignore: None, a raw value, a colour, a list of either, ``{values: [...]}``, or ``rest``.
-        where: What the errors name as the place.
-        threshold: None, or the grey from which a pixel is the second of two classes.
-
-    Raises:
-        UsageError: The entries are not of that form, or two classes share a value.
-    """
-    names, entries = _named_entries(classes, where)
-    shown = tuple(colour or default_colour(index) for index, (_, colour) in enumerate(entries))
-    if threshold is not None:
-        if len(names) != 2 or ignore is not None or not _is_byte(threshold) or threshold == 0:
-            raise UsageError(f"{where}: a threshold (1 to 255) goes with two classes and nothing to ignore")
-        return Classes(names, shown, LabelMap({}, threshold=threshold), None)
-    table: dict[Raw, int] = {}
-    rest = None
-    wanted = [(raws, index, names[index]) for index, (raws, _) in enumerate(entries)]
-    if ignore is not None:
-        wanted.append((_raws(ignore, f"{where}: ignore"), IGNORED, "ignore"))
-    for raws, index, name in wanted:
-        for raw in raws:
-            if raw == "rest":
-                rest = index
-            elif table.setdefault(raw, index) != index:
-                raise UsageError(f"{where}: {name} shares the value {_name(raw)} with another class")
-    values = {raw: index for raw, index in table.items() if isinstance(raw, int)}
-    colours = {raw: index for raw, index in table.items() if isinstance(raw, tuple)}
-    for (red, green, blue), index in colours.items():
-        if red == green == blue:  # a grey class colour may also lie in a single-channel file
-            values.setdefault(red, index)
-    exclusive = None
-    if isinstance(classes, list) and len(names) == 2 and 255 not in values and rest is None:
-        values[255] = 1
-        exclusive = (1, 255)
-    return Classes(
-        names,
-        shown,
-        LabelMap(values, colours, rest, exclusive),
-        None if ignore is None else IGNORED,
-    )
-
-
-def ignored_values(ignore: Any, where: str) -> set[int]:
-    """Return the single-channel values that an ``ignore`` entry names."""
-    return {raw for raw in _raws(ignore, f"{where}: ignore") if isinstance(raw, int)}
-
-
-def default_colour(index: int) -> Colour:
-    """Return the colour of class ``index`` in the PASCAL VOC colour map (Everingham et al. 2010)."""
-    red = green = blue = 0
-    for bit in range(8):
-        red |= (index >> 3 * bit & 1) << 7 - bit
-        green |= (index >> 3 * bit + 1 & 1) << 7 - bit
-        blue |= (index >> 3 * bit + 2 & 1) << 7 - bit
-    return red, green, blue
-
-
-def raw_values(raw: np.ndarray) -> list[int]:
+def raw_values(raw: np.ndarray | StoredMask) -> list[int]:
     """Return the sorted distinct values of a single-channel mask (or of one with three equal channels).
+
+    Black and white alone are 0 and 255, whatever the file encodes them as.
 
     Raises:
         LabelError: The mask is in colours.
     """
-    flat = _single_channel(raw, "") if raw.ndim == 3 else raw
+    mask = StoredMask.of(raw)
+    flat = _single_channel(mask.values, "") if mask.values.ndim == 3 else mask.shown
     return np.flatnonzero(np.bincount(flat.ravel())).tolist()
 
 
-def _named_entries(classes: Any, where: str) -> tuple[tuple[str, ...], list[tuple[list[Any], Colour | None]]]:
-    if isinstance(classes, list):
-        names = [str(name) for name in classes]
-        entries: list[tuple[list[Any], Colour | None]] = [([index], None) for index in range(len(names))]
-    elif isinstance(classes, dict):
-        names = [str(name) for name in classes]
-        entries = [
-            _entry(spec, index, f"{where}: class '{name}'")
-            for index, (name, spec) in enumerate(classes.items())
-        ]
-    else:
-        raise UsageError(f"{where}: classes must be a list of names, or name: value lines")
-    if not 2 <= len(names) <= MAX_CLASSES or len(set(names)) < len(names):
-        raise UsageError(
-            f"{where}: needs 2 to {MAX_CLASSES} different classes, the background first, "
-            f"and has {len(names)}: {', '.join(names[:10])}"
-        )
-    if "background" in names[1:]:
-        raise UsageError(f"{where}: the background must be the first class")
-    return tuple(names), entries
-
-
-def _entry(spec: Any, index: int, where: str) -> tuple[list[Any], Colour | None]:
-    if isinstance(spec, dict):
-        require_keys(spec, ("values", "colour"), where)
-        colour = _colour(spec["colour"], where) if "colour" in spec else None
-        return (_raws(spec, where) if "values" in spec else [index]), colour
-    raws = _raws(spec, where)
-    return raws, raws[0] if isinstance(raws[0], tuple) else None
-
-
-def _raws(spec: Any, where: str) -> list[Any]:
-    if isinstance(spec, dict):
-        values = require_keys(spec, ("values", "colour"), where).get("values")
-        items = values if isinstance(values, list) else [values]
-    elif isinstance(spec, list) and not (len(spec) == 3 and all(_is_byte(part) for part in spec)):
-        items = spec
-    else:
-        items = [spec]
-    if not items:
-        raise UsageError(f"{where}: no value given")
-    return [_raw(item, where) for item in items]
-
-
-def _raw(item: Any, where: str) -> Raw | str:
-    if item == "rest":
-        return "rest"
-    if isinstance(item, int) and not isinstance(item, bool) and 0 <= item <= 65535:
-        return item
-    return _colour(item, where)
-
-
-def _colour(item: Any, where: str) -> Colour:
-    if isinstance(item, list) and len(item) == 3 and all(_is_byte(part) for part in item):
-        return (item[0], item[1], item[2])
-    raise UsageError(f"{where}: {item!r} is neither a value (0 to 65535) nor a colour [r, g, b] (0 to 255)")
-
-
-def _is_byte(part: Any) -> bool:
-    return isinstance(part, int) and not isinstance(part, bool) and 0 <= part <= 255
+def _read_as_colour(colour: Colour) -> str:
+    text = str(list(colour))
+    return f"{text} in dataset.yaml, which is read as a colour; write {{values: {text}}} for values"
 
 
 def _single_channel(raw: np.ndarray, where: str) -> np.ndarray:

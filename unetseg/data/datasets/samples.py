@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unetseg.data.datasets.labels import Colour, LabelMap, indexed
-from unetseg.data.images.read import read_image, read_labels
+from unetseg.data.datasets.class_entries import indexed
+from unetseg.data.datasets.labels import Colour, LabelMap
+from unetseg.data.images.read import read_image, read_labels, read_mask
+from unetseg.data.images.stored_mask import StoredMask
 from unetseg.errors import UnetsegError
 
 SPLITS = ("train", "val", "test")
@@ -63,17 +65,28 @@ class SegmentationSet:
         Raises:
             UnetsegError: The sample has no mask, or it cannot be read, or holds values of no class.
         """
+        return self.label_map.to_classes(self.stored_mask(sample), sample.mask)
+
+    def stored_mask(self, sample: Sample) -> StoredMask:
+        """Return the mask as its file holds it.
+
+        Raises:
+            UnetsegError: The sample has no mask, or it cannot be read.
+        """
         if sample.mask is None:
             raise UnetsegError(f"{sample.image}: has no mask")
-        labels = self.labels or indexed(self.classes, () if self.ignore_index is None else (255,)).labels
-        raw = read_labels(sample.mask, lossy=labels.threshold is not None)
-        return labels.to_classes(raw, sample.mask)
+        return read_mask(sample.mask, lossy=self.label_map.threshold is not None)
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The table from what masks hold to class indices."""
+        return self.labels or indexed(self.classes, () if self.ignore_index is None else (255,)).labels
 
     def valid(self, sample: Sample) -> np.ndarray | None:
         """Return the field of view, H×W bool, or None where the whole image counts."""
         if sample.valid is None:
             return None
-        raw = read_labels(sample.valid)
+        raw = read_mask(sample.valid).shown
         return (raw if raw.ndim == 2 else raw.max(axis=2)) > 0
 
     def instances(self, sample: Sample) -> np.ndarray | None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from unetseg.data.images.pixels import (
     ORIENTATION_TAG,
@@ -139,7 +140,17 @@ def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterato
             yield image
         return
     check_pixels(image.height, image.width, max_pixels)
+    _unpack_bytes_of_two_tones(file, image)
     yield image
+
+
+def _unpack_bytes_of_two_tones(file: BinaryIO, image: Image.Image) -> None:
+    """Read a BMP of a byte a pixel, whose palette is black and white, as such: Pillow takes it for bits."""
+    if image.format != "BMP" or image.mode != "1" or not isinstance(image, ImageFile):
+        return
+    file.seek(28)
+    if file.read(2) == b"\x08\0":  # bits a pixel
+        image.tile = [tile._replace(args=("1;8", *tuple(tile.args or ())[1:])) for tile in image.tile]
 
 
 @contextmanager

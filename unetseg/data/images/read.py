@@ -1,6 +1,7 @@
 """The one reader of image files, whole."""
 
 import io
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -14,9 +15,10 @@ from unetseg.data.images.pixels import (
     upright,
     upright_size,
 )
+from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
 
-_GREY, _RGB = 0, 2  # PNG colour types
+_GREY, _RGB, _GREY_ALPHA = 0, 2, 4  # PNG colour types
 # A JPEG that ends so is whole: these bytes stand nowhere else in its compressed data. Pillow notices what is
 # cut off, imagecodecs does not, but decodes in half the time.
 _END_OF_JPEG = b"\xff\xd9"
@@ -50,7 +52,8 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
 def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> np.ndarray:
     """Read a mask's values as they are saved: H×W uint8 or uint16, or H×W×3 uint8 for a mask of colours.
 
-    A palette's indices, 1-bit as 0 and 1, grey as it is; turned upright as the image is.
+    A palette's indices, 1-bit as 0 and 1, grey as it is; turned upright as the image is. What a palette
+    shows is lost: :func:`read_mask` keeps it.
 
     Args:
         path: the file; its name may hold any bytes.
@@ -58,8 +61,14 @@ def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = Fals
         lossy: take JPEG and WebP, for masks that are grey pictures with a threshold.
 
     Raises:
-        ImageError: The file cannot be read, or is of a format that changes values (JPEG, WebP).
+        ImageError: The file cannot be read, is of a format that changes values (JPEG, WebP), or has its
+            shape in the alpha channel.
     """
+    return read_mask(path, max_pixels=max_pixels, lossy=lossy).values
+
+
+def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> StoredMask:
+    """Read a mask with its palette and depth; arguments and errors as of :func:`read_labels`."""
     with opened(path) as (file, kind):
         if kind in ("JPEG", "WEBP") and not lossy:
             raise Refused(
@@ -69,11 +78,15 @@ def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = Fals
         if kind == "TIFF":
             picture = TiffPicture(file)
             warn_of_more(path, picture.pages, "pages")
-            return upright(picture.read_labels(max_pixels), picture.orientation)
+            return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
             warn_of_more(path, frame_count(image), "frames")
-            return upright(_labels(data, image), orientation_of(image))
+            return _upright_mask(_mask(data, image), orientation_of(image))
+
+
+def _upright_mask(mask: StoredMask, orientation: object) -> StoredMask:
+    return replace(mask, values=upright(mask.values, orientation))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -104,21 +117,51 @@ def _rgb(data: bytes, image: Image.Image) -> np.ndarray:
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _labels(data: bytes, image: Image.Image) -> np.ndarray:
+def _mask(data: bytes, image: Image.Image) -> StoredMask:
     colour_type, bits = _png_layout(data, image)
     if bits == 16:
-        if colour_type != _GREY:
+        if colour_type not in (_GREY, _GREY_ALPHA):
             raise Refused("is a 16-bit colour mask; save it as 8-bit RGB or with label values")
-        return np.array(_decode_png(data, image)[:, :, 0])
-    if image.mode in ("P", "L", "1"):
+        samples = _decode_png(data, image)
+        mask = StoredMask(np.array(samples[:, :, 0]), 65535)
+        if colour_type == _GREY_ALPHA:
+            refuse_shape_in_alpha(mask, samples[:, :, 1])
+        return mask
+    if image.mode == "P":
+        mask = StoredMask(np.array(image).astype(np.uint8, copy=False), 255, _palette(image))
+        if isinstance(image.info.get("transparency"), bytes | int):
+            refuse_shape_in_alpha(mask, _alpha_of_indices(image.info["transparency"]))
+        return mask
+    if image.mode in ("L", "1"):
         values = np.array(image).astype(np.uint8, copy=False)
-        stretched = colour_type == _GREY and bits in (2, 4)  # Pillow stretches these to 0..255
-        return values // (255 // (2**bits - 1)) if stretched else values
+        maximum = 1 if image.mode == "1" else 255
+        if colour_type == _GREY and bits in (2, 4):  # Pillow stretches these to 0..255
+            maximum = 2**bits - 1
+            values = values // (255 // maximum)
+        return StoredMask(values, maximum)
     if image.mode in ("LA", "PA"):
-        return np.array(image.getchannel(0))
-    if image.mode in ("RGB", "RGBA"):
-        return np.array(image)[:, :, :3]
-    raise Refused(f"has pixels of type {image.mode}; save it as a palette, grey or RGB PNG")
+        mask = StoredMask(np.array(image.getchannel(0)), 255, _palette(image) if image.mode == "PA" else None)
+    elif image.mode in ("RGB", "RGBA"):
+        mask = StoredMask(np.array(image)[:, :, :3])
+    else:
+        raise Refused(f"has pixels of type {image.mode}; save it as a palette, grey or RGB PNG")
+    if image.mode in ("LA", "PA", "RGBA"):
+        refuse_shape_in_alpha(mask, np.asarray(image.getchannel(len(image.getbands()) - 1)))
+    return mask
+
+
+def _palette(image: Image.Image) -> np.ndarray:
+    colours = image.getpalette("RGB") or []
+    return np.array(colours, np.uint8).reshape(-1, 3)
+
+
+def _alpha_of_indices(transparency: bytes | int) -> np.ndarray:
+    """Return the alpha of each index of a palette; the indices that follow are opaque."""
+    if isinstance(transparency, bytes):
+        return np.frombuffer(transparency, np.uint8)
+    alpha = np.full(transparency + 1, 255, np.uint8)
+    alpha[transparency] = 0
+    return alpha
 
 
 def _png_layout(data: bytes, image: Image.Image) -> tuple[int, int]:

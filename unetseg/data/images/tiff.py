@@ -9,6 +9,7 @@ from PIL import Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from unetseg.data.images.pixels import ORIENTATION_TAG, Refused, check_pixels, three_channels, to_uint8
+from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 
 # tifffile reports damage to its logger; without a handler of the caller's own that would go to the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -59,26 +60,39 @@ class TiffPicture:
         check_pixels(self.height, self.width, max_pixels)
         return self._rgb(self._whole())
 
-    def read_labels(self, max_pixels: int | None = None) -> np.ndarray:
-        """Return label values as stored: H×W uint8 or uint16, or H×W×3 uint8 for colours.
+    def read_mask(self, max_pixels: int | None = None) -> StoredMask:
+        """Return a mask as stored (not turned upright), with its palette and depth.
 
         Raises:
-            Refused: As ``read_rgb``, or the values are no labels.
+            Refused: As ``read_rgb``, the values are no labels, or the shape is in the alpha channel.
         """
         check_pixels(self.height, self.width, max_pixels)
-        if self.page.compression in _LOSSY:
+        page = self.page
+        if page.compression in _LOSSY:
             raise Refused("is a lossy TIFF, whose values are not those saved; save masks as PNG")
-        stored = self._whole()
-        if self.page.photometric == PHOTOMETRIC.RGB or stored.shape[2] > 2:
+        mask, alpha = self._mask_and_alpha(self._whole())
+        if alpha is not None:
+            refuse_shape_in_alpha(mask, alpha)
+        return mask
+
+    def _mask_and_alpha(self, stored: np.ndarray) -> tuple[StoredMask, np.ndarray | None]:
+        page = self.page
+        alpha = stored[:, :, -1] if stored.shape[2] in (2, 4) else None
+        if page.photometric == PHOTOMETRIC.RGB or stored.shape[2] > 2:
             if stored.dtype != np.uint8:
                 raise Refused(
                     "is a colour mask of more than 8 bits; save it as 8-bit RGB or with label values"
                 )
-            return stored[:, :, :3]
+            return StoredMask(stored[:, :, :3]), alpha
         values = stored[:, :, 0]
+        white_is_zero = page.photometric == PHOTOMETRIC.MINISWHITE
         if values.dtype == np.bool_:  # white counts as 1, whichever way round it is stored
-            return (values != (self.page.photometric == PHOTOMETRIC.MINISWHITE)).astype(np.uint8)
-        return _small_unsigned(values)
+            return StoredMask((values != white_is_zero).astype(np.uint8), 1), alpha
+        if page.photometric == PHOTOMETRIC.PALETTE and page.colormap is not None:
+            return StoredMask(_small_unsigned(values), palette=_eight_bit_colours(page.colormap)), alpha
+        labels = _small_unsigned(values)
+        bits = page.bitspersample if isinstance(page.bitspersample, int) else 8
+        return StoredMask(labels, 2 ** min(bits, 16) - 1, inverted=white_is_zero), alpha
 
     def _whole(self) -> np.ndarray:
         self.check_complete()
@@ -211,6 +225,11 @@ def _interleave(shaped: np.ndarray) -> np.ndarray:
 def _from_cmyk(samples: np.ndarray) -> np.ndarray:
     height, width, _ = samples.shape
     return np.asarray(Image.frombytes("CMYK", (width, height), samples.tobytes()).convert("RGB"))
+
+
+def _eight_bit_colours(colour_map: np.ndarray) -> np.ndarray:
+    """Return a TIFF's colour map, 3×K uint16, as K×3 uint8; writers scale by 257, by 256, or not at all."""
+    return (colour_map >> 8 if colour_map.max() > 255 else colour_map).T.astype(np.uint8)
 
 
 def _small_unsigned(values: np.ndarray) -> np.ndarray:

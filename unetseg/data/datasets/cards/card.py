@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from unetseg.data.datasets.cards.convert import check_steps
 from unetseg.data.datasets.cards.layout import Layout
 from unetseg.data.datasets.cards.splits import check_split, divide
-from unetseg.data.datasets.labels import Classes, parse_classes
+from unetseg.data.datasets.class_entries import Classes, parse_classes
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.text import first_few, printable
