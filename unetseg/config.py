@@ -119,6 +119,11 @@ class RunConfig:
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def skips_text(self) -> str:
+        """Which long skips are on and, where some are off, what stands in for them: ``1,3 (drop)``."""
+        return self.skips if self.skips == "on" else f"{self.skips} ({self.control})"
+
     def to_yaml(self) -> str:
         """Return the complete configuration as YAML."""
         return yaml.safe_dump(asdict(self), sort_keys=False)

@@ -30,10 +30,52 @@ def describe(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {reason}"
 
 
+# What keys and flags are called elsewhere, by the name that they have here.
+_ELSEWHERE = {
+    "encoder": ("model", "net", "network", "arch", "architecture", "backbone", "encoder_name"),
+    "weights": ("encoder_weights", "pretrained"),
+    "width": ("channels", "base_channels", "filters"),
+    "stages": ("depth", "encoder_depth"),
+    "data": ("dataset", "data_path"),
+    "size": ("image_size", "img_size", "imgsz", "input_size", "crop_size", "patch_size", "resolution"),
+    "augment": ("augmentation", "augmentations", "transform", "transforms"),
+    "class_weights": ("class_weight", "loss_weights", "pos_weight"),
+    "workers": ("num_workers", "n_workers", "n_jobs"),
+    "epochs": ("num_epochs", "n_epochs", "max_epochs"),
+    "batch_size": ("batch", "bs", "train_batch_size"),
+    "lr": ("learning_rate", "max_lr", "lr0"),
+    "weight_decay": ("wd",),
+    "warmup": ("pct_start", "warmup_steps", "warmup_epochs"),
+    "patience": ("early_stopping",),
+    "init": ("checkpoint", "ckpt", "finetune", "fine_tune", "init_from"),
+    "seed": ("random_seed", "random_state"),
+    "device": ("gpu", "gpus", "cuda", "accelerator"),
+    "precision": ("dtype", "amp", "fp16", "bf16", "mixed_precision"),
+    "resume": ("continue", "resume_from"),
+    "output": ("out", "out_dir", "output_dir", "save_dir"),
+    "reference": ("references", "ground_truth", "gt", "truth"),
+    "fit": ("train",),
+    "evaluate": ("test", "eval", "validate", "score"),
+    "predict": ("infer", "inference"),
+}
+_HERE = {name: here for here, names in _ELSEWHERE.items() for name in names}
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty string."""
-    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    """Return ``"; did you mean 'x'?"`` for the choice nearest to ``word``, or an empty string.
+
+    A name from elsewhere has its own here; of any other word it is the choice that is spelt like it.
+    """
+    known = list(choices)
+    here = _HERE.get(_plain(word))
+    near = [each for each in known if _plain(each) == here] if here else []
+    near = near or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def _plain(word: str) -> str:
+    """Return a flag or a key as the key: ``--batch-size`` → ``batch_size``."""
+    return word.lower().lstrip("-").replace("-", "_")
 
 
 def one_line(error: Exception) -> str:

@@ -19,16 +19,15 @@ from unetseg.inference.loading import load_predictor
 from unetseg.plots import training_curves
 from unetseg.runs import Run, discard_empty, new_run
 from unetseg.training.gradient_log import plot_gradients
-from unetseg.training.recorder import Report
 from unetseg.training.train import train
 from unetseg.utilities.files import write_json, write_rows
-from unetseg.utilities.progress import show_progress
+from unetseg.utilities.progress import Report, print_line, show_progress
 from unetseg.utilities.signals import Stopped
 
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
 
 
-def run_experiment(config: RunConfig, output: str | Path | None = None, report: Report = print) -> Run:
+def run_experiment(config: RunConfig, output: str | Path | None = None, report: Report = print_line) -> Run:
     """Train a configuration, evaluate it on the test split and leave all in a new run folder.
 
     Args:
@@ -48,7 +47,7 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
         discard_empty(run)
 
 
-def resume_experiment(run: Run, config: RunConfig | None = None, report: Report = print) -> Run:
+def resume_experiment(run: Run, config: RunConfig | None = None, report: Report = print_line) -> Run:
     """Go on with an interrupted run from its last whole epoch; a finished one is left as it is.
 
     Args:

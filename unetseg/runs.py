@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import require_absent
 from unetseg.utilities.yaml_files import load_yaml
 
 CHECKPOINTS = Path("checkpoints")
@@ -21,6 +23,25 @@ class Run:
     """One trained model's folder."""
 
     path: Path
+
+    def __repr__(self) -> str:
+        """Return the folder, the data, the net and the score, as far as they are known."""
+        try:
+            known = ", ".join(self._facts())
+        except Exception as error:  # whatever a damaged folder holds, a debugger must be able to show it
+            known = f"cannot be read ({type(error).__name__})"
+        return f"Run('{self.path}': {known})"
+
+    def _facts(self) -> Iterator[str]:
+        config = self.config()
+        yield config.data
+        yield f"{config.encoder} with skips {config.skips_text}"
+        yield f"test IoU {self.test_iou:.3f}" if self.finished else "unfinished"
+
+    @property
+    def test_iou(self) -> float:
+        """The dataset IoU on the test split, of several classes their mean."""
+        return float(self.test_scores()["mean"]["dataset"]["iou"])
 
     @property
     def config_file(self) -> Path:
@@ -130,9 +151,7 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
                 f"{path}: already holds a run; give another -o, or continue it with --resume {path}"
             )
         written = (run.best, run.last, run.metrics, run.curves, run.split, run.environment, run.test)
-        for file in written:
-            if file.exists():
-                raise UsageError(f"{file}: is there already and would be overwritten; give another -o")
+        require_absent(written, "is there already and would be overwritten; give another -o")
         try:
             run.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

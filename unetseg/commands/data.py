@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unetseg.commands.arguments import Parser
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.utilities.files import atomic_path
+from unetseg.utilities.files import atomic_path, require_absent
 from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import align
 
@@ -121,9 +121,7 @@ def export_command(argv: Sequence[str]) -> int:
         raise UsageError(f"--split '{options.split}': choose from {', '.join(dataset.splits)}{hint}")
     output = Path(options.output)
     targets = [(s.image, output / f"{s.name}{s.image.suffix}") for s in dataset.splits[options.split]]
-    there = [target for _, target in targets if target.exists()]
-    if there:
-        raise UsageError(f"{there[0]}: exists already; give another -o, nothing is overwritten")
+    require_absent(target for _, target in targets)
     for source, target in targets:
         with atomic_path(target) as part:
             shutil.copyfile(source, part)

@@ -11,8 +11,6 @@ from unetseg.utilities.text import align
 def run(argv: Sequence[str]) -> int:
     """List runs."""
     Parser("runs", "runs", "List the runs under checkpoints/, newest last.").parse(argv)
-    pass
-
     print(run_table(list_runs()))
     return 0
 
@@ -24,8 +22,9 @@ def run_table(runs: Sequence[Run]) -> str:
     rows = [["run", "data", "skips", "encoder", "seed", "test IoU", "made"]]
     for run in runs:
         config = run.config()
-        score = f"{run.test_scores()['mean']['dataset']['iou']:.3f}" if run.finished else "unfinished"
-        skips = config.skips if config.skips == "on" else f"{config.skips} ({config.control})"
+        score = f"{run.test_iou:.3f}" if run.finished else "unfinished"
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.config_file.stat().st_mtime))
-        rows.append([str(run.path), config.data, skips, config.encoder, str(config.seed), score, made])
+        rows.append(
+            [str(run.path), config.data, config.skips_text, config.encoder, str(config.seed), score, made]
+        )
     return align(rows, left=4)

@@ -10,7 +10,7 @@ from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.inference.weights import Shipped, not_ours, predictor_from_weights
 from unetseg.runs import Run
 from unetseg.training import checkpoints
-from unetseg.utilities.files import atomic_path, plain_write_errors
+from unetseg.utilities.files import atomic_path, plain_write_errors, require_absent
 from unetseg.utilities.text import printable
 
 
@@ -54,8 +54,8 @@ def export_run(run: Run, format: str, path: Path | None = None, *, overwrite: bo
 def _check_target(path: Path, format: str, overwrite: bool) -> None:
     if path.suffix.lower() != f".{format}":
         raise UsageError(f"{printable(path)}: must end in .{format}; rename it, or give another --format")
-    if path.exists() and not overwrite:
-        raise UsageError(f"{printable(path)}: is already there; --overwrite replaces it, -o names another")
+    if not overwrite:
+        require_absent([path], "is already there; --overwrite replaces it, -o names another")
 
 
 def _shipped(inference: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from unetseg.studies.plan import Plan, Setting, make_plan, plan_costs
 from unetseg.studies.study import Study
 from unetseg.studies.study_file import STUDY_FILE, load_study, study_yaml
 from unetseg.studies.trials import train_trials
-from unetseg.training.recorder import Report
 from unetseg.utilities.files import write_text
+from unetseg.utilities.progress import Report, print_line
 
 NOT_DONE = "not trained to its end yet"
 
@@ -32,7 +32,7 @@ def default_folder(study: Study) -> Path:
     return CHECKPOINTS / slug(f"{study.name}-{Path(study.base.data).name}")
 
 
-def run_study(plan: Plan, workers: int = 1, report: Report = print, command: str = "") -> StudyResults:
+def run_study(plan: Plan, workers: int = 1, report: Report = print_line, command: str = "") -> StudyResults:
     """Train what is left to train of a study, and analyse it.
 
     Args:

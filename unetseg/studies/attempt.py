@@ -10,8 +10,8 @@ from unetseg.experiment import resume_experiment, run_experiment
 from unetseg.inference.loading import load_predictor
 from unetseg.runs import Run
 from unetseg.studies.training_loss import training_losses
-from unetseg.training.recorder import Report
 from unetseg.utilities.files import write_rows
+from unetseg.utilities.progress import Report
 
 
 def attempt(config: RunConfig, run: Run, report: Report) -> str | None:

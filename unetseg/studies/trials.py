@@ -9,12 +9,11 @@ from pathlib import Path
 from unetseg.studies.attempt import attempt
 from unetseg.studies.plan import Trial
 from unetseg.studies.workers import train_side_by_side
-from unetseg.training.recorder import Report
-from unetseg.utilities.progress import duration, show_progress
+from unetseg.utilities.progress import Report, duration, print_line, show_progress
 from unetseg.utilities.signals import Stopped
 
 
-def train_trials(trials: Sequence[Trial], workers: int = 1, report: Report = print) -> dict[Path, str]:
+def train_trials(trials: Sequence[Trial], workers: int = 1, report: Report = print_line) -> dict[Path, str]:
     """Train, test and measure every run that is not done yet; one that fails does not keep the others.
 
     Args:
@@ -85,8 +84,7 @@ class Display:
             self.failures[trial.run.path] = reason
             line = f"{what}: failed: {reason}"
         else:
-            iou = trial.run.test_scores()["mean"]["dataset"]["iou"]
-            line = f"{what}: test IoU {iou:.3f}"
+            line = f"{what}: test IoU {trial.run.test_iou:.3f}"
         left = (time.perf_counter() - self.started) * (self.total / max(1, self.done) - 1)
         rest = f", about {duration(left)} left" if self.done and left >= 1 else ""
         if sys.stderr.isatty():

@@ -4,7 +4,6 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,8 +13,7 @@ from unetseg.runs import Run
 from unetseg.training import checkpoints
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.files import write_json, write_text
-
-Report = Callable[[str], None]
+from unetseg.utilities.progress import Report
 
 
 class Recorder(pl.Callback):

@@ -23,14 +23,14 @@ from unetseg.training.environment import describe_environment
 from unetseg.training.failures import explain
 from unetseg.training.gradient_log import GradientLog
 from unetseg.training.initial import preprocessing_of, start_from_run
-from unetseg.training.recorder import Recorder, Report
+from unetseg.training.recorder import Recorder
 from unetseg.training.task import SegmentationTask
 from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet, refused
 from unetseg.utilities.files import write_json
-from unetseg.utilities.progress import show_progress
+from unetseg.utilities.progress import Report, print_line, show_progress
 
 
-def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print) -> None:
+def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print_line) -> None:
     """Train ``config`` on ``dataset`` and leave weights, metrics and settings in the run's folder.
 
     Where the folder holds a ``last.ckpt``, training goes on from there and ends in the same bits as if it

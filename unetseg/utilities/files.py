@@ -6,7 +6,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -96,15 +96,30 @@ def write_rows(path: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     write_text(path, text.getvalue())
 
 
+def require_absent(
+    paths: Iterable[Path], what_to_do: str = "exists already; give another -o, nothing is overwritten"
+) -> None:
+    """Refuse to write over files.
+
+    Args:
+        paths: that are about to be written.
+        what_to_do: what the error line says after the path.
+
+    Raises:
+        UsageError: names the first that is there.
+    """
+    for path in paths:
+        if os.path.exists(path):
+            raise UsageError(f"{printable(path)}: {what_to_do}")
+
+
 def free_folder(folder: Path, outputs: Sequence[str]) -> Path:
     """Return a folder to write ``outputs`` into.
 
     Raises:
         UsageError: if one of them would be lost there, or it is no folder.
     """
-    for name in outputs:
-        if (folder / name).exists():
-            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
+    require_absent(folder / name for name in outputs)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {folder}: is no folder")
     return folder

@@ -1,8 +1,19 @@
-"""Progress: a bar on a terminal, one line per hundred elsewhere."""
+"""Progress: a log line by line; a bar on a terminal, one line per hundred elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable
+
+Report = Callable[[str], None]  # is given a log, line by line
+
+
+def print_line(line: str) -> None:
+    """Print a line of a log at once: a file or a pipe shows how far the work is, too."""
+    print(line, flush=True)
+
+
+def say_nothing(line: str) -> None:
+    """Leave a line of a log out."""
 
 
 def show_progress(what: str, every: int = 100) -> Callable[[int, int], None]:

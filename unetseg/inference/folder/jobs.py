@@ -8,6 +8,7 @@ from pathlib import Path
 from unetseg.data.images.find import FoundImage, check_collisions
 from unetseg.errors import UsageError
 from unetseg.inference.folder.formats import FORMATS
+from unetseg.utilities.files import require_absent
 from unetseg.utilities.text import printable
 
 TABLE = "predictions.csv"
@@ -84,12 +85,11 @@ def plan_jobs(
     _check_extras(jobs)
     _check_inputs_kept(jobs)
     if not (options.overwrite or options.continue_):
-        there = [path for job in jobs for path in job.all_outputs if os.path.exists(path)]
-        if there:
-            raise UsageError(
-                f"{printable(there[0])}: is already there; --continue leaves out images that have their "
-                "mask, --overwrite replaces what is there"
-            )
+        require_absent(
+            (path for job in jobs for path in job.all_outputs),
+            "is already there; --continue leaves out images that have their mask, --overwrite replaces what "
+            "is there",
+        )
     return jobs
 
 
