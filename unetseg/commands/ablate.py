@@ -2,44 +2,49 @@
 
 import shlex
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from unetseg.api import ablate
+from unetseg.api.settings import StudySettings
+from unetseg.api.training_verbs import study_plan
 from unetseg.commands import PARTLY_DONE
-from unetseg.commands.arguments import Parser, add_config_flags, config_from, split_trainer_flags
-from unetseg.errors import UsageError
-
-if TYPE_CHECKING:
-    from unetseg.studies.study import Study
-
-NOT_BASE = ("seed", "workers")  # the study has its own seeds, and --workers means runs side by side here
+from unetseg.commands.arguments import (
+    Parser,
+    add_config_flags,
+    add_file_flag,
+    settings_from,
+    split_trainer_flags,
+)
 
 
 def run(argv: Sequence[str]) -> int:
     """Train every arm in every seed, and say what the arms are worth."""
     rest, trainer = split_trainer_flags(argv)
     options = _parser().parse(rest)
-    study = _study(options, trainer)
-    from unetseg.studies.ablation import default_folder, run_study
-    from unetseg.studies.plan import make_plan
-
-    folder = Path(options.output) if options.output else default_folder(study)
-    plan = make_plan(study, folder, options.arms.split(",") if options.arms else None)
+    settings = settings_from(options, StudySettings, trainer)
+    arms = options.arms.split(",") if options.arms else None
+    output, workers = options.output or None, options.side_by_side
     if options.dry_run:
+        plan = study_plan(options.study, options.seeds, arms, output, workers, options.config, settings)
         from unetseg.studies.estimate import plan_text
 
-        print(plan_text(plan, options.side_by_side))
+        print(plan_text(plan, workers))
         return 0
+    results = ablate(
+        options.study,
+        seeds=options.seeds,
+        arms=arms,
+        output=output,
+        workers=workers,
+        config=options.config,
+        command=shlex.join(["unetseg", "ablate", *argv]),
+        **settings,
+    )
     from unetseg.report.markdown import study_text
-    from unetseg.report.outputs import require_free, write_outputs
 
-    require_free(folder, of_study=True)
-    results = run_study(plan, options.side_by_side, command=shlex.join(["unetseg", "ablate", *argv]))
-    write_outputs(results, folder)
     print(f"\n{study_text(results)}\n")
-    print(f"report: {folder / 'report.html'}")
+    print(f"report: {Path(results.folder or '') / 'report.html'}")
     if results.failures:
         print(f"{len(results.failures)} runs failed; the same command tries them again", file=sys.stderr)
     return PARTLY_DONE if results.failures else 0
@@ -65,16 +70,6 @@ def _parser() -> Parser:
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan and the time it takes, and stop"
     )
-    parser.add_argument("--config", metavar="FILE", help="YAML with any of the keys below; flags win")
-    add_config_flags(parser, skip=NOT_BASE)
+    add_file_flag(parser)
+    add_config_flags(parser, StudySettings)
     return parser
-
-
-def _study(options: Namespace, trainer: dict[str, object]) -> "Study":
-    """Return the study under the base that the flags make."""
-    from unetseg.studies.study_file import load_study
-
-    if options.side_by_side < 1:
-        raise UsageError(f"--workers {options.side_by_side}: must be at least 1")
-    study = load_study(options.study)
-    return study.based_on(config_from(options, trainer, study.base), options.seeds)

@@ -1,16 +1,17 @@
 """Flags: parsers that answer a wrong word with the nearest valid one, and the flags of a RunConfig."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, NoReturn, get_args
+from typing import Any, NoReturn, TypeVar, cast, get_args
 
 import yaml
 
-from unetseg.config import HINTS, RunConfig, flag, from_mapping
+from unetseg.api.settings import NetSettings, setting_names
+from unetseg.config import DEVICES, HINTS, RunConfig, flag
 from unetseg.errors import UsageError, did_you_mean
-from unetseg.utilities.yaml_files import load_yaml
+
+_Settings = TypeVar("_Settings", bound=NetSettings)
 
 TRAINER = "--trainer."
 MASK_FLAGS = ("valid", "instances", "names", "key")
@@ -59,11 +60,17 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=110)
 
 
-def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) -> None:
-    """Add one flag for each field of :class:`RunConfig`, grouped; none has a default of its own."""
+def add_config_flags(parser: argparse.ArgumentParser, settings: type) -> None:
+    """Add one flag for each setting, grouped; none has a default of its own.
+
+    Args:
+        parser: to add them to.
+        settings: one of the types of :mod:`unetseg.api.settings`.
+    """
+    wanted = setting_names(settings)
     groups: dict[str, Any] = {}
     for spec in fields(RunConfig):
-        if spec.name == "trainer" or spec.name in skip:
+        if spec.name == "trainer" or spec.name not in wanted:
             continue
         name = spec.metadata["group"]
         group = groups.setdefault(name, None) or parser.add_argument_group(name)
@@ -83,7 +90,7 @@ def add_config_flags(parser: argparse.ArgumentParser, skip: Sequence[str] = ()) 
             metavar="|".join(choices) if choices else _metavar(spec.name),
             help=text + shown,
         )
-    if "trainer" not in skip:
+    if "trainer" in wanted:
         groups["hardware"].add_argument(
             TRAINER + "NAME", metavar="VALUE", dest="_trainer", default=argparse.SUPPRESS,
             help=RunConfig.__dataclass_fields__["trainer"].metadata["help"],
@@ -106,6 +113,16 @@ def add_mask_flags(group: Any) -> None:
     group.add_argument(
         "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
     )
+
+
+def add_file_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config``, beneath which the flags of ``add_config_flags`` stand."""
+    parser.add_argument("--config", metavar="FILE", help="YAML with any of the keys below; flags win")
+
+
+def add_device_flag(group: Any) -> None:
+    """Add ``--device``; it has no default, so that it shows whether it was given."""
+    group.add_argument("--device", metavar="|".join(DEVICES), help="where to compute [auto]")
 
 
 def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
@@ -132,18 +149,19 @@ def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]
     return rest, trainer
 
 
-def config_from(
-    namespace: argparse.Namespace, trainer: dict[str, Any], base: RunConfig | None = None
-) -> RunConfig:
-    """Build the configuration: ``--config`` first, then the flags."""
-    base = base or RunConfig()
-    if getattr(namespace, "config", None):
-        base = from_mapping(load_yaml(namespace.config), os.fspath(namespace.config), base)
-    names = {spec.name for spec in fields(RunConfig)}
-    given = {name: value for name, value in vars(namespace).items() if name in names}
-    if trainer:
-        given["trainer"] = {**base.trainer, **trainer}
-    return from_mapping(given, "command line", base)
+def settings_from(
+    namespace: argparse.Namespace, settings: type[_Settings], trainer: dict[str, Any] | None = None
+) -> _Settings:
+    """Return the settings that were given as flags, in the order in which they were typed.
+
+    Args:
+        namespace: what was parsed.
+        settings: the type that ``add_config_flags`` was given.
+        trainer: arguments of Lightning's Trainer.
+    """
+    wanted = setting_names(settings)
+    given = {name: value for name, value in vars(namespace).items() if name in wanted}
+    return cast(_Settings, given | ({"trainer": trainer} if trainer else {}))
 
 
 def _metavar(name: str) -> str:

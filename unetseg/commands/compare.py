@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from unetseg.api import compare
 from unetseg.commands import PARTLY_DONE
 from unetseg.commands.arguments import MASK_FLAGS, Parser, add_mask_flags
 from unetseg.errors import UsageError
@@ -14,35 +15,34 @@ from unetseg.runs import CHECKPOINTS
 def run(argv: Sequence[str]) -> int:
     """Compare, and write the report."""
     options = _parser().parse(argv)
-    masks = {}
-    if options.reference is not None:
-        masks = {"valid": options.valid, "instances": options.instances, "key": options.key}
-    else:
-        for name in MASK_FLAGS:
-            if getattr(options, name):
-                raise UsageError(f"--{name}: goes with --reference, for folders of masks")
-    from unetseg.api import compare
-    from unetseg.report.markdown import study_text
+    for name in MASK_FLAGS:
+        if options.reference is None and getattr(options, name):
+            raise UsageError(f"--{name}: goes with --reference, for folders of masks")
     from unetseg.studies.study_file import study_folder
 
-    study = study_folder(options.what[0]) if len(options.what) == 1 else None
     output = options.output
-    if study is None and output is None:
+    if output is None and (len(options.what) > 1 or study_folder(options.what[0]) is None):
         output = CHECKPOINTS / time.strftime("compare-%Y%m%d-%H%M%S")
+    classes = None
     if options.names is not None:
         from unetseg.evaluation.folders import read_names
 
-        masks["classes"] = read_names(options.names)
+        classes = read_names(options.names)
     results = compare(
         *options.what,
         reference=options.reference,
+        valid=options.valid,
+        classes=classes,
+        instances=options.instances,
+        key=options.key,
         primary=options.primary,
         margin=options.margin,
         output=output,
         command=shlex.join(["unetseg", "compare", *argv]),
-        **masks,
     )
-    print(f"{study_text(results)}\n\nreport: {Path(study or output) / 'report.html'}")
+    from unetseg.report.markdown import study_text
+
+    print(f"{study_text(results)}\n\nreport: {Path(results.folder or '') / 'report.html'}")
     return PARTLY_DONE if results.failures else 0
 
 

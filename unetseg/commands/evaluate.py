@@ -4,16 +4,13 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
+from unetseg.api import evaluate
 from unetseg.commands import PARTLY_DONE
-from unetseg.commands.arguments import MASK_FLAGS, Parser, add_mask_flags
+from unetseg.commands.arguments import MASK_FLAGS, Parser, add_device_flag, add_mask_flags
 from unetseg.errors import UsageError
-from unetseg.evaluation.score_table import score_table
-from unetseg.runs import find_run
-from unetseg.utilities.files import write_json
+from unetseg.utilities.files import plain_write_errors, write_json
 from unetseg.utilities.text import printable
 
 OF_A_RUN = ("data", "data_dir", "split", "device")
@@ -30,13 +27,36 @@ def run(argv: Sequence[str]) -> int:
         path = getattr(options, name)
         if path and Path(path).is_dir():
             raise UsageError(f"--{name} {printable(path)}: is a folder; name a file")
-    command = shlex.join(["unetseg", "evaluate", *argv])
-    result, left_out = _score_masks(options, command) if of_masks else (_score_run(options, command), [])
+    names = None
+    if options.names is not None:
+        from unetseg.evaluation.folders import read_names
+
+        names = read_names(options.names)
+    left_out: list[str] = []
+    result = evaluate(
+        options.run,
+        data=options.data,
+        data_dir=options.data_dir,
+        split=options.split or "test",
+        device=options.device or "auto",
+        predictions=options.predictions,
+        reference=options.reference,
+        valid=options.valid,
+        classes=names,
+        instances=options.instances,
+        key=options.key,
+        rows=True,
+        html=options.html or None,
+        command=shlex.join(["unetseg", "evaluate", *argv]),
+        report=left_out.append,
+    )
+    from unetseg.evaluation.score_table import score_table
+
     print(score_table(result, every_class=True))
     for line in left_out:
         print(line, file=sys.stderr)
     if options.json:
-        with _plain_errors(options.json):
+        with plain_write_errors(options.json):
             write_json(options.json, result)
     return PARTLY_DONE if left_out else 0
 
@@ -54,7 +74,7 @@ def _parser() -> Parser:
     run.add_argument("--data", metavar="DATA", help="another dataset of the same classes")
     run.add_argument("--data-dir", metavar="DIR", help="where the named dataset already lies on disk")
     run.add_argument("--split", metavar="train|val|test", help="the split [test]")
-    run.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute [auto]")
+    add_device_flag(run)
     masks = parser.add_argument_group("of masks")
     masks.add_argument("--predictions", metavar="DIR", help="masks to score")
     masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")
@@ -73,43 +93,3 @@ def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
         if getattr(options, name):
             other = "a run" if of_masks else "--predictions and --reference"
             raise UsageError(f"unetseg evaluate: --{name.replace('_', '-')} goes with {other} only")
-
-
-def _score_run(options: argparse.Namespace, command: str) -> dict[str, Any]:
-    run = find_run(options.run)
-    from unetseg.experiment import evaluate_existing, with_data
-
-    evaluation = evaluate_existing(
-        run, options.data, options.data_dir, options.split or "test", options.device or "auto"
-    )
-    if options.html:
-        from unetseg.report.run_page import write_run_page
-        from unetseg.utilities.progress import show_progress
-
-        config = with_data(run.config(), options.data, options.data_dir)
-        config = config.changed(device=options.device or "auto")
-        with _plain_errors(options.html):
-            write_run_page(options.html, run, evaluation, config, command, show_progress("drawing"))
-    return evaluation.as_dict()
-
-
-def _score_masks(options: argparse.Namespace, command: str) -> tuple[dict[str, Any], list[str]]:
-    from unetseg.evaluation.folders import evaluate_masks, read_names
-    from unetseg.utilities.progress import show_progress
-
-    names = None if options.names is None else read_names(options.names)
-    how = {"valid": options.valid, "classes": names, "instances": options.instances, "key": options.key}
-    folders = (options.predictions, options.reference)
-    evaluation, left_out = evaluate_masks(*folders, **how, progress=show_progress("scoring"))
-    if options.html:
-        from unetseg.report.run_page import write_masks_page
-
-        with _plain_errors(options.html):
-            write_masks_page(options.html, *folders, evaluation, command, **how)
-    return evaluation.as_dict() | {"left_out": left_out.as_dict()}, left_out.lines()
-
-
-def _plain_errors(path: str) -> AbstractContextManager[None]:
-    from unetseg.utilities.files import plain_write_errors
-
-    return plain_write_errors(path)

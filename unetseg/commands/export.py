@@ -1,12 +1,10 @@
 """``unetseg export``: a trained run as one file."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
+from unetseg.api import export
 from unetseg.commands.arguments import Parser
-from unetseg.config import check_choice
 from unetseg.inference.export_formats import EXPORT_FORMATS
-from unetseg.runs import find_run
 from unetseg.utilities.text import printable
 
 
@@ -35,12 +33,12 @@ def run(argv: Sequence[str]) -> int:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     options = parser.parse(argv)
-    check_choice("--format", options.format, EXPORT_FORMATS)
-    chosen = find_run(options.run)
-    from unetseg.inference.export import export_run
-
-    print(f"run {printable(chosen.path)}")
-    output = Path(options.output) if options.output else None
-    path = export_run(chosen, options.format, output, overwrite=options.overwrite)
+    path = export(
+        options.run,
+        format=options.format,
+        output=options.output or None,
+        overwrite=options.overwrite,
+        report=print,
+    )
     print(f"wrote {printable(path)} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -1,49 +1,50 @@
 """``unetseg predict``: write masks."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unetseg.api import predict
+from unetseg.api.mask_verbs import TTA
 from unetseg.commands import PARTLY_DONE
-from unetseg.commands.arguments import Parser
-from unetseg.config import DEVICES, PRECISIONS, check_choice
-from unetseg.data.images.find import find_images
-from unetseg.errors import UsageError
+from unetseg.commands.arguments import Parser, add_device_flag
+from unetseg.config import PRECISIONS
 from unetseg.inference.folder.formats import FORMATS
-from unetseg.inference.folder.jobs import TABLE, OutputOptions
-from unetseg.utilities.progress import show_progress
+from unetseg.inference.folder.jobs import TABLE
 from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
     from unetseg.inference.folder.pipeline import FolderResult
 
-TTA = ("flips", "none")
-
 
 def run(argv: Sequence[str]) -> int:
     """Write masks."""
     options = _parser().parse(argv)
-    outputs = _checked(options)
-    found = find_images(options.images)
-    from unetseg.inference.folder.predict_folder import predict_images
-    from unetseg.inference.loading import find_models, load_models, path_of
-
-    models = find_models(options.run)
-    predictor = load_models(
-        models, options.device, options.precision, flips=options.tta == "flips", threshold=options.threshold
-    )
-    names = ", ".join(printable(path_of(model)) for model in models)
-    print(f"run {names} ({predictor})", flush=True)
     output = Path(options.output)
-    result = predict_images(predictor, found, output, outputs, show_progress)
+    result = predict(
+        options.images,
+        output,
+        options.run,
+        tta=options.tta,
+        threshold=options.threshold,
+        device=options.device or "auto",
+        precision=options.precision,
+        format=options.format,
+        overlay=options.overlay,
+        save_probabilities=options.save_probabilities,
+        min_area=options.min_area,
+        overwrite=options.overwrite,
+        continue_=options.continue_,
+        max_pixels=options.max_pixels,
+        tile=options.tile,
+        overlap=options.overlap,
+    )
     for failure in result.failures:
         print(f"failed: {printable(failure.reason)}", file=sys.stderr)
     print(_summary(result, output))
     if result.written and len(result.classes_seen) == 1:
-        only = predictor.classes[next(iter(result.classes_seen))]
+        only = result.classes[next(iter(result.classes_seen))]
         print(f"note: all masks written are '{only}' and nothing else; are these images like the training's?")
     return PARTLY_DONE if result.failures else 0
 
@@ -88,7 +89,7 @@ def _parser() -> Parser:
     model.add_argument(
         "--threshold", type=float, default=0.5, metavar="P", help="foreground above this probability [0.5]"
     )
-    model.add_argument("--device", default="auto", metavar="|".join(DEVICES), help="where to compute [auto]")
+    add_device_flag(model)
     model.add_argument(
         "--precision", metavar="|".join(PRECISIONS), help="number format [that of the training]"
     )
@@ -113,18 +114,6 @@ def _parser() -> Parser:
         "--min-area", type=int, default=0, metavar="N", help="smaller regions become background, pixels [0]"
     )
     return parser
-
-
-def _checked(options: argparse.Namespace) -> OutputOptions:
-    """Refuse wrong values before anything takes time, and return what concerns the files."""
-    check_choice("--tta", options.tta, TTA)
-    check_choice("--device", options.device, DEVICES)
-    if options.precision is not None:
-        check_choice("--precision", options.precision, PRECISIONS)
-    check_choice("--format", options.format, FORMATS)
-    if not 0 < options.threshold < 1:
-        raise UsageError(f"--threshold {options.threshold}: must lie between 0 and 1")
-    return OutputOptions(**{spec.name: getattr(options, spec.name) for spec in fields(OutputOptions)})
 
 
 def _summary(result: "FolderResult", output: Path) -> str:

@@ -10,7 +10,7 @@ from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.labels import IGNORED, LabelMap, raw_values
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.evaluation.pairing import LeftOut, MaskFiles, UnscoredImage, pair_files
+from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
 from unetseg.metrics import KEYS
@@ -29,11 +29,8 @@ _ZERO_AND_ONE = LabelMap({0: 0, 1: 1, 255: 1})
 def evaluate_masks(
     predictions: str | Path,
     ground_truth: str | Path,
-    valid: str | Path | None = None,
+    masks: MaskOptions = PLAIN_MASKS,
     *,
-    classes: Sequence[str] | None = None,
-    instances: bool = False,
-    key: str | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Evaluation, LeftOut]:
@@ -44,12 +41,7 @@ def evaluate_masks(
     Args:
         predictions: folder of masks.
         ground_truth: folder of masks.
-        valid: folder of fields of view: pixels where they are 0 are not counted.
-        classes: names, of which label values are the indices, the background first; of more than two classes,
-            255 in a ground truth marks pixels to ignore. If None, masks hold 0 and 1, or 0 and 255.
-        instances: labels are instances, 0 the background. If no prediction holds more than one label, they
-            are plain masks, whose objects are 8-connected components.
-        key: what pairs, as of :func:`~unetseg.evaluation.pairing.pair_files`.
+        masks: how they are read.
         workers: processes; by the work and the cores if None.
         progress: is told (pairs done, pairs in all).
 
@@ -60,10 +52,10 @@ def evaluate_masks(
         UsageError: as ``pair_files``, or for instances of several classes.
         UnetsegError: if no pair could be scored.
     """
-    names = tuple(classes or BINARY)
+    names, instances = tuple(masks.classes or BINARY), masks.instances
     if instances and len(names) != 2:
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
-    files, left_out = pair_files(predictions, ground_truth, valid, key)
+    files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key)
     plain = instances and not any(_has_several_labels(pair.prediction) for pair in files)
     score = partial(score_files, classes=names, instances=instances, plain_predictions=plain)
     images: list[ImageScores] = []

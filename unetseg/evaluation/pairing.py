@@ -17,6 +17,28 @@ _BESIDE_MASKS = re.compile(r"\.overlay\.jpg$|\.probability(-\d+)?\.(png|tif)$")
 
 
 @dataclass(frozen=True)
+class MaskOptions:
+    """How folders of masks are read.
+
+    Attributes:
+        valid: folder of fields of view: pixels where they are 0 are not counted.
+        classes: names, of which label values are the indices, the background first; of more than two classes,
+            255 in a ground truth marks pixels to ignore. If None, masks hold 0 and 1, or 0 and 255.
+        instances: labels are instances, 0 the background. If no prediction holds more than one label, they
+            are plain masks, whose objects are 8-connected components.
+        key: what pairs, as of :func:`pair_files`.
+    """
+
+    valid: str | Path | None = None
+    classes: Sequence[str] | None = None
+    instances: bool = False
+    key: str | None = None
+
+
+PLAIN_MASKS = MaskOptions()
+
+
+@dataclass(frozen=True)
 class MaskFiles:
     """The files of one image: its name, the prediction, the ground truth and perhaps the field of view."""
 

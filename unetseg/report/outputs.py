@@ -2,17 +2,17 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from unetseg.errors import UsageError
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
 from unetseg.studies.analysis.results import StudyResults
 from unetseg.studies.analysis.score_matrix import LABELS, RunScores
 from unetseg.studies.analysis.study_summary import study_summary
 from unetseg.studies.study_file import STUDY_FILE
-from unetseg.utilities.files import atomic_path, write_json, write_text
+from unetseg.utilities.files import atomic_path, free_folder, write_json, write_text
 from unetseg.utilities.progress import show_progress
 
 OUTPUTS = ("results.csv", "summary.json", "report.md", "report.html")
@@ -27,22 +27,23 @@ def require_free(folder: Path, *, of_study: bool = False) -> None:
         of_study: a study's own report may be written anew.
 
     Raises:
-        UsageError: names the first such file.
+        UsageError: names the first such file, or what is no folder.
     """
     if of_study and (folder / STUDY_FILE).is_file():
         return
-    for name in OUTPUTS:
-        if (folder / name).exists():
-            raise UsageError(f"{folder / name}: exists already; give another -o, nothing is overwritten")
+    free_folder(folder, OUTPUTS)
 
 
-def write_outputs(results: StudyResults, folder: Path, **masks: Any) -> None:
+def write_outputs(results: StudyResults, folder: Path, masks: MaskOptions = PLAIN_MASKS) -> StudyResults:
     """Write a study's results into ``folder``, each file whole or not at all.
 
     Args:
         results: of runs, or of folders of masks.
         folder: made if it is not there.
-        **masks: ``valid``, ``classes``, ``instances`` and ``key`` that the folders were scored with.
+        masks: how folders of masks are read.
+
+    Returns:
+        The results, which then name their folder.
 
     Raises:
         OSError: if a file cannot be written.
@@ -50,7 +51,8 @@ def write_outputs(results: StudyResults, folder: Path, **masks: Any) -> None:
     write_results(results, folder / "results.csv")
     write_json(folder / "summary.json", study_summary(results))
     write_text(folder / "report.md", study_markdown(results))
-    write_study_page(results, folder / "report.html", show_progress("drawing the report"), **masks)
+    write_study_page(results, folder / "report.html", show_progress("drawing the report"), masks)
+    return replace(results, folder=folder)
 
 
 def write_results(results: StudyResults, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from unetseg.config import RunConfig
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.evaluation.score_table import SHOWN, score_rows, strata_rows
 from unetseg.evaluation.scoring import Row
 from unetseg.evaluation.summary import Evaluation
@@ -101,7 +102,7 @@ def write_masks_page(
     ground_truth: str | Path,
     evaluation: Evaluation,
     command: str,
-    **options: Any,
+    masks: MaskOptions = PLAIN_MASKS,
 ) -> None:
     """Write the page of a folder of masks that was just evaluated.
 
@@ -111,15 +112,14 @@ def write_masks_page(
         ground_truth: folder of masks.
         evaluation: of them.
         command: that was typed.
-        **options: ``valid``, ``classes``, ``instances`` and ``key``, as of
-            :func:`~unetseg.evaluation.folders.evaluate_masks`.
+        masks: how they were read.
 
     Raises:
         UnetsegError: if a mask cannot be read any more.
     """
     rows = ordered_rows(evaluation)[:MOST_PICTURES]
     names = [row["image"] for row in rows]
-    cases = mask_cases([predictions], ground_truth, names, _score_texts(rows), **options)
+    cases = mask_cases([predictions], ground_truth, names, _score_texts(rows), masks)
     more = [_provenance(command, evaluation, {}, None)]
     page = evaluation_page(str(predictions), str(ground_truth), evaluation, _gallery(cases, rows), more)
     write_page(page, path)
@@ -238,7 +238,7 @@ def _provenance(
     command: str, evaluation: Evaluation, versions: Mapping[str, str | None], config: RunConfig | None
 ) -> Section:
     blocks: list[Block] = [
-        Items([command], code=True),
+        *([Items([command], code=True)] if command else []),
         Text(f"Fingerprint of the images and their masks: {evaluation.fingerprint}."),
     ]
     if config is not None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from unetseg.errors import UnetsegError
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.report.gallery.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.gallery.pictures import MOST_PICTURES, Case, Gallery, make_gallery
 from unetseg.report.study_figures import compared, heading, image_differences, image_metrics, test_images
@@ -15,14 +15,15 @@ from unetseg.runs import Run
 from unetseg.studies.analysis.results import ArmResult, StudyResults
 
 
-def study_gallery(results: StudyResults, progress: Progress | None = None, **options: Any) -> Gallery:
+def study_gallery(
+    results: StudyResults, progress: Progress | None = None, masks: MaskOptions = PLAIN_MASKS
+) -> Gallery:
     """Draw the images whose arms differ most, with the masks of each arm's first seed.
 
     Args:
         results: of runs, or of folders of masks.
         progress: is told (masks predicted, masks in all).
-        **options: of masks: ``valid``, ``classes``, ``instances`` and ``key`` of
-            :func:`~unetseg.evaluation.folders.evaluate_masks`.
+        masks: how folders of masks are read.
 
     Raises:
         UnetsegError: if a run, an image or a mask is not there any more or cannot be read.
@@ -32,7 +33,7 @@ def study_gallery(results: StudyResults, progress: Progress | None = None, **opt
     scores = [_scores(results, arms, name) for name in names]
     paths = [Path(arm.runs[0].path) for arm in arms]
     if arms[0].config is None:
-        cases = mask_cases(paths, results.data, names, scores, **options)
+        cases = mask_cases(paths, results.data, names, scores, masks)
     else:
         cases = _predicted(results, [Run(path) for path in paths], names, scores, progress)
     labels = [heading(metric) for metric in image_metrics(results)]

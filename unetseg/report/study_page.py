@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from unetseg.errors import UnetsegError
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.report.gallery.cases import Progress
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
@@ -32,7 +32,7 @@ def write_study_page(
     results: StudyResults,
     path: str | Path,
     progress: Progress | None = None,
-    **options: Any,
+    masks: MaskOptions = PLAIN_MASKS,
 ) -> None:
     """Write the page of a study; where pictures cannot be drawn any more, the page says why.
 
@@ -40,10 +40,10 @@ def write_study_page(
         results: of at least two arms.
         path: of the HTML file.
         progress: is told (masks predicted, masks in all).
-        **options: of masks, as of :func:`~unetseg.report.study_gallery.study_gallery`.
+        masks: how folders of masks are read.
     """
     try:
-        gallery = study_gallery(results, progress, **options)
+        gallery = study_gallery(results, progress, masks)
     except UnetsegError as error:
         results = replace(results, notes=(*results.notes, f"the page has no pictures: {error}"))
         gallery = None

@@ -9,6 +9,7 @@ from typing import Any
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.evaluation.folders import evaluate_masks
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.metrics.registry import METRICS
 from unetseg.runs import Run, find_run
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
@@ -24,11 +25,11 @@ NOT_NAMED = ("seed", "device", "workers")
 def compare_runs_or_masks(
     what: Sequence[str | Path],
     ground_truth: str | Path | None = None,
+    masks: MaskOptions = PLAIN_MASKS,
     *,
     primary: str = "iou",
     margin: float = 0.01,
     command: str = "",
-    **masks: Any,
 ) -> StudyResults:
     """Compare runs (:func:`compare_runs`), or with ``ground_truth`` folders of masks (:func:`compare_masks`).
 
@@ -41,7 +42,7 @@ def compare_runs_or_masks(
         raise UsageError(f"--margin {margin}: must be above 0")
     if ground_truth is None:
         return compare_runs([find_run(name) for name in what], primary, margin, command)
-    return compare_masks(what, ground_truth, primary, margin, command, **masks)
+    return compare_masks(what, ground_truth, masks, primary, margin, command)
 
 
 def compare_runs(
@@ -92,21 +93,20 @@ def compare_runs(
 def compare_masks(
     folders: Sequence[str | Path],
     ground_truth: str | Path,
+    masks: MaskOptions = PLAIN_MASKS,
     primary: str = "iou",
     margin: float = 0.01,
     command: str = "",
-    **options: Any,
 ) -> StudyResults:
     """Compare folders of masks, each an arm with one seed, the first the baseline arm.
 
     Args:
         folders: two or more, each with a mask for every one of the ground truth.
         ground_truth: folder of the masks to score against.
+        masks: how they are read.
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none.
         command: that was typed.
-        **options: ``valid``, ``classes``, ``instances`` and ``key`` of
-            :func:`~unetseg.evaluation.folders.evaluate_masks`.
 
     Raises:
         UsageError: if there are not two folders, or a mask is missing or cannot be scored.
@@ -117,9 +117,7 @@ def compare_masks(
     scores: list[tuple[RunScores, ...]] = []
     notes: dict[str, None] = {}
     for folder in folders:
-        evaluation, left_out = evaluate_masks(
-            folder, ground_truth, progress=show_progress("scoring"), **options
-        )
+        evaluation, left_out = evaluate_masks(folder, ground_truth, masks, progress=show_progress("scoring"))
         missing = left_out.ground_truth or left_out.failed or left_out.valid
         if missing:
             raise UsageError(

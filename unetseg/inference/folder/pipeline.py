@@ -51,6 +51,7 @@ class FolderResult:
 
     Attributes:
         total: images in all.
+        classes: class names by index.
         written: masks written.
         kept: masks that were there already.
         failures: images without a mask.
@@ -60,6 +61,7 @@ class FolderResult:
     """
 
     total: int
+    classes: tuple[str, ...]
     written: int = 0
     kept: int = 0
     failures: list[FailedImage] = field(default_factory=list)

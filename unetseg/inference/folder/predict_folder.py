@@ -67,7 +67,7 @@ def predict_images(
     _make_folder(output)
     _remove_abandoned(jobs)
     table = PredictionTable(output, predictor.classes)
-    result = FolderResult(len(jobs))
+    result = FolderResult(len(jobs), predictor.classes)
     try:
         Pipeline(predictor, options, table, result, watch).run(jobs)
     except BaseException as error:

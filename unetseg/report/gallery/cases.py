@@ -8,7 +8,7 @@ import numpy as np
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.evaluation.folders import BINARY, read_masks
-from unetseg.evaluation.pairing import pair_files
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions, pair_files
 from unetseg.report.gallery.error_map import Mask
 from unetseg.report.gallery.pictures import Case
 from unetseg.runs import Run
@@ -64,11 +64,7 @@ def mask_cases(
     ground_truth: str | Path,
     names: Sequence[str],
     scores: Scores,
-    *,
-    valid: str | Path | None = None,
-    classes: Sequence[str] | None = None,
-    instances: bool = False,
-    key: str | None = None,
+    masks: MaskOptions = PLAIN_MASKS,
 ) -> Iterator[Case]:
     """Yield the masks of several folders, image by image; there are no photographs.
 
@@ -77,17 +73,17 @@ def mask_cases(
         ground_truth: folder of the masks that they were scored against.
         names: of images.
         scores: for each image and arm, one text a score.
-        valid: as of :func:`~unetseg.evaluation.folders.evaluate_masks`, like all that follow.
-        classes: names, the background first.
-        instances: labels are instances.
-        key: what pairs.
+        masks: how they are read.
 
     Raises:
         UnetsegError: if a file cannot be read.
     """
-    files = [{pair.name: pair for pair in pair_files(each, ground_truth, valid, key)[0]} for each in folders]
+    files = [
+        {pair.name: pair for pair in pair_files(each, ground_truth, masks.valid, masks.key)[0]}
+        for each in folders
+    ]
     for index, name in enumerate(names):
-        pairs = [read_masks(of_arm[name], classes or BINARY, instances) for of_arm in files]
+        pairs = [read_masks(of_arm[name], masks.classes or BINARY, masks.instances) for of_arm in files]
         yield Case(
             name=name,
             photo=None,

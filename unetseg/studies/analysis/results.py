@@ -7,6 +7,7 @@ single images is in ``summary.json``; those are in ``results.csv``, and here in 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetseg.metrics.registry import Group
@@ -224,6 +225,7 @@ class StudyResults:
         command: what was typed.
         versions: of the packages that computed it.
         scores: by arm, the rows of each run, one a seed: what ``results.csv`` holds. Not in ``summary.json``.
+        folder: where the report was written; None if it was not. Not in ``summary.json``.
     """
 
     name: str
@@ -246,6 +248,7 @@ class StudyResults:
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     scores: Mapping[str, tuple["RunScores", ...]] = field(default_factory=dict, repr=False)
+    folder: Path | None = None
 
     def arm(self, name: str) -> ArmResult:
         """Return the arm of that name."""

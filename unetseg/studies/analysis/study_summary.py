@@ -12,7 +12,7 @@ def study_summary(results: StudyResults) -> dict[str, Any]:
     plain = {
         "reference" if key == "baseline" else key: value  # as the study's file and its readers call it
         for key, value in vars(results).items()
-        if key not in ("arms", "metrics", "contrasts", "pairs", "scores")
+        if key not in ("arms", "metrics", "contrasts", "pairs", "scores", "folder")
     }
     return plain | {
         "failures": [asdict(failure) for failure in results.failures],

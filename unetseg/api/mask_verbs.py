@@ -1,0 +1,147 @@
+"""Load a trained run, write masks with it, and ship it as one file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unetseg.config import DEVICES, PRECISIONS, check_choice
+from unetseg.errors import UsageError
+from unetseg.inference.export_formats import EXPORT_FORMATS
+from unetseg.runs import Run, find_run
+from unetseg.utilities.progress import Report, print_line, say_nothing, show_progress
+from unetseg.utilities.text import printable
+
+if TYPE_CHECKING:
+    from unetseg.inference.folder.pipeline import FolderResult
+    from unetseg.inference.predictor import Predictor
+
+TTA = ("flips", "none")
+
+
+def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predictor":
+    """Load a run as a function from images (H×W×3 uint8) to masks (H×W uint8).
+
+    Args:
+        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        device: auto, cpu, cuda or mps.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    from unetseg.inference.loading import load_predictor
+
+    return load_predictor(run if isinstance(run, Run) else find_run(run), device)
+
+
+def predict(
+    images: str | Path | Sequence[str | Path],
+    output: str | Path,
+    run: str | Path | Run | Sequence[str | Path | Run] | None = None,
+    *,
+    tta: str = "none",
+    threshold: float = 0.5,
+    device: str = "auto",
+    precision: str | None = None,
+    format: str = "png",
+    overlay: bool = False,
+    save_probabilities: bool = False,
+    min_area: int = 0,
+    overwrite: bool = False,
+    continue_: bool = False,
+    max_pixels: int | None = None,
+    tile: int | None = None,
+    overlap: int | None = None,
+    report: Report = print_line,
+) -> "FolderResult":
+    """Write one mask an image, at the image's own size, and ``predictions.csv``.
+
+    Args:
+        images: a file, folder or glob, or several; sub-folders are kept.
+        output: the masks' folder.
+        run: a run or an exported file, or several to average; the newest finished run under ``checkpoints/``
+            if not given.
+        tta: ``flips`` averages over the image's four flips.
+        threshold: foreground above this probability, where there is one foreground class.
+        device: auto, cpu, cuda or mps.
+        precision: number format; that of the training if not given.
+        format: of the masks: png, tiff, geojson or coco.
+        overlay: also write ``NAME.overlay.jpg``, the mask over the image.
+        save_probabilities: also write each foreground class's probability as a 16-bit grey image.
+        min_area: foreground regions of fewer pixels become background.
+        overwrite: replace masks that are already there.
+        continue_: leave out images whose mask is already there.
+        max_pixels: the largest image that is decoded whole; Pillow's own limit if not given.
+        tile: side of the tiles of large images, pixels; by the free memory if not given.
+        overlap: of neighbouring tiles, pixels; what the network needs if not given.
+        report: is told which run it is; that is printed if not given.
+
+    Returns:
+        How many masks were written, and the images that failed; one bad file stops no other.
+
+    Raises:
+        UsageError: if an input is missing, two would write the same file, or a file would be written over.
+        UnetsegError: if the run cannot be read, or nothing more can be written, as on a full disk.
+    """
+    from unetseg.data.images.find import find_images
+    from unetseg.inference.folder.jobs import OutputOptions
+
+    _check_computation(tta, threshold, device, precision)
+    outputs = OutputOptions(
+        format=format,
+        overlay=overlay,
+        save_probabilities=save_probabilities,
+        min_area=min_area,
+        overwrite=overwrite,
+        continue_=continue_,
+        max_pixels=max_pixels,
+        tile=tile,
+        overlap=overlap,
+    )
+    found = find_images([images] if isinstance(images, (str, Path)) else list(images))
+    from unetseg.inference.folder.predict_folder import predict_images
+    from unetseg.inference.loading import find_models, load_models, path_of
+
+    runs = [] if run is None else [run] if isinstance(run, (str, Path, Run)) else list(run)
+    models = find_models([str(each.path if isinstance(each, Run) else each) for each in runs])
+    predictor = load_models(models, device, precision, flips=tta == "flips", threshold=threshold)
+    report(f"run {', '.join(printable(path_of(model)) for model in models)} ({predictor})")
+    return predict_images(predictor, found, Path(output), outputs, show_progress)
+
+
+def _check_computation(tta: str, threshold: float, device: str, precision: str | None) -> None:
+    check_choice("--tta", tta, TTA)
+    check_choice("--device", device, DEVICES)
+    if precision is not None:
+        check_choice("--precision", precision, PRECISIONS)
+    if not 0 < threshold < 1:
+        raise UsageError(f"--threshold {threshold}: must lie between 0 and 1")
+
+
+def export(
+    run: str | Path | Run | None = None,
+    *,
+    format: str = "onnx",
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    report: Report = say_nothing,
+) -> Path:
+    """Write a run's best weights, and all that inference must know, as one file, and return its path.
+
+    Args:
+        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        format: ``onnx`` runs anywhere and is checked against PyTorch; ``safetensors`` loads back into it.
+        output: the file; ``model.onnx`` or ``model.safetensors`` in the run's folder if not given.
+        overwrite: replace the file if it is there.
+        report: is told which run it is.
+
+    Raises:
+        UsageError: if the file has another suffix or is taken, or a package that ONNX needs is missing.
+        UnetsegError: if the run cannot be read, ONNX cannot express its network, or the file cannot be
+            written.
+    """
+    check_choice("--format", format, EXPORT_FORMATS)
+    found = run if isinstance(run, Run) else find_run(run)
+    from unetseg.inference.export import export_run
+
+    report(f"run {printable(found.path)}")
+    return export_run(found, format, None if output is None else Path(output), overwrite=overwrite)

@@ -1,0 +1,176 @@
+"""Score a run or masks, and compare several."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unetseg.errors import UsageError
+from unetseg.evaluation.pairing import MaskOptions
+from unetseg.runs import Run, find_run
+from unetseg.utilities.files import plain_write_errors
+from unetseg.utilities.progress import Report, print_line, show_progress
+
+if TYPE_CHECKING:
+    from unetseg.evaluation.pairing import LeftOut
+    from unetseg.evaluation.summary import Evaluation
+    from unetseg.studies.analysis.results import StudyResults
+
+
+def evaluate(
+    run: str | Path | Run | None = None,
+    *,
+    data: str | None = None,
+    data_dir: str | Path | None = None,
+    split: str = "test",
+    device: str = "auto",
+    predictions: str | Path | None = None,
+    reference: str | Path | None = None,
+    valid: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    instances: bool = False,
+    key: str | None = None,
+    rows: bool = False,
+    html: str | Path | None = None,
+    command: str = "",
+    report: Report = print_line,
+) -> dict[str, Any]:
+    """Score a run on a split, whole masks at their original resolution; or score masks made by any tool.
+
+    Args:
+        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        data: another dataset of the same classes; the run's own if not given.
+        data_dir: where the named dataset already lies on disk.
+        split: train, val or test.
+        device: auto, cpu, cuda or mps.
+        predictions: in place of a run, a folder of masks to score.
+        reference: folder of the masks to score them against, of the same names.
+        valid: of masks: folder of fields of view; pixels that are 0 there do not count.
+        classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
+        instances: of masks: labels are instances, 0 the background; predictions may be plain masks.
+        key: of masks: regular expression for the part of the files' names that pairs; all but the suffix if
+            not given.
+        rows: also return every image's scores, under ``rows``.
+        html: file for a page with pictures; none is written if not given.
+        command: what the page names as the way to repeat it.
+        report: is given a line for each kind of masks that were left out; they are printed if not given.
+
+    Returns:
+        Plain values, as in the run's ``test.json``: dataset and image averages by class and over classes, and
+        the scores by width of structure and by size of object. Of masks, also what was left out.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    if predictions is None and reference is None:
+        found = run if isinstance(run, Run) else find_run(run)
+        folder = None if data_dir is None else str(data_dir)
+        evaluation = _evaluate_run(found, data, folder, split, device, html, command)
+        return evaluation.as_dict() if rows else evaluation.summary()
+    if run is not None or predictions is None or reference is None:
+        raise UsageError("evaluate(): name a run, or predictions and reference")
+    masks = MaskOptions(valid, classes, instances, key)
+    evaluation, left_out = _evaluate_masks(predictions, reference, masks, html, command)
+    for line in left_out.lines():
+        report(line)
+    return (evaluation.as_dict() if rows else evaluation.summary()) | {"left_out": left_out.as_dict()}
+
+
+def _evaluate_run(
+    run: Run,
+    data: str | None,
+    data_dir: str | None,
+    split: str,
+    device: str,
+    html: str | Path | None,
+    command: str,
+) -> "Evaluation":
+    from unetseg.experiment import evaluate_existing, with_data
+
+    evaluation = evaluate_existing(run, data, data_dir, split, device)
+    if html is not None:
+        from unetseg.report.run_page import write_run_page
+
+        config = with_data(run.config(), data, data_dir).changed(device=device)
+        with plain_write_errors(html):
+            write_run_page(html, run, evaluation, config, command, show_progress("drawing"))
+    return evaluation
+
+
+def _evaluate_masks(
+    predictions: str | Path, reference: str | Path, masks: MaskOptions, html: str | Path | None, command: str
+) -> "tuple[Evaluation, LeftOut]":
+    from unetseg.evaluation.folders import evaluate_masks
+
+    evaluation, left_out = evaluate_masks(predictions, reference, masks, progress=show_progress("scoring"))
+    if html is not None:
+        from unetseg.report.run_page import write_masks_page
+
+        with plain_write_errors(html):
+            write_masks_page(html, predictions, reference, evaluation, command, masks)
+    return evaluation, left_out
+
+
+def compare(
+    *what: str | Path | Run,
+    reference: str | Path | None = None,
+    valid: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    instances: bool = False,
+    key: str | None = None,
+    primary: str | None = None,
+    margin: float | None = None,
+    output: str | Path | None = None,
+    command: str = "",
+) -> "StudyResults":
+    """Compare runs of one test split, a study's runs as they are, or folders of masks by any tool.
+
+    Args:
+        *what: runs, of which those that differ in the seed alone are one arm, the first the reference arm; or
+            one study's folder; or folders of masks.
+        reference: folder of the masks to score folders of masks against.
+        valid: of masks: folder of fields of view; pixels that are 0 there do not count.
+        classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
+        instances: of masks: labels are instances, 0 the background; predictions may be plain masks.
+        key: of masks: regular expression for the part of the files' names that pairs; all but the suffix if
+            not given.
+        primary: key of the metric that the verdict is about, ``iou`` if not given; a study has its own.
+        margin: largest difference in it that counts as none, 0.01 if not given; a study has its own.
+        output: folder for the report; a study's goes into the study's, others are not written if not given.
+        command: what the report names as the way to repeat it.
+
+    Returns:
+        What was found; its ``folder`` holds ``report.html``, or is None if no report was written.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    from unetseg.report.outputs import require_free, write_outputs
+    from unetseg.studies.study_file import study_folder
+
+    masks = MaskOptions(valid, classes, instances, key)
+    names = [each.path if isinstance(each, Run) else each for each in what]
+    study = study_folder(names[0]) if len(names) == 1 and reference is None else None
+    if study is None:
+        if output is not None:
+            require_free(Path(output))
+        from unetseg.studies.comparison import compare_runs_or_masks
+
+        results = compare_runs_or_masks(
+            names,
+            reference,
+            masks,
+            primary=primary or "iou",
+            margin=0.01 if margin is None else margin,
+            command=command,
+        )
+    elif output is not None or primary is not None or margin is not None:
+        raise UsageError(
+            f"{study}: a study has its own metric and margin, and its report lies there: leave out primary, "
+            "margin and output"
+        )
+    else:
+        from unetseg.studies.ablation import read_study
+
+        results = read_study(study, command)
+    folder = study or output
+    return results if folder is None else write_outputs(results, Path(folder), masks)

@@ -1,0 +1,147 @@
+"""Train one run, or every arm of a study."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from unetseg.api.settings import Settings, StudySettings, configured, lists_settings
+from unetseg.config import RunConfig, flag
+from unetseg.errors import UsageError
+from unetseg.runs import Run, find_run
+from unetseg.utilities.progress import Report, print_line
+
+if TYPE_CHECKING:
+    from unetseg.studies.analysis.results import StudyResults
+    from unetseg.studies.plan import Plan
+
+MAY_CHANGE = ("device", "workers", "trainer")  # in a run that goes on: where and how long, not what
+
+
+@lists_settings
+def fit(
+    config: RunConfig | str | Path | None = None,
+    *,
+    output: str | Path | None = None,
+    resume: str | Path | Run | None = None,
+    report: Report = print_line,
+    **settings: Unpack[Settings],
+) -> Run:
+    """Train a U-Net, test it, and return its run.
+
+    Args:
+        config: a configuration or the path of a YAML file; the defaults if not given.
+        output: the run's folder; a new one under ``checkpoints/`` if not given.
+        resume: go on with this run, from its last whole epoch and under its own configuration.
+        report: is given the log, line by line; it is printed if not given.
+        **settings: any field of :class:`RunConfig`, such as ``skips="off"``; they win over ``config``. A run
+            that is resumed takes ``device``, ``workers`` and ``trainer`` only.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    complete, resumed = fit_configuration(config, output, resume, settings)
+    from unetseg.data.datasets.open import require_dataset
+
+    require_dataset(complete.data)  # PyTorch, which comes next, takes seconds
+    from unetseg.experiment import resume_experiment, run_experiment
+
+    if resumed is not None:
+        return resume_experiment(resumed, complete, report)
+    return run_experiment(complete, output, report)
+
+
+def fit_configuration(
+    config: RunConfig | str | Path | None,
+    output: str | Path | None,
+    resume: str | Path | Run | None,
+    settings: Mapping[str, Any],
+) -> tuple[RunConfig, Run | None]:
+    """Return the complete configuration that ``fit`` trains, and the run that it goes on with, if any.
+
+    The arguments are those of ``fit``.
+
+    Raises:
+        UsageError: on an unknown or wrong setting, or one that the run to go on with has decided.
+    """
+    if resume is None:
+        return configured(RunConfig(), config, settings, "fit()"), None
+    known = {spec.name for spec in fields(RunConfig)} - {*MAY_CHANGE}
+    given = [flag(name) for name in settings if name in known]
+    given += [f"--{word}" for word, value in (("config", config), ("output", output)) if value is not None]
+    name = resume.path if isinstance(resume, Run) else resume
+    if given:
+        raise UsageError(
+            f"--resume {name}: goes on with the run's own configuration, without "
+            f"{', '.join(given)}; to start anew from its weights use --init {name}"
+        )
+    run = find_run(name)
+    return configured(run.config(), None, settings, "fit()"), run
+
+
+def ablate(
+    study: str | Path = "long",
+    *,
+    seeds: int | None = None,
+    arms: Sequence[str] | None = None,
+    output: str | Path | None = None,
+    workers: int = 1,
+    config: RunConfig | str | Path | None = None,
+    command: str = "",
+    report: Report = print_line,
+    **settings: Unpack[StudySettings],
+) -> "StudyResults":
+    """Train every arm of a study in every seed, compare them, and write the report into the study's folder.
+
+    Runs that are there are not trained again, and interrupted ones go on.
+
+    Args:
+        study: a preset such as ``long`` or ``levels``, or a YAML file.
+        seeds: how many; the study's own number if not given.
+        arms: names of a part of the arms; the reference is always one.
+        output: the study's folder; ``checkpoints/STUDY-DATA`` if not given.
+        workers: runs side by side.
+        config: a YAML file that changes the base of the study, or a configuration in its place.
+        command: what the report names as the way to repeat it.
+        report: is given the log, line by line; it is printed if not given.
+        **settings: any field of :class:`RunConfig` but the seed, for the base that the arms change; they win
+            over ``config``.
+
+    Returns:
+        What was found; its ``folder`` holds ``report.html``.
+
+    Raises:
+        UnetsegError: with one plain line, for whatever a user can act on.
+    """
+    plan = study_plan(study, seeds, arms, output, workers, config, settings)
+    from unetseg.report.outputs import require_free, write_outputs
+    from unetseg.studies.ablation import run_study
+
+    require_free(plan.folder, of_study=True)
+    return write_outputs(run_study(plan, workers, report, command), plan.folder)
+
+
+def study_plan(
+    study: str | Path,
+    seeds: int | None,
+    arms: Sequence[str] | None,
+    output: str | Path | None,
+    workers: int,
+    config: RunConfig | str | Path | None,
+    settings: Mapping[str, Any],
+) -> "Plan":
+    """Return the runs that ``ablate`` trains; its arguments are those of ``ablate``, and nothing is written.
+
+    Raises:
+        UsageError: if the study, a setting of its base or an arm is unknown or wrong.
+    """
+    from unetseg.studies.study_file import load_study
+
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: must be at least 1")
+    asked = load_study(study)
+    asked = asked.based_on(configured(asked.base, config, settings, "ablate()", StudySettings), seeds)
+    from unetseg.studies.ablation import default_folder
+    from unetseg.studies.plan import make_plan
+
+    return make_plan(asked, default_folder(asked) if output is None else Path(output), arms)
