@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from unetseg.api import export
 from unetseg.commands.arguments import Parser
 from unetseg.inference.export_formats import EXPORT_FORMATS
+from unetseg.utilities.progress import print_line
 from unetseg.utilities.text import printable
 
 
@@ -38,7 +39,7 @@ def run(argv: Sequence[str]) -> int:
         format=options.format,
         output=options.output or None,
         overwrite=options.overwrite,
-        report=print,
+        report=print_line,
     )
     print(f"wrote {printable(path)} ({path.stat().st_size / 1e6:.1f} MB)")
     return 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from unetseg.api import lesion
 from unetseg.commands.arguments import Parser, add_device_flag
 from unetseg.probes.lesion.modes import MODES
+from unetseg.utilities.progress import print_line
 from unetseg.utilities.text import printable
 
 
@@ -20,7 +21,7 @@ def run(argv: Sequence[str]) -> int:
         split=options.split,
         device=options.device or "auto",
         output=options.output or None,
-        report=print,
+        report=print_line,
     )
     for path in found.written:
         print(f"wrote {printable(path)}")

@@ -7,6 +7,7 @@ from unetseg.api import probe
 from unetseg.api.settings import NetSettings
 from unetseg.commands.arguments import Parser, add_config_flags, add_file_flag, settings_from
 from unetseg.runs import CHECKPOINTS
+from unetseg.utilities.progress import print_line
 from unetseg.utilities.text import printable
 
 
@@ -28,7 +29,7 @@ def run(argv: Sequence[str]) -> int:
         radius=options.radius,
         output=output,
         config=options.config,
-        report=print,
+        report=print_line,
         **settings_from(options, NetSettings),
     )
     for path in found.written:
