@@ -26,8 +26,7 @@ def describe(error: BaseException) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         return "out of memory; try a smaller --batch-size or --size"
-    reason = " ".join(str(error).split())
-    return f"unexpected {type(error).__name__}: {reason}"
+    return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 
 # What keys and flags are called elsewhere, by the name that they have here.
@@ -78,7 +77,12 @@ def _plain(word: str) -> str:
     return word.lower().lstrip("-").replace("-", "_")
 
 
-def one_line(error: Exception) -> str:
-    """Return an error's text as one line of at most 160 characters."""
-    text = " ".join(str(error).split())
-    return text[:160] + ("…" if len(text) > 160 else "") or type(error).__name__
+def one_line(error: BaseException, limit: int | None = None) -> str:
+    """Return an error's text as one line, its type where it has none.
+
+    Args:
+        error: of a library or the system.
+        limit: characters that are kept, if it is given; "…" marks what is cut.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if limit is None or len(text) <= limit else text[:limit] + "…"

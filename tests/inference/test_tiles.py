@@ -87,7 +87,7 @@ def test_with_enough_overlap_tiles_give_the_very_mask_of_the_whole_image(predict
 
 
 def test_the_free_memory_chooses_the_tile(predict, large, run, predictor, read, monkeypatch):
-    monkeypatch.setattr("unetseg.inference.predictor.most_pixels", lambda network: 150**2)
+    monkeypatch.setattr("unetseg.inference.ensemble.most_pixels", lambda network: 150**2)
     tiling = load_predictor(run, "cpu").tiling(HEIGHT, WIDTH)
     assert len(tiling.rows.starts) > 1 and tiling.rows.tile * tiling.columns.tile <= 150**2
     assert load_predictor(run, "cpu").tiling(150, 150) is None
@@ -96,7 +96,7 @@ def test_the_free_memory_chooses_the_tile(predict, large, run, predictor, read, 
 
 
 def test_python_too_cuts_large_arrays(large, run, predictor, monkeypatch):
-    monkeypatch.setattr("unetseg.inference.predictor.most_pixels", lambda network: 200**2)
+    monkeypatch.setattr("unetseg.inference.ensemble.most_pixels", lambda network: 200**2)
     in_tiles = load_predictor(run, "cpu")
     np.testing.assert_allclose(in_tiles.probabilities(large), predictor.probabilities(large), atol=0.02)
     assert in_tiles.whole_pixels == 200**2

@@ -9,7 +9,7 @@ import yaml
 
 from unetseg.api.settings import NetSettings, setting_names
 from unetseg.config import DEVICES, HINTS, RunConfig, flag
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean, one_line
 
 _Settings = TypeVar("_Settings", bound=NetSettings)
 
@@ -143,9 +143,7 @@ def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]
         try:
             trainer[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise UsageError(
-                f"{TRAINER}{name} {value}: is not valid YAML: {' '.join(str(error).split())}"
-            ) from None
+            raise UsageError(f"{TRAINER}{name} {value}: is not valid YAML: {one_line(error)}") from None
     return rest, trainer
 
 

@@ -10,7 +10,7 @@ import albumentations as A
 import cv2
 import numpy as np
 
-IGNORED = 255
+from unetseg.data.datasets.labels import IGNORED
 
 
 class Augmentation:

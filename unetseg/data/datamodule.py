@@ -13,7 +13,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from unetseg.config import RunConfig
-from unetseg.data.augment import IGNORED, Augmentation
+from unetseg.data.augment import Augmentation
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN, Preprocessing, channel_statistics
 from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler

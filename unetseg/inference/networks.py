@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.models.hardware import Hardware
 
 # Measured on a ResNet-18 U-Net: batches halve the time of images of 96², save a tenth at 256², then nothing.
@@ -141,7 +141,7 @@ def onnx_session(path: Path) -> Any:
     except OSError as error:
         raise UnetsegError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise UnetsegError(f"{path}: is no ONNX model that can be run ({reason}); export it again") from error
 
 

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 
 from unetseg.data.preprocessing import Preprocessing
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
+from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import Network, OnnxNetwork, onnx_session
-from unetseg.inference.predictor import Member, Predictor
+from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, not_ours
 from unetseg.utilities.text import printable
 
@@ -114,7 +115,7 @@ def _root_reason(error: BaseException) -> str:
     """Return what the exporter stumbled over, without the advice that it wraps it in."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return printable(f"{type(error).__name__}: {' '.join(str(error).split())[:160]}")
+    return printable(f"{type(error).__name__}: {one_line(error, 160)}")
 
 
 def _check_same(exported: Network, original: Network, path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import save
 
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, predictor_from_weights
 
@@ -35,6 +35,6 @@ def predictor_from_safetensors(path: Path, device: str = "auto", precision: str 
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise UnetsegError(f"{path}: is no whole safetensors file ({reason}); export it again") from error
     return predictor_from_weights(path, state, exported_settings(path, metadata), device, precision)

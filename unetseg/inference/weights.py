@@ -10,11 +10,12 @@ import torch
 
 from unetseg.config import from_mapping
 from unetseg.data.preprocessing import Preprocessing
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
+from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import TorchNetwork
-from unetseg.inference.predictor import Member, Predictor
+from unetseg.inference.predictor import Predictor
 from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import build_model
+from unetseg.models.unet import build_model, output_channels
 
 SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
 
@@ -57,7 +58,7 @@ def predictor_from_weights(
         config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
         config = config.changed(precision=precision or _anywhere(config.precision))
         classes = settings["classes"]
-        model = build_model(config, 1 if len(classes) == 2 else len(classes))
+        model = build_model(config, output_channels(len(classes)))
         model.load_state_dict(state, strict=True)
         member = Member(
             TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
@@ -69,7 +70,7 @@ def predictor_from_weights(
 
 def not_ours(path: Path, error: Exception) -> UnetsegError:
     """Return the error for a file of weights that is not one of this package's."""
-    reason = " ".join(str(error).split())[:120]
+    reason = one_line(error, 120)
     return UnetsegError(f"{path}: is not a checkpoint of unetseg's, or of another version ({reason})")
 
 

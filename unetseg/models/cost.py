@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from unetseg.config import RunConfig
-from unetseg.models.unet import build_model, check_size
+from unetseg.models.unet import build_model, check_size, output_channels
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ def measure_cost(model: nn.Module, size: int) -> Cost:
 
 def config_cost(config: RunConfig, classes: int) -> Cost:
     """Return parameters and multiply-adds of a net for so many foreground classes."""
-    model = build_model(config.changed(weights="none"), 1 if classes == 1 else classes + 1)
+    model = build_model(config.changed(weights="none"), output_channels(classes + 1))
     check_size(config, model)
     return measure_cost(model, config.size)

@@ -97,6 +97,6 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
             encoder = build(weights=None)
     except Exception as error:
         raise UsageError(
-            f"--encoder '{name}': cannot serve a U-Net of five levels ({one_line(error)})"
+            f"--encoder '{name}': cannot serve a U-Net of five levels ({one_line(error, 160)})"
         ) from error
     return encoder if weights == "none" else load_pretrained(name, partial(build, weights=weights))

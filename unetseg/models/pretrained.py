@@ -42,7 +42,7 @@ def load_pretrained(name: str, build: Callable[[], nn.Module]) -> nn.Module:
         raise
     except Exception as error:  # network, disk and file formats have errors of their own each
         raise UnetsegError(
-            f"--weights imagenet: the weights of {name} cannot be loaded ({one_line(error)}); "
+            f"--weights imagenet: the weights of {name} cannot be loaded ({one_line(error, 160)}); "
             f"try again, after deleting {_cache_folder(repository)} if the file there is damaged"
         ) from error
 
@@ -79,8 +79,9 @@ def _require_hub(name: str, repository: str, revision: str | None) -> None:
         chosen = f" --revision {revision}" if revision else ""
         raise UnetsegError(
             f"--weights imagenet: the weights of {name} are not on this machine, and {constants.ENDPOINT} "
-            f"cannot be reached ({one_line(error)}); where it can, run 'hf download {repository}{chosen}' "
-            f"and copy that machine's cache folder to {_cache_folder(repository)}, or take --weights none"
+            f"cannot be reached ({one_line(error, 160)}); where it can, run 'hf download "
+            f"{repository}{chosen}' and copy that machine's cache folder to {_cache_folder(repository)}, "
+            "or take --weights none"
         ) from error
 
 

@@ -56,7 +56,7 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
 
     Args:
         config: the run's configuration; only its model part and the seed matter.
-        outputs: channels of the logits: 1 for foreground against background, else one a class.
+        outputs: channels of the logits, as ``output_channels`` gives them.
 
     Raises:
         UsageError: if the encoder is unknown or has not the levels that are named.
@@ -95,6 +95,15 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     if config.zero_init:
         start_as_identity(model)
     return model
+
+
+def output_channels(classes: int) -> int:
+    """Return the channels of the logits for so many classes, the background among them.
+
+    One foreground class has one, its logit against the background; several have one a class, the background's
+    too.
+    """
+    return 1 if classes == 2 else classes
 
 
 def skip_levels(config: RunConfig) -> list[int]:

@@ -15,7 +15,7 @@ from unetseg.data.preprocessing import Preprocessing
 from unetseg.models.gradient_flow import GradientFlow, flow_curve, gradient_flow
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.initialise import seed_for
-from unetseg.models.unet import Unet, build_model, check_size, load_weights, skip_levels
+from unetseg.models.unet import Unet, build_model, check_size, load_weights, output_channels, skip_levels
 from unetseg.plots import gradient_panels
 from unetseg.runs import Run
 from unetseg.studies.study import Study
@@ -113,7 +113,7 @@ def measure_flow(
 
 def build_network(config: RunConfig, dataset: SegmentationSet) -> Unet:
     """Build a network for the classes of a dataset, and check that the crops fit it."""
-    model = build_model(config, 1 if len(dataset.classes) == 2 else len(dataset.classes))
+    model = build_model(config, output_channels(len(dataset.classes)))
     check_size(config, model)
     return model
 

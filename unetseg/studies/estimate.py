@@ -13,7 +13,7 @@ from unetseg.data.datasets.check import require_sound
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import build_model
+from unetseg.models.unet import build_model, output_channels
 from unetseg.studies.plan import Plan, Setting, plan_costs
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.progress import duration, show_progress
@@ -98,7 +98,7 @@ def run_seconds(config: RunConfig, dataset: SegmentationSet) -> float:
     Loading and augmentation are in it; testing is not.
     """
     hardware = choose_hardware(config)
-    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
+    outputs = output_channels(len(dataset.classes))
     model = build_model(config.changed(weights="none"), outputs)
     data = SegmentationData(dataset, config, model.stride)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.files import atomic_path
 
 
@@ -47,7 +47,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = one_line(error, 120)
         raise UnetsegError(
             f"{path}: is damaged or holds more than tensors and plain values, so it is not loaded ({reason})"
         ) from error

@@ -19,7 +19,7 @@ import lightning.pytorch as pl
 import torch.distributed
 from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.signals import follow_parent
 
 GRACE = 15.0  # seconds in which a process that lost its partner finds out by itself
@@ -127,9 +127,8 @@ def _take_part(
     try:
         target(*arguments)
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         with suppress(OSError):  # nobody may be listening any more
-            messages.send(reason)
+            messages.send(one_line(error))
         sys.exit(1)
 
 

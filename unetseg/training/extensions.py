@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean, one_line
 
 LOGGERS = {
     name.removesuffix("Logger").lower(): f"lightning.pytorch.loggers.{name}"
@@ -89,4 +89,4 @@ def _build(
             arguments.setdefault("save_dir", folder)
         return kind(**arguments)
     except Exception as error:
-        raise UsageError(f"{flag} {given}: cannot be used: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{flag} {given}: cannot be used: {one_line(error)}") from error

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from unetseg.config import RunConfig
-from unetseg.data.augment import IGNORED
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.models.initialise import seed_for
 

@@ -16,7 +16,7 @@ from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.models.cost import measure_cost
 from unetseg.models.hardware import choose_hardware
-from unetseg.models.unet import Unet, build_model, check_size
+from unetseg.models.unet import Unet, build_model, check_size, output_channels
 from unetseg.runs import Run
 from unetseg.training.distributed import partners
 from unetseg.training.environment import describe_environment
@@ -50,7 +50,7 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
     hardware = choose_hardware(config)
     # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
     fresh = config.init is None and not run.last.is_file()
-    outputs = 1 if len(dataset.classes) == 2 else len(dataset.classes)
+    outputs = output_channels(len(dataset.classes))
     model = build_model(config if fresh else config.changed(weights="none"), outputs)
     check_size(config, model)
     report(describe_model(config, model))

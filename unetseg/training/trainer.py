@@ -14,7 +14,7 @@ from typing import Any
 import lightning.pytorch as pl
 
 from unetseg.config import RunConfig
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
 from unetseg.training.extensions import build_callbacks, build_logger
@@ -96,7 +96,7 @@ def _given_arguments(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def refused(config: RunConfig, error: Exception) -> UsageError:
     """Return a UsageError that names the Trainer's arguments which a user gave."""
     given = ", ".join(f"--trainer.{name} {value}" for name, value in config.trainer.items())
-    return UsageError(f"{given}: refused by Lightning: {' '.join(str(error).split())}")
+    return UsageError(f"{given}: refused by Lightning: {one_line(error)}")
 
 
 class KeepSignalHandlers(pl.Callback):

@@ -6,19 +6,26 @@ from typing import Any
 
 import yaml
 
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError, did_you_mean, one_line
 
 
-def read_yaml(path: Path) -> Any:
-    """Return the content of a YAML file; a syntax error becomes one plain line."""
+def read_yaml(path: str | Path) -> Any:
+    """Return the content of a YAML file.
+
+    Raises:
+        UsageError: if the file is missing, unreadable or no YAML.
+    """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{path}{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid YAML: {one_line(error)}") from error
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -27,13 +34,7 @@ def load_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         UsageError: if the file is missing, unreadable or holds something else.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"{path}: is not valid YAML: {reason}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise UsageError(f"{path}: must hold 'key: value' lines")
     return values

@@ -20,7 +20,7 @@ from unetseg.data.images.pixels import (
     Refused,
     check_pixels,
 )
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.text import printable
 
 Path = str | os.PathLike[str]
@@ -87,7 +87,7 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read: {error.strerror}; check the path and its permissions"
-    text = _IN_MEMORY.sub("", " ".join(str(error).split()))[:200]
+    text = _IN_MEMORY.sub("", one_line(error))[:200]
     if len(text) < 4:  # such as the key of a KeyError
         text = f"{type(error).__name__} {text}".rstrip()
     printed = "".join(c if c.isprintable() else "?" for c in text)

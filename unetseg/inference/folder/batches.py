@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 
 from unetseg.data.images.read import image_size, read_image
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.inference.folder.jobs import Job
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.tiles import Tiling
@@ -67,7 +67,7 @@ class FailedJob:
         elif isinstance(error, MemoryError):
             reason = f"{printable(source.job.image.path)}: does not fit into memory; make it smaller"
         else:
-            text = " ".join(str(error).split())[:200]
+            text = one_line(error, 200)
             reason = f"{printable(source.job.image.path)}: unexpected {type(error).__name__}: {text}"
         return cls(source.job, reason, source.size, seconds, source.kept)
 
@@ -114,21 +114,19 @@ def plan_batches(
     """
     source = iter(measured)
     while window := list(islice(source, WINDOW)):
-        groups: dict[tuple[tuple[int, int], ...], list[Measured]] = {}
+        whole: list[Measured] = []
         for each in window:
             if isinstance(each, FailedJob):
                 yield Batch(failed=(each,))
             elif tiling := predictor.tiling(*each.size, tile, overlap):
                 yield Batch((each,), tiling)
             else:
-                groups.setdefault(predictor.network_sizes(*each.size), []).append(each)
-        for sizes, group in groups.items():
+                whole.append(each)
+        for sizes, batch in predictor.batches(whole, lambda each: each.size):
             if problem := predictor.too_large(sizes):
-                yield Batch(failed=tuple(_refused(each, problem) for each in group))
-                continue
-            count = predictor.batch_size(sizes)
-            for start in range(0, len(group), count):
-                yield Batch(tuple(group[start : start + count]))
+                yield Batch(failed=tuple(_refused(each, problem) for each in batch))
+            else:
+                yield Batch(tuple(batch))
 
 
 def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Loaded | FailedJob:

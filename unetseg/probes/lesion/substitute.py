@@ -4,8 +4,9 @@ from functools import cached_property
 
 from torch import nn
 
+from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import TorchNetwork
-from unetseg.inference.predictor import Member, Predictor
+from unetseg.inference.predictor import Predictor
 from unetseg.models.unet import Unet
 
 

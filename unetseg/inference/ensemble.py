@@ -1,0 +1,170 @@
+"""Networks as one: what an image goes through before and after them, and how many go together."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from unetseg.data.preprocessing import Preprocessing
+from unetseg.inference.logits import average
+from unetseg.inference.networks import IN_USE, Network, most_pixels
+
+Image = TypeVar("Image")
+NetworkSizes = tuple[tuple[int, int], ...]  # (height, width) of one image for each member's network
+
+_FLIPS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))  # of (rows, columns)
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network and what its images go through first."""
+
+    network: Network
+    preprocessing: Preprocessing
+
+
+class Ensemble:
+    """One or more networks whose probabilities are averaged, and those of an image's flips, too.
+
+    Args:
+        members: one or more networks of the same classes.
+        flips: also run the image flipped along rows, columns and both (test-time augmentation).
+
+    Attributes:
+        network_seconds: spent in the networks so far.
+    """
+
+    def __init__(self, members: Sequence[Member], flips: bool = False) -> None:
+        self.members = list(members)
+        self.flips = flips
+        self.network_seconds = 0.0
+
+    def __str__(self) -> str:
+        return "; ".join(dict.fromkeys(str(member.network) for member in self.members))
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Scale rule and normalisation of the first member."""
+        return self.members[0].preprocessing
+
+    @property
+    def stride(self) -> int:
+        """The coarsest stride of all members; all strides are powers of two."""
+        return max(member.network.stride for member in self.members)
+
+    @property
+    def native(self) -> bool:
+        """Whether every member sees images at their own scale, so that tiles are possible."""
+        return all(member.preprocessing.longest is None for member in self.members)
+
+    @cached_property
+    def whole_pixels(self) -> int:
+        """The most pixels that go through the networks at once, by the memory that was free at first."""
+        return max(self.stride**2, min(most_pixels(member.network) for member in self.members))
+
+    def batches(
+        self, images: Iterable[Image], size_of: Callable[[Image], tuple[int, int]]
+    ) -> Iterator[tuple[NetworkSizes, list[Image]]]:
+        """Group images that have the same size for the networks.
+
+        Args:
+            images: or whatever stands for them.
+            size_of: returns the (height, width) of one.
+
+        Yields:
+            The size of a group, and as many of its images as are best run together.
+        """
+        groups: dict[NetworkSizes, list[Image]] = {}
+        for image in images:
+            groups.setdefault(self.network_sizes(*size_of(image)), []).append(image)
+        for sizes, group in groups.items():
+            count = self.batch_size(sizes)
+            for start in range(0, len(group), count):
+                yield sizes, group[start : start + count]
+
+    def network_sizes(self, height: int, width: int) -> NetworkSizes:
+        """Return the size, (height, width), that an image has for each member's network."""
+        return tuple(
+            member.preprocessing.padded_size(height, width, member.network.stride) for member in self.members
+        )
+
+    def too_large(self, sizes: Sequence[tuple[int, int]]) -> str:
+        """Return why images of these ``network_sizes`` cannot go through whole, or nothing if they can."""
+        for member, (height, width) in zip(self.members, sizes, strict=True):
+            if height * width <= self.whole_pixels:
+                continue
+            needed = height * width * member.network.bytes_per_pixel * IN_USE
+            free = member.network.free_bytes()
+            if needed > free:
+                return (
+                    f"needs about {needed / 1e9:.1f} GB for the network at scale "
+                    f"{member.preprocessing.scale}, {free / 1e9:.1f} GB are free; make it smaller"
+                )
+        return ""
+
+    def batch_size(self, sizes: Sequence[tuple[int, int]]) -> int:
+        """Return how many images of these ``network_sizes`` are best run together."""
+        pairs = zip(self.members, sizes, strict=True)
+        return max(1, min(member.network.batch_pixels // (high * wide) for member, (high, wide) in pairs))
+
+    def prepare(self, image: np.ndarray) -> list[np.ndarray]:
+        """Return what each member's network is given for an image: H'×W'×3 float32.
+
+        Raises:
+            ValueError: if the image is not H×W×3 uint8.
+        """
+        check_image(image)
+        return [member.preprocessing.prepare(image, member.network.stride) for member in self.members]
+
+    def forward(self, prepared: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
+        """Run every member's network on images prepared to the same sizes.
+
+        Args:
+            prepared: for each image, what ``prepare`` returned.
+
+        Returns:
+            For each image, one outputs×H'×W' float32 a member.
+        """
+        started = time.perf_counter()
+        by_member = [
+            self._run(member.network, np.stack(batch))
+            for member, batch in zip(self.members, zip(*prepared, strict=True), strict=True)
+        ]
+        self.network_seconds += time.perf_counter() - started
+        return [list(logits) for logits in zip(*by_member, strict=True)]
+
+    def restore(self, outputs: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+        """Bring the members' logits to the image's own size and make one of them.
+
+        Args:
+            outputs: of one image, as ``forward`` returned them.
+            height: of the original image.
+            width: of the original image.
+
+        Returns:
+            outputs×height×width float32.
+        """
+        restored = [
+            member.preprocessing.restore(logits, height, width)
+            for member, logits in zip(self.members, outputs, strict=True)
+        ]
+        return average(restored)
+
+    def _run(self, network: Network, batch: np.ndarray) -> list[np.ndarray]:
+        """Map N×H×W×3 to N×outputs×H×W, over the flips if they are asked for."""
+        if not self.flips:
+            return list(network(batch))
+        views = []
+        for axes in _FLIPS:
+            flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
+            views.append(np.flip(flipped, tuple(2 + axis for axis in axes)))
+        return [average(each) for each in zip(*views, strict=True)]
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raise a ValueError unless the image is H×W×3 uint8."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        raise ValueError(f"image: expected H×W×3 uint8, got {image.dtype} of shape {image.shape}")
