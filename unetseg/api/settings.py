@@ -122,8 +122,9 @@ def lists_settings(function: Callable[_P, _R]) -> Callable[_P, _R]:
     ]
     named = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     function.__signature__ = own.replace(parameters=[*named, *listed])  # type: ignore[attr-defined]
-    described = [f"    {spec.name}: {_described(spec)}" for spec in fields(RunConfig)]
-    function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Settings:", *described])
+    described = [f"    {_described(spec)}" for spec in fields(RunConfig)]
+    title = "Settings, each with its type and what it is if neither it nor ``config`` is given:"
+    function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", title, *described])
     return function
 
 
@@ -134,4 +135,5 @@ def _default(spec: Field[Any]) -> Any:
 def _described(spec: Field[Any]) -> str:
     choices = spec.metadata["choices"]
     one_of = f" ({', '.join(choices)})" if choices else ""
-    return f"{spec.metadata['help']}{one_of} [{_default(spec)!r}]"
+    kind = inspect.formatannotation(HINTS[spec.name])
+    return f"{spec.name} ({kind}): {spec.metadata['help']}{one_of} [{_default(spec)!r}]"
