@@ -1,5 +1,6 @@
 """Text for people: names that can be printed, columns that line up."""
 
+import codecs
 import os
 from collections.abc import Iterable, Sequence
 
@@ -28,3 +29,25 @@ def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:
         for row in rows
     ]
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def decode_text(content: bytes) -> str:
+    """Return a text file's content: UTF-8, or what its byte order mark says, or UTF-16 by its zero bytes.
+
+    Bytes that are no UTF-8 survive as in file names (``surrogateescape``).
+    """
+    for mark, codec in _MARKS:
+        if content.startswith(mark):
+            return content.decode(codec, "replace")
+    if b"\0" in content:
+        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
+    return content.decode("utf-8", "surrogateescape")

@@ -1,63 +1,94 @@
 """A folder of the user's own: ``images/`` and ``masks/``, paired by stem."""
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unicodedata import normalize
 
 from unetseg.data.datasets.class_entries import Classes, ignored_values, parse_classes
 from unetseg.data.datasets.class_guess import guess_classes
-from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
-from unetseg.data.images.find import SUFFIXES
-from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.data.datasets.folder_settings import read_settings
+from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
+from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
+from unetseg.data.images.find import SUFFIXES, UNREAD_SUFFIXES
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
-from unetseg.utilities.yaml_files import read_yaml, require_keys
 
-KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "generator")
+_UNREAD = "is of a type that is not read; save it as PNG or TIFF"
 SHARES = {"val": 0.15, "test": 0.15}
 
 
-def open_folder(folder: Path, *, split_seed: int = 0, missing: list[str] | None = None) -> SegmentationSet:
+class MissingFolder(UsageError):
+    """A folder that was to be a dataset has no ``images/`` or no ``masks/``."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(
+            f"{folder}: has no folder '{name}' (a dataset is images/ and masks/); "
+            "name those that it has with --images DIR --masks DIR"
+        )
+
+
+def open_folder(
+    folder: Path,
+    *,
+    split_seed: int = 0,
+    missing: list[str] | None = None,
+    images: str = "images",
+    masks: str = "masks",
+) -> SegmentationSet:
     """Open a folder with ``images/``, ``masks/`` and, optionally, ``dataset.yaml`` and split lists.
 
     An image and its mask have the same path below ``images/`` and ``masks/`` but for the extension and
     an optional suffix of the mask's stem (``mask_suffix`` in ``dataset.yaml``, or found where all masks
-    share one). ``train.txt``, ``val.txt`` and ``test.txt`` name images, one a line. A list that is
-    missing is drawn by ``split_seed`` from ``train.txt``, or from all images that no list names: 15 %
-    each. Once there is a ``train.txt``, images in no list are left out. Classes come from
-    ``dataset.yaml``, or else from the masks' values.
+    share one). ``train.txt``, ``val.txt`` and ``test.txt`` name images, one a line; without lists, folders
+    such as ``images/train`` and ``images/val`` are the split. A part that is missing is drawn by
+    ``split_seed`` from the training images, or from all images that no list names: 15 % each. Once there
+    are training images, those in no list are left out. Classes come from ``dataset.yaml``, or else from
+    the masks' values.
 
     Args:
         folder: It holds ``images/`` and ``masks/``.
         split_seed: Draws the splits that are not listed.
-        missing: Takes one line for each image without a mask, mask without an image and listed name without
-            an image, which are then left out; without, they are an error.
+        missing: Takes one line for each image without a mask, mask without an image, picture of a type that
+            is not read, and listed name without an image, which are then left out; without, they are an
+            error.
+        images: The images' folder: below ``folder``, or a path of its own.
+        masks: The masks' folder, likewise.
 
     Raises:
         UsageError: ``dataset.yaml`` or a list is wrong.
         UnetsegError: Files are missing, unpaired or in conflict; the message names them.
     """
-    settings = _settings(folder)
-    images = _by_name(folder / "images", "image")
-    masks = _by_name(folder / "masks", "mask")
-    lists = {
-        split: _listed(folder / f"{split}.txt", images, missing)
-        for split in SPLITS
-        if _has_list(folder, split)
-    }
-    _refuse_overlap(folder, lists)
-    pairs = _pair(images, masks, settings.get("mask_suffix"))
-    needed = {name for members in lists.values() for name in members} if "train" in lists else set(images)
-    orphans = set() if "train" in lists else set(masks.values()) - set(pairs.values())
+    settings = read_settings(folder)
+    found = _by_name(_place(folder, images, "--images"), "image")
+    targets = _by_name(_place(folder, masks, "--masks"), "mask")
+    pairs = _pair(found.paths, targets.paths, settings.get("mask_suffix"))
+    lists = _split(
+        folder, Names(found.paths, _images_of(targets, pairs), (found.top.name, targets.top.name)), missing
+    )
+    trained = "train" in lists
+    needed = {name for members in lists.values() for name in members} if trained else {*found.paths}
     unpaired = needed - pairs.keys()
+    unread = set() if trained else {*found.unread.values(), *targets.unread.values()}
+    orphans = set() if trained else {*targets.paths.values()} - {*pairs.values()}
+    orphans -= {path for name, path in targets.paths.items() if name in found.unread}
     if missing is None or not pairs:
-        _refuse_unpaired(folder, [images[name] for name in unpaired], orphans, none_pair=not pairs)
+        unusable = {path for name, path in found.unread.items() if not trained and name in targets.paths}
+        _refuse_unpaired(
+            folder, [found.paths[name] for name in unpaired], orphans, unusable, none_pair=not pairs
+        )
+        for path in sorted(unread):
+            warnings.warn(f"{printable(path)}: {_UNREAD}", stacklevel=2)
     else:
-        missing += [f"{printable(images[name])}: has no mask" for name in sorted(unpaired)]
+        missing += [f"{printable(path)}: {_UNREAD}" for path in sorted(unread)]
+        missing += [f"{printable(found.paths[name])}: has no mask" for name in sorted(unpaired)]
         missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
         needed -= unpaired
         lists = {split: tuple(needed.intersection(members)) for split, members in lists.items()}
-    chosen = {name: Sample(name, images[name], pairs[name]) for name in sorted(needed)}
+    chosen = {name: Sample(name, found.paths[name], pairs[name]) for name in sorted(needed)}
     if len(chosen) < 3:
         raise UnetsegError(f"{folder}: {len(chosen)} image(s) with a mask; training needs at least 3")
     split = split_names(chosen, lists, SHARES, split_seed)
@@ -91,26 +122,37 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    path = folder / "dataset.yaml"
-    if not path.is_file():
-        misspelt = [other.name for other in folder.glob("dataset.y*ml")]
-        if misspelt:
-            raise UsageError(f"{folder / misspelt[0]}: call it dataset.yaml")
-        return {}
-    return require_keys(read_yaml(path) or {}, KEYS, str(path))
+@dataclass(frozen=True)
+class _Files:
+    """The picture files below ``top`` by name, and those of types that are not read."""
+
+    top: Path
+    paths: dict[str, Path]
+    unread: dict[str, Path]
 
 
-def _by_name(folder: Path, kind: str) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise UsageError(f"{folder.parent}: has no folder '{folder.name}' (a dataset is images/ and masks/)")
+def _place(folder: Path, name: str, flag: str) -> Path:
+    below = folder / name
+    if below.is_dir():
+        return below
+    if Path(name).is_dir() and name not in ("images", "masks"):
+        return Path(name)
+    if name in ("images", "masks"):
+        raise MissingFolder(folder, name)
+    raise UsageError(f"{flag} {name}: no such folder, neither here nor in {folder}")
+
+
+def _by_name(folder: Path, kind: str) -> _Files:
     found: dict[str, Path] = {}
+    unread: dict[str, Path] = {}
     others = set()
     for relative, path in list_files(folder):
+        name = str(PurePosixPath(relative).with_suffix(""))
         if path.suffix.lower() not in SUFFIXES:
             others.add("".join(path.suffixes[-2:]) or path.name)
+            if path.name.lower().endswith(UNREAD_SUFFIXES):
+                unread[name] = path
             continue
-        name = str(PurePosixPath(relative).with_suffix(""))
         if name in found:
             raise UnetsegError(
                 f"{folder}: two {kind}s are called '{name}': {found[name].name} and {path.name}"
@@ -119,48 +161,47 @@ def _by_name(folder: Path, kind: str) -> dict[str, Path]:
     if not found:
         hint = f", only files of type {first_few(others)}: convert them to PNG or TIFF" if others else ""
         raise UnetsegError(f"{folder}: holds no {kind} that can be read{hint}")
-    return found
+    return _Files(folder, found, {name: path for name, path in unread.items() if name not in found})
 
 
-def _has_list(folder: Path, split: str) -> bool:
-    return (folder / f"{split}.txt").is_file()
+def _split(folder: Path, names: Names, missing: list[str] | None) -> dict[str, tuple[str, ...]]:
+    """Return the images of each split that the user gives, by lists or by folders."""
+    paths = find_lists(folder)
+    if not paths:
+        return split_by_folder(names.images)
+    read = {split: read_list(path, names, missing) for split, path in paths.items()}
+    lists = {split: members for split, members in read.items() if members}
+    _refuse_overlap(folder, {paths[split].name: members for split, members in lists.items()})
+    return lists
 
 
-def _listed(path: Path, images: dict[str, Path], missing: list[str] | None) -> tuple[str, ...]:
-    names: list[str] = []
-    unknown = []
-    for line in path.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-        entry = line.strip()
-        if not entry or entry.startswith("#"):
-            continue
-        bare = entry[: -len(Path(entry).suffix)] if Path(entry).suffix.lower() in SUFFIXES else entry
-        if entry not in images and bare not in images:
-            unknown.append(entry)
-            continue
-        names.append(entry if entry in images else bare)
-    if missing is not None:
-        missing += [f"{path}: names '{entry}', which has no image" for entry in unknown]
-    elif unknown:
-        hint = did_you_mean(unknown[0], images) if len(images) <= 5000 else ""
-        raise UsageError(f"{path}: {len(unknown)} name(s) with no image: {first_few(unknown)}{hint}")
-    if not names:
-        raise UsageError(f"{path}: names no image; delete it, or list one image a line")
-    return tuple(names)
+def _images_of(masks: _Files, pairs: dict[str, Path]) -> dict[str, str]:
+    """Return the name of each mask's image by the mask's own name."""
+    names = {path: name for name, path in masks.paths.items()}
+    return {names[path]: image for image, path in pairs.items()}
 
 
 def _refuse_overlap(folder: Path, lists: dict[str, tuple[str, ...]]) -> None:
     owner: dict[str, str] = {}
-    for split, members in lists.items():
+    for file, members in lists.items():
         for name in members:
             if name in owner:
-                both = f"{owner[name]}.txt and {split}.txt" if owner[name] != split else f"{split}.txt twice"
+                both = f"{owner[name]} and {file}" if owner[name] != file else f"{file} twice"
                 raise UsageError(f"{folder}: '{name}' is listed in {both}")
-            owner[name] = split
+            owner[name] = file
 
 
 def _pair(images: dict[str, Path], masks: dict[str, Path], suffix: str | None) -> dict[str, Path]:
-    ending = _common_suffix(images, masks) if suffix is None else str(suffix)
-    return {name: masks[name + ending] for name in images if name + ending in masks}
+    """Return the mask of each image; names may be written in different Unicode forms (NFC, NFD)."""
+    composed = {normalize("NFC", name): path for name, path in masks.items()}
+    names = {normalize("NFC", name): path for name, path in images.items()}
+    ending = _common_suffix(names, composed) if suffix is None else normalize("NFC", str(suffix))
+    found = {}
+    for name in images:
+        path = masks.get(name + ending) or composed.get(normalize("NFC", name) + ending)
+        if path is not None:
+            found[name] = path
+    return found
 
 
 def _common_suffix(images: dict[str, Path], masks: dict[str, Path]) -> str:
@@ -176,10 +217,16 @@ def _common_suffix(images: dict[str, Path], masks: dict[str, Path]) -> str:
     )
 
 
-def _refuse_unpaired(folder: Path, images: Iterable[Path], masks: Iterable[Path], *, none_pair: bool) -> None:
-    lonely = [path.relative_to(folder).as_posix() for path in images]
-    orphans = [path.relative_to(folder).as_posix() for path in masks]
-    found = [f"{len(lonely)} image(s) without a mask: {first_few(lonely)}"] if lonely else []
+def _refuse_unpaired(
+    folder: Path, images: Iterable[Path], masks: Iterable[Path], unread: Iterable[Path], *, none_pair: bool
+) -> None:
+    kinds = {"without a mask": images, "of a type that is not read": unread}
+    found = [
+        f"{len(names)} image(s) {what}: {first_few(names)}"
+        for what, paths in kinds.items()
+        if (names := [os.path.relpath(path, folder) for path in paths])
+    ]
+    orphans = [os.path.relpath(path, folder) for path in masks]
     found += [f"{len(orphans)} mask(s) without an image: {first_few(orphans)}"] if orphans else []
     if found:
         hint = " (set mask_suffix in dataset.yaml if the masks' names end alike)" if none_pair else ""

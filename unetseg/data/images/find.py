@@ -14,6 +14,13 @@ from unetseg.utilities.text import printable
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 
+# Pictures too, but of types that are not read: found beside others, they are named and not passed over.
+UNREAD_SUFFIXES = (
+    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".tga", ".dds", ".ico", ".psd", ".xcf", ".exr", ".hdr", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
+    *(".dcm", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
+)
+
 
 @dataclass(frozen=True)
 class FoundImage:

@@ -8,7 +8,7 @@ from typing import Any
 from unetseg.data.datasets.cards.layout import Fields, Layout
 from unetseg.data.datasets.samples import SPLITS, split_names
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.utilities.text import first_few
+from unetseg.utilities.text import decode_text, first_few
 from unetseg.utilities.yaml_files import require_keys
 
 _SELECTORS = ("list", "column", "csv", "name", "where", "otherwise")
@@ -150,7 +150,7 @@ def _fits(values: Mapping[str, str], selector: Mapping[str, Any]) -> bool:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = decode_text(path.read_bytes()).splitlines()
     except OSError as error:
         raise UnetsegError(f"{path}: the split list cannot be read: {error.strerror}") from error
     return [line for line in lines if line.strip() and not line.startswith("#")]
