@@ -26,7 +26,7 @@ from medpy.metric import binary as medpy
 from scipy.ndimage import gaussian_filter
 from skimage import measure, metrics
 
-from unetseg.metrics import KEYS, SKELETON_KEYS, binary_scores, mask_pair
+from unetseg.metrics import binary_scores, mask_pair, registry, scored_keys
 
 warnings.simplefilter("ignore")
 from monai.metrics import (
@@ -37,7 +37,8 @@ from monai.metrics import (
 )
 
 DISTANCES = ["hd", "hd95", "assd", "nsd"]
-NO_SKELETONS = [key for key in KEYS if key not in SKELETON_KEYS]
+SKELETONS = [each.key for each in registry.scored() if "skeleton" in each.needs]
+NO_SKELETONS = [key for key in scored_keys() if key not in SKELETONS]
 
 
 def noise(side: int, scale: float, seed: int) -> np.ndarray:
@@ -125,9 +126,9 @@ def comparisons(prediction: np.ndarray, reference: np.ndarray) -> list[tuple]:
         ("boundary_f", ["boundary_f"], {}),
         ("trimap_iou", ["trimap_iou"], {}),
         ("object_recall+pq", ["object_recall", "pq"], {"MONAI": partial(panoptic_of_labels, *both)}),
-        ("cldice+skeleton_recall", list(SKELETON_KEYS), {}),
+        ("cldice+skeleton_recall", SKELETONS, {}),
         ("all keys without skeletons", NO_SKELETONS, {}),
-        ("all keys", list(KEYS), {}),
+        ("all keys", list(scored_keys()), {}),
     ]
 
 

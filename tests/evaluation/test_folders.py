@@ -8,7 +8,7 @@ import pytest
 
 from unetseg.cli import main
 from unetseg.evaluation.folders import evaluate_masks
-from unetseg.metrics import KEYS, OUTLINE_KEYS, binary_scores, multiclass_scores
+from unetseg.metrics import binary_scores, multiclass_scores, registry, scored_keys
 
 SHAPE = (40, 60)
 
@@ -40,7 +40,7 @@ def test_every_row_is_the_score_of_its_masks_and_the_averages_are_over_the_rows(
     rows = {row["image"]: row for row in found.json["rows"]}
     for name, truth in TRUTH.items():
         expected = binary_scores(GUESS[name], truth)
-        assert {key: rows[name][key] for key in KEYS} == expected
+        assert {key: rows[name][key] for key in scored_keys()} == expected
         assert rows[name]["diagonal"] == hypot(*SHAPE)
     assert found.scores["dataset"]["tp"] == rows["a"]["tp"] + rows["b"]["tp"]
     for key in ("iou", "hd95", "skeleton_recall"):
@@ -170,7 +170,8 @@ def test_ignored_pixels_take_the_scores_of_the_outline_with_them(folder, evaluat
     folder("guess", {"a.png": prediction, "b.png": prediction})
     (tmp_path / "names.txt").write_text("background\ncell\nnucleus\n")
     found = evaluate("--names", "names.txt")
-    assert found.json["classes"]["cell"]["image"].keys() == set(KEYS[:-3]) - set(OUTLINE_KEYS)
+    left = {each.key for each in registry.tabled() if "outline" not in each.needs}
+    assert found.json["classes"]["cell"]["image"].keys() == left
     assert "outline" in found.json["notes"][0]
     assert found.json["rows"][0]["fp"] == 0  # the shifted column lies in the ignored band
 

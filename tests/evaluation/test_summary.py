@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from unetseg.evaluation.score_table import score_table
-from unetseg.evaluation.scoring import ImageMasks, allowed_metrics, score_masks
+from unetseg.evaluation.scoring import ImageMasks, score_masks
 from unetseg.evaluation.summary import summarise
-from unetseg.metrics import DISTANCE_KEYS, KEYS, OUTLINE_KEYS
+from unetseg.metrics import registry
 
 BINARY = ("background", "vessel")
 CLASSES = ("background", "cat", "dog")
@@ -27,14 +27,18 @@ def class_map(**squares):
     return labels
 
 
-def evaluation(pairs, classes=CLASSES, metrics=KEYS):
+DISTANCES = ("hd", "hd95", "assd")
+OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
+
+
+def evaluation(pairs, classes=CLASSES):
     masks = [ImageMasks(f"image{number}", *pair) for number, pair in enumerate(pairs)]
-    images = [score_masks(each, classes, metrics) for each in masks]
+    images = [score_masks(each, classes, registry.scored()) for each in masks]
     return summarise(images, classes, "test", "fingerprint")
 
 
-def summary(pairs, classes=CLASSES, metrics=KEYS):
-    return evaluation(pairs, classes, metrics).summary()
+def summary(pairs, classes=CLASSES):
+    return evaluation(pairs, classes).summary()
 
 
 BOTH = class_map(cat=(2, 2, 6), dog=(10, 15, 8))
@@ -69,7 +73,7 @@ def test_a_missed_class_counts_as_the_diagonal_beside_the_distances_of_the_other
 
 def test_an_image_where_one_class_was_missed_is_better_than_one_where_all_were():
     some, none = (summary([(guess, BOTH)])["mean"]["image"] for guess in (class_map(cat=(2, 2, 6)), NOTHING))
-    for key in DISTANCE_KEYS:
+    for key in DISTANCES:
         assert some[key]["mean"] < none[key]["mean"] == pytest.approx(DIAGONAL)
 
 
@@ -93,14 +97,15 @@ def test_ignored_pixels_are_counted_for_no_class_and_take_the_outline_scores_of_
     found = evaluation([(guess, ignored), (BOTH, BOTH)])
     assert found.summary()["mean"]["dataset"]["iou"] == 1
     for row in found.rows:
-        assert not row.keys() & set(OUTLINE_KEYS)
+        assert not row.keys() & set(OUTLINE)
     assert "outline" in found.notes[0]
 
 
 def test_a_data_set_that_ignores_pixels_has_no_scores_of_the_outline():
     # Predicted 2 pixels too wide into an ignored band, a mask would have no wrong outline.
-    assert set(allowed_metrics(True)) == set(KEYS) - set(OUTLINE_KEYS)
-    assert allowed_metrics(False) == KEYS
+    every = {each.key for each in registry.scored()}
+    assert {each.key for each in registry.allowed(True)} == every - set(OUTLINE)
+    assert registry.allowed(False) == registry.scored()
 
 
 def test_thickness_is_pooled_over_the_pixels_of_all_images():
@@ -137,7 +142,7 @@ def averages(found):
     for part in (*found["classes"].values(), found["mean"]):
         yield from part["dataset"].values() if "tp" not in part["dataset"] else [part["dataset"]["iou"]]
         for key, average in part["image"].items():
-            sign = -1 if key in DISTANCE_KEYS else 1
+            sign = -1 if key in DISTANCES else 1
             yield sign * average["mean"]
             yield sign * (inf if average["median"] == "inf" else average["median"])
         yield from (thickness["recall"] for thickness in part.get("thickness", {}).values())

@@ -8,13 +8,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unetseg.metrics import COUNT_KEYS, DISTANCE_KEYS, KEYS, average_scores, binary_scores, image_diagonal
+from unetseg.metrics import average_scores, binary_scores, image_diagonal, scored_keys
 
 EMPTY = np.zeros((12, 20), bool)
 FULL = np.ones((12, 20), bool)
 SPECK = EMPTY.copy()
 SPECK[3, 4] = True
-OVERLAP_KEYS = [key for key in KEYS if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
+DISTANCE_KEYS = ("hd", "hd95", "assd")
+COUNT_KEYS = ("tp", "fp", "fn")
+OVERLAP_KEYS = [key for key in scored_keys() if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
 
 
 def test_two_empty_masks_agree_perfectly():

@@ -5,8 +5,10 @@ from math import inf
 import numpy as np
 import pytest
 
-from unetseg.metrics import DISTANCE_KEYS, OUTLINE_KEYS, binary_scores, multiclass_scores
+from unetseg.metrics import binary_scores, multiclass_scores
 
+DISTANCES = ("hd", "hd95", "assd")
+OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
 CLASSES = ["background", "cat", "dog", "owl"]
 
 
@@ -44,7 +46,7 @@ def test_two_maps_of_background_agree_perfectly():
     # Left out of the mean over images, such an image would count for one model and not for another.
     nothing = np.zeros((5, 5), int)
     found = multiclass_scores(nothing, nothing, classes=CLASSES)["mean"]
-    assert {found.pop(key) for key in DISTANCE_KEYS} == {0}
+    assert {found.pop(key) for key in DISTANCES} == {0}
     assert set(found.values()) == {1}
 
 
@@ -63,7 +65,7 @@ def test_ignored_pixels_count_neither_way(maps):
 def test_scores_of_the_outline_are_refused_where_labels_ignore_pixels(maps):
     # With the pixels round every outline ignored, a mask drawn 2 pixels too wide would be perfect.
     allowed = multiclass_scores(*maps, classes=CLASSES, ignore_index=255)["cat"]
-    assert not allowed.keys() & set(OUTLINE_KEYS)
+    assert not allowed.keys() & set(OUTLINE)
     with pytest.raises(ValueError, match="metrics holds 'nsd', but a score of the outline"):
         multiclass_scores(*maps, classes=CLASSES, ignore_index=255, metrics=["iou", "nsd"])
 

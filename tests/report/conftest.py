@@ -13,7 +13,7 @@ import pytest
 
 from unetseg.evaluation.scoring import ImageMasks, score_masks
 from unetseg.evaluation.summary import summarise
-from unetseg.metrics import KEYS
+from unetseg.metrics import registry
 from unetseg.report.gallery.pictures import Case, Gallery, make_gallery
 from unetseg.report.html.page import write_page
 from unetseg.report.study_figures import image_metrics
@@ -73,7 +73,7 @@ def _draw_study(
         runs = []
         for predictions in of_seeds:
             scored = map(ImageMasks, names, predictions, references)
-            images = [score_masks(pair, classes, KEYS) for pair in scored]
+            images = [score_masks(pair, classes, registry.scored()) for pair in scored]
             runs.append(scores_of(summarise(images, classes, "test", "f00d"), "run"))
         scores.append(tuple(runs))
     first = next(iter(arms))

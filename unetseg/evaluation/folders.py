@@ -11,9 +11,11 @@ from unetseg.data.datasets.labels import IGNORED, LabelMap, raw_values
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
+from unetseg.evaluation.rows import MEAN
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
-from unetseg.metrics import KEYS
+from unetseg.metrics import registry
+from unetseg.metrics.registry import Metric
 from unetseg.utilities.processes import run_jobs
 from unetseg.utilities.text import printable
 
@@ -57,7 +59,13 @@ def evaluate_masks(
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
     files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key)
     plain = instances and not any(_has_several_labels(pair.prediction) for pair in files)
-    score = partial(score_files, classes=names, instances=instances, plain_predictions=plain)
+    score = partial(
+        score_files,
+        classes=names,
+        metrics=registry.scored(),
+        instances=instances,
+        plain_predictions=plain,
+    )
     images: list[ImageScores] = []
     scored: list[MaskFiles] = []
     for done, (pair, result) in enumerate(
@@ -80,18 +88,23 @@ def evaluate_masks(
 
 
 def score_files(
-    files: MaskFiles, classes: Sequence[str], instances: bool, plain_predictions: bool
+    files: MaskFiles,
+    classes: Sequence[str],
+    metrics: Sequence[Metric],
+    instances: bool,
+    plain_predictions: bool,
 ) -> ImageScores | UnscoredImage:
     """Read and score one pair; what is wrong with its files comes back as a failure.
 
     Args:
         files: of the pair.
         classes: names, the background first.
+        metrics: to compute.
         instances: labels are instances.
         plain_predictions: the labels of the predictions are not.
     """
     try:
-        return score_masks(read_masks(files, classes, instances, plain_predictions), classes, KEYS)
+        return score_masks(read_masks(files, classes, instances, plain_predictions), classes, metrics)
     except UnetsegError as error:
         return UnscoredImage(files.name, str(error))
     except ValueError as error:
@@ -147,8 +160,8 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{where}: cannot be read ({error})") from error
     names = [line.strip() for line in lines if line.strip()]
-    if "mean" in names:
-        raise UsageError(f"{where}: 'mean' is what the mean over classes is called")
+    if MEAN in names:
+        raise UsageError(f"{where}: '{MEAN}' is what the mean over classes is called")
     return parse_classes(names, None, where).names
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.evaluation.scoring import ImageMasks, ImageScores, allowed_metrics, score_masks
+from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
+from unetseg.metrics import registry
+from unetseg.metrics.registry import Metric
 from unetseg.utilities.processes import run_jobs
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def score_images(
     Raises:
         UnetsegError: if a file of an image cannot be used.
     """
-    metrics = allowed_metrics(dataset.ignore_index is not None)
+    metrics = registry.allowed(dataset.ignore_index is not None)
     score = partial(_score_all, classes=dataset.classes, metrics=metrics)
     for done, scores in enumerate(run_jobs(score, jobs, total), start=1):
         yield scores
@@ -115,7 +117,7 @@ def predicted_masks(
 
 
 def _score_all(
-    pairs: Sequence[ImageMasks], classes: Sequence[str], metrics: Sequence[str]
+    pairs: Sequence[ImageMasks], classes: Sequence[str], metrics: Sequence[Metric]
 ) -> list[ImageScores]:
     try:
         return [score_masks(pair, classes, metrics) for pair in pairs]

@@ -3,27 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from unetseg.metrics import registry
+from unetseg.metrics.registry import Metric
 from unetseg.utilities.text import align
-
-SHOWN = {
-    "iou": "IoU",
-    "dice": "Dice",
-    "trimap_iou": "trimap IoU",
-    "boundary_iou": "Boundary IoU",
-    "boundary_f": "boundary F",
-    "nsd": "NSD",
-    "hd": "HD (px)",
-    "hd95": "HD95 (px)",
-    "assd": "ASSD (px)",
-    "cldice": "clDice",
-    "skeleton_recall": "skeleton recall",
-    "object_recall": "object recall",
-    "pq": "PQ",
-}
-
-
-# The columns of a table with one line a class.
-SHORT = ("dice", "boundary_iou", "nsd", "hd95", "cldice", "skeleton_recall", "pq")
 
 
 def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
@@ -60,18 +42,18 @@ def _block(title: str, scores: dict[str, Any]) -> str:
 def score_rows(title: str, scores: dict[str, Any]) -> list[list[str]]:
     """Return cells: a heading that begins with ``title``, then a row a score, of one class or the mean."""
     rows = [[title, "dataset", "image mean", "95 % interval", "median", "missed"]]
-    for key, label in SHOWN.items():
-        image = scores["image"].get(key)
+    for metric in registry.tabled():
+        image = scores["image"].get(metric.key)
         if image is None:
             continue
         rows.append(
             [
-                label,
-                _number(scores["dataset"].get(key)),
+                metric.heading,
+                _number(scores["dataset"].get(metric.key)),
                 _number(image["mean"]),
                 "" if image["low"] is None else f"{image['low']:.3f} to {image['high']:.3f}",
                 _number(image["median"]),
-                str(image["missed"]) if key in ("hd", "hd95", "assd") else "",
+                str(image["missed"]) if metric.can_be_infinite else "",
             ]
         )
     return _without_empty_columns(rows)
@@ -109,11 +91,11 @@ def strata_rows(scores: dict[str, Any]) -> list[list[list[str]]]:
 def _line_a_class(classes: dict[str, Any], images: int) -> str:
     from unetseg.metrics.strata import SIZE_STRATA, THICKNESS_BINS
 
+    metrics = registry.shown("line")
     rows = [
         [
             "class (image means)",
-            "dataset IoU",
-            *(SHOWN[key] for key in SHORT),
+            *(metric.heading for metric in metrics),
             *(f"recall {name} px" for name in THICKNESS_BINS),
             *(f"found {name}" for name in SIZE_STRATA),
         ]
@@ -123,13 +105,19 @@ def _line_a_class(classes: dict[str, Any], images: int) -> str:
         rows.append(
             [
                 _title(name, scores, images),
-                _number(scores["dataset"]["iou"]),
-                *(_number(scores["image"].get(key, {}).get("mean")) for key in SHORT),
+                *(_number(_mean(metric, scores)) for metric in metrics),
                 *(_number(thickness.get(each, {}).get("recall")) for each in THICKNESS_BINS),
                 *(_number(sizes.get(each, {}).get("found")) for each in SIZE_STRATA),
             ]
         )
     return align(_without_empty_columns(rows))
+
+
+def _mean(metric: Metric, scores: dict[str, Any]) -> float | str | None:
+    """Return a metric of a class, over all images; None where it was not measured."""
+    if metric.dataset_of:
+        return scores["dataset"].get(metric.dataset_of)
+    return scores["image"].get(metric.key, {}).get("mean")
 
 
 def _number(value: float | str | None) -> str:

@@ -1,23 +1,16 @@
 """One prediction against one ground truth: rows of scores. Free of torch, so that processes start fast."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from unetseg.data.datasets.labels import IGNORED
-from unetseg.metrics import (
-    KEYS,
-    OUTLINE_KEYS,
-    class_pairs,
-    image_diagonal,
-    mean_over_classes,
-    pair_scores,
-)
+from unetseg.evaluation.rows import MEAN, Row
+from unetseg.metrics import class_pairs, image_diagonal, mean_over_classes
+from unetseg.metrics.registry import Metric
+from unetseg.metrics.score import metric_scores
 from unetseg.metrics.strata import ObjectScore, pair_objects, thickness_columns
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,22 +49,13 @@ class ImageScores:
     ignores: bool
 
 
-def allowed_metrics(ignores_pixels: bool) -> tuple[str, ...]:
-    """Return the metrics that the labels allow.
-
-    Where labels leave pixels out round the outlines, no score of the outline means anything: a mask drawn
-    too wide by the ignored band would score 1.
-    """
-    return tuple(key for key in KEYS if not (ignores_pixels and key in OUTLINE_KEYS))
-
-
-def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Collection[str]) -> ImageScores:
+def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Sequence[Metric]) -> ImageScores:
     """Score each foreground class against the rest, and their mean.
 
     Args:
         masks: of the image.
         classes: names; index 0 is the background.
-        metrics: the keys of those to compute, out of :data:`unetseg.metrics.KEYS`.
+        metrics: to compute: the records, which processes that this runs in need not have registered.
 
     Raises:
         ValueError: if the masks do not fit each other; says which.
@@ -88,11 +72,11 @@ def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Collection[s
         prediction_instances=masks.prediction_instances,
         ground_truth_instances=masks.ground_truth_instances,
     ):
-        scores[name] = pair_scores(pair, metrics=metrics)
+        scores[name] = metric_scores(pair, metrics)
         rows.append({**base, "class": name, **scores[name], **thickness_columns(pair)})
         objects[name] = pair_objects(pair)
         if any(pair.counts):
             present.append(name)
     if len(rows) > 1:
-        rows.append({**base, "class": "mean", **mean_over_classes(scores, present)})
+        rows.append({**base, "class": MEAN, **mean_over_classes(scores, present)})
     return ImageScores(rows, objects, bool((masks.ground_truth == IGNORED).any()))

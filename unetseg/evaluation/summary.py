@@ -1,23 +1,15 @@
 """Scores of many images into averages by class, and where the detail was won or lost."""
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unetseg.evaluation.scoring import ImageScores, Row
-from unetseg.metrics import (
-    COUNT_KEYS,
-    KEYS,
-    OUTLINE_KEYS,
-    ImageAverage,
-    average_scores,
-    highest_score,
-    image_average,
-)
+from unetseg.evaluation.rows import MEAN, Row, finite_score, occurs, plain_row
+from unetseg.evaluation.scoring import ImageScores
+from unetseg.metrics import ImageAverage, average_scores, image_average, registry, scored_keys
 from unetseg.metrics.strata import (
     SIZE_STRATA,
     THICKNESS_BINS,
@@ -73,9 +65,9 @@ class Evaluation:
         """Average one class over all images; it is in both masks, or one, of ``occurs_in`` images."""
         rows = [row for row in self.rows if row["class"] == name]
         averages = average_scores([_scores(row) for row in rows], [row["diagonal"] for row in rows])
-        counts = {key: sum(int(row[key]) for row in rows) for key in COUNT_KEYS}
+        counts = {key: sum(int(row[key]) for row in rows) for key in registry.counts()}
         return {
-            "occurs_in": sum(map(_occurs, rows)),
+            "occurs_in": sum(map(occurs, rows)),
             "dataset": averages.dataset | counts,
             "image": {key: _plain_average(average) for key, average in averages.image.items()},
             "thickness": _thickness(rows),
@@ -85,16 +77,19 @@ class Evaluation:
     def _mean(self, by_class: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         """Average over the classes that occur: of the whole set, and of each image before its average."""
         occurring = [each for each in by_class.values() if each["occurs_in"]] or [*by_class.values()]
-        dataset = {key: fmean(each["dataset"][key] for each in occurring) for key in ("iou", "dice")}
-        rows = [row for row in self.rows if row["class"] == "mean"]
+        dataset = {
+            key: fmean(each["dataset"][key] for each in occurring) for key in registry.dataset_ratios()
+        }
+        rows = [row for row in self.rows if row["class"] == MEAN]
         members: dict[str, list[Row]] = {row["image"]: [] for row in rows}
         for row in self.rows:
-            if row["class"] != "mean" and _occurs(row):
+            if row["class"] != MEAN:
                 members[row["image"]].append(row)
         image = {}
         for key in _scores(rows[0]):
-            stand_ins = [_stand_in(row, members[row["image"]], key) for row in rows]
-            average = image_average([row[key] for row in rows], stand_ins, highest_score(key))
+            finite = [finite_score(row, members[row["image"]], key) for row in rows]
+            highest = registry.METRICS[key].highest
+            average = image_average([row[key] for row in rows], finite, highest)
             image[key] = _plain_average(average)
         return {"dataset": dataset, "image": image}
 
@@ -122,42 +117,22 @@ def summarise(
     sizes = {
         name: size_strata([each for image in images for each in image.objects[name]]) for name in foreground
     }
-    left_out = OUTLINE_KEYS if any(image.ignores for image in images) else ()
+    allowed = {each.key for each in registry.allowed(any(image.ignores for image in images))}
+    left_out = {*scored_keys()} - allowed
     rows = [
         {key: value for key, value in row.items() if key not in left_out}
         | (_size_columns(image.objects[row["class"]], sizes[row["class"]]) if row["class"] in sizes else {})
         for image in images
         for row in image.rows
     ]
-    if "boundary_iou" not in rows[0]:
+    outline = [each.key for each in registry.scored() if "outline" in each.needs]
+    if not any(key in rows[0] for key in outline):
         notes = (*notes, NO_OUTLINE)
     return Evaluation(foreground, rows, sizes, split, fingerprint, tuple(notes))
 
 
-def plain_row(row: Row) -> Row:
-    """Return ``row`` with infinities as the text "inf", which JSON has no number for."""
-    return {
-        key: "inf" if isinstance(value, float) and math.isinf(value) else value for key, value in row.items()
-    }
-
-
 def _scores(row: Row) -> dict[str, float]:
-    return {key: row[key] for key in KEYS if key in row}
-
-
-def _occurs(row: Row) -> bool:
-    """Tell whether any counted pixel of either mask is of the row's class."""
-    return any(row[key] for key in COUNT_KEYS)
-
-
-def _stand_in(mean: Row, classes: Sequence[Row], key: str) -> float:
-    """Return what an image's mean over its classes counts as where one of them is infinite.
-
-    Each infinite class counts as the diagonal, so that what was found of the others still shows.
-    """
-    if not math.isinf(mean[key]):
-        return mean["diagonal"]
-    return fmean(min(each[key], each["diagonal"]) for each in classes)
+    return {key: row[key] for key in scored_keys() if key in row}
 
 
 def _plain_average(average: ImageAverage) -> dict[str, Any]:

@@ -1,42 +1,35 @@
 """Masks into numbers: plain numpy in, floats out."""
 
+# The rooms whose functions are metrics: what is registered there is known wherever any of this is used.
+from unetseg.metrics import boundary, overlap, registry, strata, structure
 from unetseg.metrics.averages import (
     Averages,
     ImageAverage,
     average_scores,
-    highest_score,
     image_average,
     image_diagonal,
 )
 from unetseg.metrics.multiclass import class_pairs, mean_over_classes, multiclass_scores
 from unetseg.metrics.pair import MaskPair, mask_pair
-from unetseg.metrics.score import (
-    COUNT_KEYS,
-    DISTANCE_KEYS,
-    KEYS,
-    OUTLINE_KEYS,
-    SKELETON_KEYS,
-    binary_scores,
-    pair_scores,
-)
+from unetseg.metrics.score import binary_scores, pair_scores, scored_keys
 
 __all__ = [
-    "COUNT_KEYS",
-    "DISTANCE_KEYS",
-    "KEYS",
-    "OUTLINE_KEYS",
-    "SKELETON_KEYS",
     "Averages",
     "ImageAverage",
     "MaskPair",
     "average_scores",
     "binary_scores",
+    "boundary",
     "class_pairs",
-    "highest_score",
     "image_average",
     "image_diagonal",
     "mask_pair",
     "mean_over_classes",
     "multiclass_scores",
+    "overlap",
     "pair_scores",
+    "registry",
+    "scored_keys",
+    "strata",
+    "structure",
 ]

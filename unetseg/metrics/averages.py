@@ -7,8 +7,7 @@ from math import hypot, inf, isinf, isnan, sqrt
 import numpy as np
 from scipy.special import stdtrit
 
-from unetseg.metrics.overlap import dice_of_counts, iou_of_counts
-from unetseg.metrics.score import COUNT_KEYS, DISTANCE_KEYS
+from unetseg.metrics import registry
 
 
 @dataclass(frozen=True)
@@ -68,24 +67,30 @@ def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[fl
         if set(image) != set(keys):
             raise ValueError(f"scores of image {number} have the keys {sorted(image)}, not {sorted(keys)}")
     return Averages(
-        dataset=dataset_overlap(scores) if set(COUNT_KEYS) <= set(keys) else {},
+        dataset=dataset_scores(scores),
         image={
-            key: image_average([image[key] for image in scores], diagonals, highest_score(key))
+            key: image_average([image[key] for image in scores], diagonals, registry.METRICS[key].highest)
             for key in keys
-            if key not in COUNT_KEYS
+            if key not in registry.counts()
         },
     )
 
 
-def dataset_overlap(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """IoU and Dice of ``tp``, ``fp`` and ``fn`` summed over all images."""
-    tp, fp, fn = (sum(int(image[key]) for image in scores) for key in COUNT_KEYS)
-    return {"iou": iou_of_counts(tp, fp, fn), "dice": dice_of_counts(tp, fp, fn)}
+def dataset_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the metrics that have a ratio of counts summed over all images; 1 where there is nothing.
 
-
-def highest_score(key: str) -> float:
-    """Return the largest value that a score can take; the smallest is 0."""
-    return inf if key in DISTANCE_KEYS else 1.0
+    Args:
+        scores: one mapping an image; ratios of counts that it does not hold are left out.
+    """
+    found = {}
+    for key, ratio in registry.dataset_ratios().items():
+        if scores[0].keys() >= {*ratio.numerator, *ratio.denominator}:
+            part, whole = (
+                sum(int(image[column]) for image in scores for column in columns)
+                for columns in (ratio.numerator, ratio.denominator)
+            )
+            found[key] = part / whole if whole else 1.0
+    return found
 
 
 def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: float = inf) -> ImageAverage:

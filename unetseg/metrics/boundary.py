@@ -5,7 +5,7 @@ distances between borders (``hd``, ``hd95``, ``assd``). With ``valid``, the bord
 masks: a border pixel counts where it is valid, and is matched against the other mask's whole border.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil, hypot, inf
 
 import numpy as np
@@ -13,11 +13,49 @@ from numpy.typing import NDArray
 
 from unetseg.metrics.geometry import RADIUS_SLACK, BoolArray, edge_map, inner_band, near
 from unetseg.metrics.pair import MaskPair
+from unetseg.metrics.registry import EmptyMasks, Metric, Place, registered
 
 BOUNDARY_WIDTH_RATIO = 0.02
 EDGE_RADIUS_RATIO = 0.008
 
 
+def _distance_metric(key: str, label: str, shown: Mapping[Place, int]) -> Metric:
+    return Metric(
+        key,
+        label,
+        "boundary",
+        unit="px",
+        higher_is_better=False,
+        highest=inf,
+        needs=("outline",),
+        empty=EmptyMasks.DISTANCE,
+        shown=shown,
+    )
+
+
+@registered(
+    Metric(
+        "boundary_iou",
+        "Boundary IoU",
+        "boundary",
+        empty=EmptyMasks.OVERLAP,
+        needs=("outline",),
+        option="boundary_width",
+        contrast_with="iou",
+        shown={
+            "table": 4,
+            "study": 5,
+            "line": 3,
+            "study figures": 3,
+            "study images": 2,
+            "study terminal": 2,
+            "run findings": 3,
+            "run images": 2,
+            "lesions": 2,
+            "lesion table": 2,
+        },
+    )
+)
 def boundary_iou(pair: MaskPair, width: int | None = None) -> float:
     """Boundary IoU: IoU of the two masks' inner bands, ``width`` erosions by a 3×3 square deep.
 
@@ -28,14 +66,23 @@ def boundary_iou(pair: MaskPair, width: int | None = None) -> float:
         pair: the masks.
         width: pixels; max(1, round(0.02 · image diagonal)) if None.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     if width is None:
         width = max(1, round(BOUNDARY_WIDTH_RATIO * hypot(*pair.shape)))
     predicted, present = inner_band(pair.prediction, width), inner_band(pair.ground_truth, width)
     return pair.share(pair.count(predicted & present), pair.count(predicted | present))
 
 
+@registered(
+    Metric(
+        "boundary_f",
+        "boundary F",
+        "boundary",
+        empty=EmptyMasks.OVERLAP,
+        needs=("outline",),
+        option="edge_radius",
+        shown={"table": 5, "study": 6},
+    )
+)
 def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
     """Boundary F: harmonic mean of the shares of each mask's edge pixels near the other's edge.
 
@@ -47,8 +94,6 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
         pair: the masks.
         radius: pixels, whatever the spacing; ceil(0.008 · image diagonal) if None.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     if radius is None:
         radius = ceil(EDGE_RADIUS_RATIO * hypot(*pair.shape))
     predicted, present = edge_map(pair.prediction), edge_map(pair.ground_truth)
@@ -60,6 +105,17 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+@registered(
+    Metric(
+        "trimap_iou",
+        "trimap IoU",
+        "boundary",
+        empty=EmptyMasks.OVERLAP,
+        needs=("outline",),
+        option="trimap_width",
+        shown={"table": 3, "study": 7},
+    )
+)
 def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     """IoU counted only near the ground truth's edge.
 
@@ -73,8 +129,6 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
         pair: the masks.
         width: spacing units, on each side of the edge.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     outer = near(pair.ground_truth, width, pair.spacing) & ~pair.ground_truth
     inner = near(~pair.ground_truth, width, pair.spacing) & pair.ground_truth
     band = inner | outer
@@ -82,6 +136,7 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     return pair.share(both, pair.count(band & (pair.prediction | pair.ground_truth)))
 
 
+@registered(_distance_metric("hd", "HD", {"table": 7, "study": 9}))
 def hd(pair: MaskPair) -> float:
     """Hausdorff distance: the larger of the two directed maxima of nearest-border distances.
 
@@ -92,6 +147,7 @@ def hd(pair: MaskPair) -> float:
     return _distance(pair, lambda first, second: max(_peak(first), _peak(second)))
 
 
+@registered(_distance_metric("hd95", "HD95", {"table": 8, "study": 10, "line": 5, "study figures": 5}))
 def hd95(pair: MaskPair) -> float:
     """The larger of the two directed 95th percentiles of nearest-border distances, in spacing units.
 
@@ -101,6 +157,7 @@ def hd95(pair: MaskPair) -> float:
     return _distance(pair, lambda first, second: max(_percentile_95(first), _percentile_95(second)))
 
 
+@registered(_distance_metric("assd", "ASSD", {"table": 9, "study": 11}))
 def assd(pair: MaskPair) -> float:
     """Average symmetric surface distance: mean of both directions' nearest-border distances, pooled.
 
@@ -109,6 +166,17 @@ def assd(pair: MaskPair) -> float:
     return _distance(pair, lambda first, second: float(np.concatenate([first, second]).mean()))
 
 
+@registered(
+    Metric(
+        "nsd",
+        "NSD",
+        "boundary",
+        empty=EmptyMasks.OVERLAP,
+        needs=("outline",),
+        option="tolerance",
+        shown={"table": 6, "study": 8, "line": 4, "study figures": 4, "run images": 3},
+    )
+)
 def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
     """Normalised surface distance: share of both borders' pixels within ``tolerance`` of the other border.
 
@@ -119,8 +187,6 @@ def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
         pair: the masks.
         tolerance: spacing units.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     first, second = pair.border_distances
     close = sum(int(np.count_nonzero(side <= tolerance + RADIUS_SLACK)) for side in (first, second))
     return pair.share(close, first.size + second.size)
@@ -129,9 +195,7 @@ def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
 def _distance(
     pair: MaskPair, summarise: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
 ) -> float:
-    """``summarise(distances from the prediction, from the ground truth)``, or the rule for empty masks."""
-    if pair.empty_overlap is not None:
-        return 0.0 if pair.empty_overlap else inf
+    """``summarise(distances from the prediction, from the ground truth)`` of two masks that are not empty."""
     first, second = pair.border_distances
     if not first.size and not second.size:  # ``valid`` left no border pixel to measure
         return 0.0 if pair.agree else inf

@@ -7,9 +7,10 @@ from typing import TypedDict, Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
+from unetseg.metrics import registry
 from unetseg.metrics.checks import as_labels, as_mask, check_class_values, check_classes, check_metrics
 from unetseg.metrics.pair import MaskPair, mask_pair
-from unetseg.metrics.score import COUNT_KEYS, KEYS, OUTLINE_KEYS, pair_scores
+from unetseg.metrics.score import pair_scores, scored_keys
 
 
 class ScoreOptions(TypedDict, total=False):
@@ -41,15 +42,13 @@ def multiclass_scores(
         ground_truth: (H, W) integers, indices into ``classes``, or ``ignore_index``.
         classes: names; index 0 is the background.
         ignore_index: the ground truth's value for pixels that do not count. They are of no class, so an
-            ignored band along the outlines would move the edges:
-            :data:`~unetseg.metrics.score.OUTLINE_KEYS` are left out. Where the ignored pixels touch no
-            outline, write them as background and use ``valid``.
+            ignored band along the outlines would move the edges: metrics that need the outline are left out.
+            Where the ignored pixels touch no outline, write them as background and use ``valid``.
         valid: (H, W) bool, the pixels to count; all of them if None.
         spacing: size of a pixel, (row, column).
         ground_truth_instances: (H, W) integers, positive wherever a foreground class is.
         prediction_instances: the same of the prediction.
-        metrics: the keys of those to compute, out of :data:`~unetseg.metrics.score.KEYS`; all that the
-            labels allow if None.
+        metrics: the keys of those to compute; all that the labels allow if None.
         **options: as of :func:`~unetseg.metrics.score.binary_scores`.
 
     Returns:
@@ -131,12 +130,13 @@ def mean_over_classes(
         present: the classes that occur.
     """
     averaged = [scores[name] for name in present or scores]
-    return {key: fmean(each[key] for each in averaged) for key in averaged[0] if key not in COUNT_KEYS}
+    return {key: fmean(each[key] for each in averaged) for key in averaged[0] if key not in registry.counts()}
 
 
 def _allowed_metrics(metrics: Collection[str] | None, ignore_index: int | None) -> tuple[str, ...]:
-    wanted = check_metrics(metrics, KEYS)
-    refused = [key for key in wanted if key in OUTLINE_KEYS] if ignore_index is not None else []
+    wanted = check_metrics(metrics, scored_keys())
+    allowed = {each.key for each in registry.allowed(ignore_index is not None)}
+    refused = [key for key in wanted if key not in allowed]
     if metrics is not None and refused:
         raise ValueError(
             f"metrics holds '{refused[0]}', but a score of the outline means nothing where labels ignore "

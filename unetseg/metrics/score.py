@@ -1,48 +1,15 @@
 """All scores of one image: a prediction against its ground truth."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 
 from numpy.typing import ArrayLike
 
-from unetseg.metrics import boundary, overlap, structure
+from unetseg.metrics import registry
 from unetseg.metrics.checks import check_boundary_width, check_metrics, check_number
 from unetseg.metrics.pair import MaskPair, mask_pair
+from unetseg.metrics.registry import Metric
 
-
-@dataclass(frozen=True)
-class _Widths:
-    tolerance: float
-    boundary_width: int | None
-    edge_radius: float | None
-    trimap_width: float
-
-
-_METRICS: dict[str, Callable[[MaskPair, _Widths], float]] = {
-    "iou": lambda pair, _: overlap.iou(pair),
-    "dice": lambda pair, _: overlap.dice(pair),
-    "boundary_iou": lambda pair, widths: boundary.boundary_iou(pair, widths.boundary_width),
-    "boundary_f": lambda pair, widths: boundary.boundary_f(pair, widths.edge_radius),
-    "trimap_iou": lambda pair, widths: boundary.trimap_iou(pair, widths.trimap_width),
-    "hd": lambda pair, _: boundary.hd(pair),
-    "hd95": lambda pair, _: boundary.hd95(pair),
-    "assd": lambda pair, _: boundary.assd(pair),
-    "nsd": lambda pair, widths: boundary.nsd(pair, widths.tolerance),
-    "cldice": lambda pair, _: structure.cldice(pair),
-    "skeleton_recall": lambda pair, _: structure.skeleton_recall(pair),
-    "object_recall": lambda pair, _: structure.object_recall(pair),
-    "pq": lambda pair, _: structure.pq(pair),
-    "tp": lambda pair, _: float(pair.counts[0]),
-    "fp": lambda pair, _: float(pair.counts[1]),
-    "fn": lambda pair, _: float(pair.counts[2]),
-}
-
-KEYS = tuple(_METRICS)
-COUNT_KEYS = ("tp", "fp", "fn")
-DISTANCE_KEYS = ("hd", "hd95", "assd")
-# Meaningless where a data set's labels leave out a band round every outline.
-OUTLINE_KEYS = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
-SKELETON_KEYS = ("cldice", "skeleton_recall")
+Option = int | float | None
 
 
 def binary_scores(
@@ -78,15 +45,15 @@ def binary_scores(
         ground_truth_instances: (H, W) integers, positive exactly where ``ground_truth`` is true; 8-connected
             components if None.
         prediction_instances: the same of the prediction.
-        metrics: the keys of those to compute, out of :data:`KEYS`; all of them if None.
+        metrics: the keys of those to compute, out of those registered; all of them if None.
 
     Returns:
-        A float for each key, in the order of :data:`KEYS`.
+        A float for each key, in the order of :func:`unetseg.metrics.registry.scored`.
 
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
     """
-    wanted = check_metrics(metrics, KEYS)
+    wanted = check_metrics(metrics, scored_keys())
     pair = mask_pair(
         prediction,
         ground_truth,
@@ -121,11 +88,40 @@ def pair_scores(
     Raises:
         ValueError: for a wrong width or key; says which.
     """
-    wanted = check_metrics(metrics, KEYS)
+    wanted = check_metrics(metrics, scored_keys())
     check_number("tolerance", tolerance, positive=False)
     check_number("trimap_width", trimap_width, positive=True)
     check_boundary_width(boundary_width)
     if edge_radius is not None:
         check_number("edge_radius", edge_radius, positive=False)
-    widths = _Widths(tolerance, boundary_width, edge_radius, trimap_width)
-    return {key: float(_METRICS[key](pair, widths)) for key in wanted}
+    options: dict[str, Option] = {
+        "tolerance": tolerance,
+        "boundary_width": boundary_width,
+        "edge_radius": edge_radius,
+        "trimap_width": trimap_width,
+    }
+    return metric_scores(pair, [registry.METRICS[key] for key in wanted], options)
+
+
+def metric_scores(
+    pair: MaskPair, metrics: Collection[Metric], options: Mapping[str, Option] | None = None
+) -> dict[str, float]:
+    """Return what a pair scores in each of these metrics, which need not be registered in this process.
+
+    Args:
+        pair: of masks.
+        metrics: of single images.
+        options: those of :func:`pair_scores`, which has checked them; each metric's own where one is missing.
+    """
+    options = options or {}
+    found = {}
+    for each in metrics:
+        assert each.function is not None, f"{each.key} is no metric of single images"
+        given = [options[each.option]] if each.option in options else []
+        found[each.key] = float(each.function(pair, *given))
+    return found
+
+
+def scored_keys() -> tuple[str, ...]:
+    """Return the keys of all that is computed of an image, in the order of the columns."""
+    return tuple(each.key for each in registry.scored())

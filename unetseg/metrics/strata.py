@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unetseg.metrics.geometry import distance_map
 from unetseg.metrics.pair import MaskPair, mask_pair
+from unetseg.metrics.registry import Metric, Place, register
 
 # Widest structure of each bin, in pixels.
 THICKNESS_BINS = {"1-2": 2.0, "3-4": 4.0, "5-8": 8.0, ">8": np.inf}
@@ -195,3 +196,38 @@ def thickness_columns(masks: MaskPair) -> dict[str, int]:
 def thickness_column(name: str, what: str) -> str:
     """Return the column of a bin of thickness: ``"1-2"`` and ``"hits"`` give ``thickness_1_2_hits``."""
     return f"thickness_{name.replace('-', '_').replace('>', 'over_')}_{what}"
+
+
+def _register_strata() -> None:
+    """Register what studies compare: recall by the structures' width, objects found by their size."""
+    for position, name in enumerate(THICKNESS_BINS):
+        shown: dict[Place, int] = {"study": 101 + position}
+        if position == 0:
+            shown["study terminal"] = 3  # the thinnest
+        hits, pixels = thickness_column(name, "hits"), thickness_column(name, "pixels")
+        register(
+            Metric(
+                hits.replace("thickness", "recall").removesuffix("_hits"),
+                f"skeleton recall in structures {name} px wide",
+                "thickness",
+                numerator=(hits,),
+                denominator=(pixels,),
+                counted="skeleton pixels",
+                shown=shown,
+            )
+        )
+    for position, name in enumerate(SIZE_STRATA):
+        register(
+            Metric(
+                f"found_{name}",
+                f"share of {name} objects found",
+                "size",
+                numerator=(f"size_{name}_found",),
+                denominator=(f"size_{name}_objects",),
+                counted="objects",
+                shown={"study": 201 + position},
+            )
+        )
+
+
+_register_strata()

@@ -4,16 +4,25 @@ import numpy as np
 
 from unetseg.metrics.geometry import BoolArray
 from unetseg.metrics.pair import MaskPair
+from unetseg.metrics.registry import EmptyMasks, Metric, registered
 
 
+@registered(
+    Metric(
+        "cldice",
+        "clDice",
+        "structure",
+        empty=EmptyMasks.OVERLAP,
+        needs=("skeleton",),
+        shown={"table": 10, "study": 12, "line": 6, "study figures": 6},
+    )
+)
 def cldice(pair: MaskPair) -> float:
     """Centreline Dice: harmonic mean of each skeleton's share inside the other mask.
 
     Two empty masks score 1, one empty mask 0. Source: Shit et al. 2021, with scikit-image's
     ``skeletonize`` (Zhang & Suen 1984) in place of their soft skeleton.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     predicted, present = pair.counted(pair.prediction_skeleton), pair.counted(pair.ground_truth_skeleton)
     if not predicted.any() and not present.any():
         return float(pair.agree)
@@ -22,37 +31,61 @@ def cldice(pair: MaskPair) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
+@registered(
+    Metric(
+        "skeleton_recall",
+        "skeleton recall",
+        "structure",
+        empty=EmptyMasks.OVERLAP,
+        needs=("skeleton",),
+        shown={"table": 11, "study": 13, "line": 7, "study images": 3, "run images": 4},
+    )
+)
 def skeleton_recall(pair: MaskPair) -> float:
     """Share of the ground truth's skeleton inside the prediction: did the thin parts survive?
 
     Two empty masks score 1, one empty mask 0. Source: the topology sensitivity of Shit et al. 2021;
     Kirchhoff et al. 2024 train on it.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     skeleton = pair.counted(pair.ground_truth_skeleton)
     return pair.share(int(np.count_nonzero(skeleton & pair.prediction)), int(np.count_nonzero(skeleton)))
 
 
+@registered(
+    Metric(
+        "object_recall",
+        "object recall",
+        "structure",
+        empty=EmptyMasks.OVERLAP,
+        needs=("instances",),
+        shown={"table": 12, "study": 14},
+    )
+)
 def object_recall(pair: MaskPair) -> float:
     """Share of the ground truth's objects matched by a predicted object at IoU above 0.5.
 
     Objects are the given instances, else 8-connected components; above 0.5 a match is unique.
     Two empty masks score 1, one empty mask 0. Source: Kirillov et al. 2019, whose matching this is.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     return np.count_nonzero(_matched(pair)) / pair.objects.ground_truth_areas.size
 
 
+@registered(
+    Metric(
+        "pq",
+        "PQ",
+        "structure",
+        empty=EmptyMasks.OVERLAP,
+        needs=("instances",),
+        shown={"table": 13, "study": 15, "line": 8},
+    )
+)
 def pq(pair: MaskPair) -> float:
     """Panoptic quality: ΣIoU of the matched objects / (TP + ½·FP + ½·FN).
 
     Objects and matches as in :func:`object_recall`. Two empty masks score 1, one empty mask 0.
     Source: Kirillov et al. 2019.
     """
-    if pair.empty_overlap is not None:
-        return pair.empty_overlap
     objects, matched = pair.objects, _matched(pair)
     total = float((objects.intersection[matched] / objects.union[matched]).sum())
     # Each match takes one object of either side, so TP + ½·FP + ½·FN is half of all objects.

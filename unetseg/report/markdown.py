@@ -10,9 +10,6 @@ from unetseg.report.wording import number
 from unetseg.studies.analysis.results import MetricResult, StudyResults
 from unetseg.utilities.text import align, printable
 
-# What the terminal shows beside the primary metric: overall, at boundaries, in the thinnest structures.
-IN_TERMINAL = ("iou", "boundary_iou", "recall_1_2", "train_loss")
-
 
 def study_markdown(results: StudyResults) -> str:
     """Return the report as Markdown: the page, with every difference as a number in place of its figures."""
@@ -37,7 +34,7 @@ def study_markdown(results: StudyResults) -> str:
 
 def study_text(results: StudyResults) -> str:
     """Return what the terminal shows: the table of differences, what to know, and the findings."""
-    shown = present(results, (results.primary, *IN_TERMINAL))
+    shown = present(results, "study terminal")
     table = difference_table(results, shown)
     rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
     failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]

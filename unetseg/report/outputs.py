@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
+from unetseg.evaluation.rows import LABELS
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
 from unetseg.studies.analysis.results import StudyResults
-from unetseg.studies.analysis.score_matrix import LABELS, RunScores
+from unetseg.studies.analysis.score_matrix import RunScores
 from unetseg.studies.analysis.study_summary import study_summary
 from unetseg.studies.study_file import STUDY_FILE
 from unetseg.utilities.files import atomic_path, free_folder, write_json, write_text

@@ -10,9 +10,11 @@ import numpy as np
 
 from unetseg.config import RunConfig
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
-from unetseg.evaluation.score_table import SHOWN, score_rows, strata_rows
-from unetseg.evaluation.scoring import Row
+from unetseg.evaluation.rows import MEAN, Row
+from unetseg.evaluation.score_table import score_rows, strata_rows
 from unetseg.evaluation.summary import Evaluation
+from unetseg.metrics import registry
+from unetseg.metrics.registry import PRIMARY, Metric
 from unetseg.report.figures import Points, curves, points
 from unetseg.report.gallery.cases import Progress, mask_cases, predicted_cases
 from unetseg.report.gallery.pictures import MOST_PICTURES, Case, Gallery, make_gallery
@@ -34,8 +36,6 @@ from unetseg.runs import Run
 from unetseg.studies.analysis.assemble import read_environment
 from unetseg.utilities.text import printable
 
-# Shown image by image; the first orders the pictures.
-BY_IMAGE = ("iou", "boundary_iou", "nsd", "skeleton_recall")
 METHOD = (
     "Every mask is scored whole, at its image's original resolution.",
     "'Dataset' sums the pixels of all images before it divides; 'image mean' averages the images' scores, "
@@ -171,19 +171,20 @@ def evaluation_page(
 
 def ordered_rows(evaluation: Evaluation) -> list[Row]:
     """Return one row an image, of the class or the mean over classes, the lowest IoU first."""
-    name = evaluation.classes[0] if len(evaluation.classes) == 1 else "mean"
+    name = evaluation.classes[0] if len(evaluation.classes) == 1 else MEAN
     rows = [row for row in evaluation.rows if row["class"] == name]
-    return sorted(rows, key=lambda row: row.get("iou", math.inf))
+    return sorted(rows, key=lambda row: row.get(PRIMARY, math.inf))
 
 
 def _findings(summary: Mapping[str, Any]) -> list[Finding]:
     mean = summary["mean"]
     what = f", mean of {len(summary['classes'])} classes" if len(summary["classes"]) > 1 else ""
-    found = [Finding(f"Dataset IoU{what}: {number(mean['dataset']['iou'])}.")]
-    for key in ("iou", "boundary_iou"):
-        score = mean["image"].get(key)
-        if score:
-            label = f"Image {SHOWN[key]}" if key == "iou" else SHOWN[key]
+    found = []
+    for metric in registry.shown("run findings"):
+        label = capital(metric.label)
+        if metric.dataset_of:
+            found.append(Finding(f"{label}{what}: {number(mean['dataset'][metric.dataset_of])}."))
+        elif score := mean["image"].get(metric.key):
             span = interval(score["low"], score["high"])
             sample = f"95 % interval {span}, {counted(score['images'], 'image')}"
             found.append(Finding(f"{label}{what}: {number(score['mean'])} on average ({sample})."))
@@ -194,23 +195,26 @@ def _findings(summary: Mapping[str, Any]) -> list[Finding]:
     return found
 
 
+def _by_image_metrics(rows: Sequence[Row]) -> list[Metric]:
+    return [metric for metric in registry.shown("run images") if metric.key in rows[0]]
+
+
 def _by_image(evaluation: Evaluation, gallery: Gallery) -> list[Block]:
     rows = ordered_rows(evaluation)
     drawn = []
-    for key in BY_IMAGE:
-        if key not in rows[0]:
-            continue
+    for metric in _by_image_metrics(rows):
+        key, heading = metric.key, metric.heading
         ordered = sorted(rows, key=lambda row: row[key])
         attributes = [
             {
                 "data-image": str(gallery.positions[row["image"]]),
-                "aria-label": f"{printable(row['image'])}: {SHOWN[key]} {number(row[key])}",
+                "aria-label": f"{printable(row['image'])}: {heading} {number(row[key])}",
             }
             if row["image"] in gallery.positions
             else {}
             for row in ordered
         ]
-        drawn.append(Points(SHOWN[key], np.array([row[key] for row in ordered], float), attributes))
+        drawn.append(Points(heading, np.array([row[key] for row in ordered], float), attributes))
     label = "Scores of each image, one row a score"
     figure = Figure("Scores of single images", partial(points, drawn, "score", label, "points", zero=False))
     which = "all" if len(gallery.pictures) == len(rows) else f"the {len(gallery.pictures)} lowest of"
@@ -226,11 +230,11 @@ def _by_image(evaluation: Evaluation, gallery: Gallery) -> list[Block]:
 
 
 def _score_texts(rows: Sequence[Row]) -> list[list[list[str]]]:
-    return [[[number(row[key]) for key in BY_IMAGE if key in row]] for row in rows]
+    return [[[number(row[metric.key]) for metric in _by_image_metrics([row])]] for row in rows]
 
 
 def _gallery(cases: Iterator[Case], rows: Sequence[Row]) -> Gallery:
-    labels = [capital(SHOWN[key]) for key in BY_IMAGE if key in rows[0]]
+    labels = [capital(metric.heading) for metric in _by_image_metrics(rows)]
     return make_gallery(cases, ["prediction"], labels, "the lowest IoU first")
 
 

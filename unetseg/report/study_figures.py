@@ -1,10 +1,13 @@
 """A study's results as figures: differences, strata, one point an image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
+from unetseg.evaluation.rows import MEAN
+from unetseg.metrics import registry
+from unetseg.metrics.registry import Place
 from unetseg.report.figures import Curve, Interval, Points, forest, points
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Figure, Figures, Text
@@ -13,16 +16,14 @@ from unetseg.studies.analysis.results import ArmResult, ContrastResult, MetricRe
 from unetseg.studies.analysis.statistics import Difference, Floats
 from unetseg.utilities.text import printable
 
-# Beside the primary metric: one of overlap, then what overlap hides.
-SHOWN = ("iou", "dataset_iou", "boundary_iou", "nsd", "hd95", "cldice")
-SHOWN_BY_IMAGE = ("iou", "boundary_iou", "skeleton_recall")
 STRATA = ("thickness", "size")
 
 
-def present(results: StudyResults, keys: Iterable[str]) -> list[MetricResult]:
-    """Return the metrics of the main class that were measured, in the order of ``keys``, each once."""
+def present(results: StudyResults, place: Place) -> list[MetricResult]:
+    """Return the measured metrics of the main class that a place shows, the primary one first."""
     found = {metric.key: metric for metric in results.metrics if metric.class_name == results.primary_class}
-    return [found[key] for key in dict.fromkeys(keys) if key in found]
+    wanted = (results.primary, *(metric.key for metric in registry.shown(place)))
+    return [found[key] for key in dict.fromkeys(wanted) if key in found]
 
 
 def test_images(results: StudyResults) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def test_images(results: StudyResults) -> tuple[str, ...]:
 
 def image_metrics(results: StudyResults) -> list[MetricResult]:
     """Return the metrics that are shown for each test image; the first orders the pictures."""
-    metrics = present(results, (results.primary, *SHOWN_BY_IMAGE))
+    metrics = present(results, "study images")
     return [metric for metric in metrics if not metric.pooled and metric.group != "training"][:3]
 
 
@@ -53,7 +54,7 @@ def heading(metric: MetricResult) -> str:
 
 def class_title(name: str) -> str:
     """Return what a metric is given for, in words."""
-    return "mean of classes" if name == "mean" else name
+    return "mean of classes" if name == MEAN else name
 
 
 def difference_figures(results: StudyResults) -> list[Block]:
@@ -63,7 +64,7 @@ def difference_figures(results: StudyResults) -> list[Block]:
         f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
         "○ undecided."
     )
-    figures = [_forest(results, metric) for metric in present(results, (results.primary, *SHOWN))]
+    figures = [_forest(results, metric) for metric in present(results, "study figures")]
     return [Text(explained), Figures([*figures, *map(_contrast, results.contrasts)])]
 
 

@@ -11,7 +11,6 @@ from unetseg.report.gallery.cases import Progress
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
 from unetseg.report.study_figures import (
-    SHOWN,
     class_title,
     difference_figures,
     heading,
@@ -109,7 +108,7 @@ def _findings(results: StudyResults) -> list[Finding]:
 
 def _arms_table(results: StudyResults) -> Table:
     primary = results.metric(results.primary)
-    others = [metric for metric in present(results, SHOWN) if metric is not primary][:3]
+    others = [metric for metric in present(results, "study figures") if metric is not primary][:3]
     head = ["Arm", heading(primary), "Difference", "95 % interval", "p, adjusted", "Verdict"]
     rows = [
         [

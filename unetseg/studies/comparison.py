@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.config import RunConfig
-from unetseg.errors import UsageError, did_you_mean
+from unetseg.errors import UsageError
 from unetseg.evaluation.folders import evaluate_masks
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
-from unetseg.metrics.registry import METRICS
+from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import Run, find_run
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
 from unetseg.studies.analysis.differences import Question
@@ -27,7 +27,7 @@ def compare_runs_or_masks(
     ground_truth: str | Path | None = None,
     masks: MaskOptions = PLAIN_MASKS,
     *,
-    primary: str = "iou",
+    primary: str = PRIMARY,
     margin: float = 0.01,
     command: str = "",
 ) -> StudyResults:
@@ -36,8 +36,7 @@ def compare_runs_or_masks(
     Raises:
         UsageError: as they do, or for an unknown metric or a margin that is not above 0.
     """
-    if primary not in METRICS:
-        raise UsageError(f"--primary '{primary}': no such metric{did_you_mean(primary, METRICS)}")
+    find_metric(primary, f"--primary '{primary}': no such metric")
     if not 0 < margin < float("inf"):
         raise UsageError(f"--margin {margin}: must be above 0")
     if ground_truth is None:
@@ -46,7 +45,7 @@ def compare_runs_or_masks(
 
 
 def compare_runs(
-    runs: Sequence[Run], primary: str = "iou", margin: float = 0.01, command: str = ""
+    runs: Sequence[Run], primary: str = PRIMARY, margin: float = 0.01, command: str = ""
 ) -> StudyResults:
     """Compare finished runs; those that differ in nothing but the seed are one arm, the first the baseline.
 
@@ -94,7 +93,7 @@ def compare_masks(
     folders: Sequence[str | Path],
     ground_truth: str | Path,
     masks: MaskOptions = PLAIN_MASKS,
-    primary: str = "iou",
+    primary: str = PRIMARY,
     margin: float = 0.01,
     command: str = "",
 ) -> StudyResults:

@@ -24,7 +24,7 @@ import yaml
 
 from unetseg.config import from_mapping
 from unetseg.errors import UsageError, did_you_mean
-from unetseg.metrics.registry import METRICS
+from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import CHECKPOINTS
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 from unetseg.utilities.yaml_files import load_yaml
@@ -85,9 +85,8 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
     baseline = _word(values.get("reference", names[0]))
     hint = did_you_mean(baseline, names)
     _require(baseline in names, where, f"the reference '{baseline}' is none of the arms{hint}")
-    primary = str(values.get("primary", "iou"))
-    hint = did_you_mean(primary, METRICS)
-    _require(primary in METRICS, where, f"unknown primary metric '{primary}'{hint}")
+    primary = str(values.get("primary", PRIMARY))
+    find_metric(primary, f"{where}: unknown primary metric '{primary}'")
     return Study(
         name=str(values.get("name", name)),
         claim=" ".join(str(values.get("claim") or "").split()),

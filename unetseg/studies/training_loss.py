@@ -5,8 +5,9 @@ import torch
 
 from unetseg.data.datamodule import SegmentationData, WholeImages, collate
 from unetseg.data.datasets.samples import SegmentationSet
-from unetseg.evaluation.scoring import Row
+from unetseg.evaluation.rows import Row
 from unetseg.inference.predictor import Predictor
+from unetseg.metrics.registry import TRAIN_LOSS
 from unetseg.runs import Run
 from unetseg.training.task import SegmentationTask
 
@@ -35,4 +36,4 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
         for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
             losses[index] = float(task.loss(*image))
     samples = dataset.splits["train"]
-    return [{"image": samples[index].name, "train_loss": losses[index]} for index in range(len(samples))]
+    return [{"image": samples[index].name, TRAIN_LOSS: losses[index]} for index in range(len(samples))]

@@ -19,6 +19,7 @@ from unetseg.evaluation.scoring import ImageMasks
 from unetseg.evaluation.summary import Evaluation, summarise
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.predictor import Predictor
+from unetseg.metrics import registry
 from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks
 from unetseg.probes.lesion.lesioned_unet import Lesion, LesionedUnet
 from unetseg.probes.lesion.modes import MODES
@@ -30,7 +31,6 @@ from unetseg.studies.analysis.score_matrix import score_matrix, scores_of
 from unetseg.studies.analysis.statistics import Difference, Estimate, mean_interval, paired_difference
 
 INTACT = "intact"
-METRICS = ("iou", "boundary_iou", "dataset_iou", "dataset_dice")
 
 Progress = Callable[[int, int], None]
 
@@ -230,7 +230,7 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
     }
     class_name = shown_classes(evaluations[INTACT][0].classes)[0]
     effects: dict[str, dict[str, Effect]] = {name: {} for name in scores}
-    for key in METRICS:
+    for key in [metric.key for metric in registry.shown("lesions")]:
         intact = score_matrix(scores[INTACT], key, class_name)
         if intact is None:
             continue

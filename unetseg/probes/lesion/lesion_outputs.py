@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from unetseg.metrics.registry import METRICS
+from unetseg.metrics import registry
+from unetseg.metrics.registry import METRICS, PRIMARY
 from unetseg.plots import heat_map, interval_bars
 from unetseg.probes.lesion.effects import INTACT, Effect, Lesions, lesion_name, skip_lesions
 from unetseg.probes.lesion.lesioned_unet import Lesion
@@ -26,15 +27,15 @@ def lesion_text(lesions: Lesions, what: str) -> str:
         what: stands in a lesion's place, for the first line.
     """
     one = lesions.one
-    keys = [key for key in ("iou", "boundary_iou") if key in lesions.effects[INTACT]]
+    metrics = [each for each in registry.shown("lesion table") if each.key in lesions.effects[INTACT]]
     head = [""]
-    for key in keys:
-        head += [METRICS[key].label, "change", "95 % interval"]
+    for metric in metrics:
+        head += [metric.label, "change", "95 % interval"]
     rows = [head]
     for name, effects in lesions.effects.items():
         row = [name]
-        for key in keys:
-            row += _cells(effects[key], name == INTACT)
+        for metric in metrics:
+            row += _cells(effects[metric.key], name == INTACT)
         rows.append(row)
     images = len({each["image"] for each in one.rows})
     chance = "chance in images only" if len(lesions.runs) == 1 else f"{len(lesions.runs)} seeds"
@@ -107,18 +108,19 @@ def _summary(lesions: Lesions, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _draw(lesions: Lesions, path: Path) -> None:
     names = [name for name in lesions.effects if name != INTACT]
-    iou = {name: effects["iou"] for name, effects in lesions.effects.items()}
+    primary = {name: effects[PRIMARY] for name, effects in lesions.effects.items()}
     every = sorted(frozenset().union(*lesions.levels.values()))
     if not lesions.levels:
-        ends = [(iou[name].difference.low, iou[name].difference.high) for name in names]
-        title = f"image IoU without one block (intact {iou[INTACT].estimate.mean:.3f})"
-        interval_bars(names, [iou[name].difference.mean for name in names], ends, title, path)
+        ends = [(primary[name].difference.low, primary[name].difference.high) for name in names]
+        title = f"{METRICS[PRIMARY].label} without one block (intact {primary[INTACT].estimate.mean:.3f})"
+        interval_bars(names, [primary[name].difference.mean for name in names], ends, title, path)
     elif len(lesions.levels) == 2 ** len(every) and len(every) > 1:
         fine, deep = every[: (len(every) + 1) // 2], every[(len(every) + 1) // 2 :]
         rows, columns = (list(skip_lesions(side, every=True).values()) for side in (deep, fine))
-        values = [[iou[lesion_name(row | column)].estimate.mean for column in columns] for row in rows]
+        values = [[primary[lesion_name(row | column)].estimate.mean for column in columns] for row in rows]
         labels = [[_levels(each) for each in side] for side in (rows, columns)]
-        heat_map(values, labels[0], labels[1], "image IoU", path, axes=("deep levels off", "fine levels off"))
+        axes = ("deep levels off", "fine levels off")
+        heat_map(values, labels[0], labels[1], METRICS[PRIMARY].label, path, axes=axes)
     else:
         keys = list(lesions.effects[INTACT])
         values = [[lesions.effects[name][key].difference.mean for key in keys] for name in names]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.metrics.registry import PRIMARY
 from unetseg.models.unet import skip_levels
 from unetseg.probes.lesion.lesioned_unet import Lesion
 from unetseg.skip_levels import select_levels
@@ -88,7 +89,7 @@ def _retrained(
     (scores,) = [
         metric["arms"]
         for metric in summary["metrics"]
-        if (metric["key"], metric["class_name"]) == ("iou", summary["primary_class"])
+        if (metric["key"], metric["class_name"]) == (PRIMARY, summary["primary_class"])
     ]
     for name, arm in arms.items():
         if active_levels[name] < active_levels[baseline] and arm.control == "drop":

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unetseg.metrics.registry import METRICS, TRAIN_LOSS, Metric
+from unetseg.evaluation.rows import MEAN
+from unetseg.metrics import registry
+from unetseg.metrics.registry import METRICS, PRIMARY, Metric
 from unetseg.studies.analysis.results import (
     ArmPairResult,
     ArmScore,
@@ -24,8 +26,6 @@ from unetseg.studies.analysis.statistics import (
     paired_difference,
 )
 from unetseg.studies.analysis.verdicts import Judgement, contrast_sentence, judge, sample_text, sentence
-
-CONTRAST = ("boundary_iou", "iou")
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Question:
     margin: float
     pairs: tuple[tuple[str, str], ...] = ()
 
-    def margin_of(self, measure: Metric) -> float | None:
+    def margin_of(self, metric: Metric) -> float | None:
         """Return the margin in metrics of the primary one's unit; others have none."""
-        return self.margin if measure.unit == METRICS[self.primary].unit else None
+        return self.margin if metric.unit == METRICS[self.primary].unit else None
 
 
 def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[MetricResult, ...]:
@@ -68,19 +68,19 @@ def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[Metr
     """
     results = []
     shown = shown_classes(arms[0].runs[0].classes)
-    for class_name, key in itertools.product(shown, METRICS):
-        if key == TRAIN_LOSS and class_name != shown[0]:
+    for class_name, metric in itertools.product(shown, registry.studied()):
+        if metric.group == "training" and class_name != shown[0]:
             continue  # it is of all classes together
-        values = {arm.name: score_matrix(arm.runs, key, class_name) for arm in arms}
+        values = {arm.name: score_matrix(arm.runs, metric.key, class_name) for arm in arms}
         known = {name: matrix for name, matrix in values.items() if matrix is not None}
         if len(known) == len(arms) and _comparable(known):
-            results.append(_metric(key, class_name, arms, question, known))
+            results.append(_compared(metric, class_name, arms, question, known))
     return tuple(results)
 
 
 def shown_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """Return what a metric is given for, the one that findings are about first."""
-    return ("mean", *classes) if len(classes) > 1 else tuple(classes)
+    return (MEAN, *classes) if len(classes) > 1 else tuple(classes)
 
 
 def analyse_contrast(
@@ -89,12 +89,21 @@ def analyse_contrast(
     """Ask of each arm whether it moved the boundary more than the overlap, where both were measured."""
     class_name = shown_classes(arms[0].runs[0].classes)[0]
     of_class = {metric.key: metric for metric in metrics if metric.class_name == class_name}
-    if not all(key in of_class for key in CONTRAST):
-        return ()
-    first, second = (_differences(of_class[key]) for key in CONTRAST)
+    asked = [metric for metric in registry.studied() if metric.contrast_with]
+    return tuple(
+        _contrast(arms, of_class[metric.key], of_class[metric.contrast_with], question)
+        for metric in asked
+        if metric.key in of_class and metric.contrast_with in of_class
+    )
+
+
+def _contrast(
+    arms: Sequence[ArmScores], metric: MetricResult, other: MetricResult, question: Question
+) -> ContrastResult:
+    first, second = _differences(metric), _differences(other)
     gaps = {name: contrast(first[name], second[name]) for name in first}
-    judgements = _judge(arms, gaps, question.baseline, question.margin_of(METRICS[CONTRAST[0]]))
-    labels = (METRICS[CONTRAST[0]].label, METRICS[CONTRAST[1]].label)
+    judgements = _judge(arms, gaps, question.baseline, question.margin_of(METRICS[metric.key]))
+    labels = (metric.label, other.label)
     scores = {
         arm.name: ContrastScore(
             difference=gaps[arm.name],
@@ -106,14 +115,12 @@ def analyse_contrast(
         for arm in arms
         if arm.name in gaps and arm.same_as is None
     }
-    return (
-        ContrastResult(
-            first=CONTRAST[0],
-            second=CONTRAST[1],
-            class_name=class_name,
-            label=f"Δ {labels[0]} − Δ {labels[1]}",
-            arms=scores,
-        ),
+    return ContrastResult(
+        first=metric.key,
+        second=other.key,
+        class_name=metric.class_name,
+        label=f"Δ {labels[0]} − Δ {labels[1]}",
+        arms=scores,
     )
 
 
@@ -129,7 +136,7 @@ def analyse_pairs(
     class_name = shown_classes(arms[0].runs[0].classes)[0]
     found = {metric.key: metric for metric in metrics if metric.class_name == class_name}
     results = []
-    for metric in [found[key] for key in dict.fromkeys((question.primary, "iou")) if key in found]:
+    for metric in [found[key] for key in dict.fromkeys((question.primary, PRIMARY)) if key in found]:
         differences = {
             pair: paired_difference(metric.values[pair[0]], metric.values[pair[1]]) for pair in pairs
         }
@@ -169,30 +176,34 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{estimate.mean:.3f} ({interval}, {sample_text(estimate)})"
 
 
-def _metric(
-    key: str, class_name: str, arms: Sequence[ArmScores], question: Question, values: Mapping[str, Floats]
+def _compared(
+    metric: Metric,
+    class_name: str,
+    arms: Sequence[ArmScores],
+    question: Question,
+    values: Mapping[str, Floats],
 ) -> MetricResult:
-    measure = METRICS[key]
     run = arms[0].runs[0]
-    images = tuple(row["image"] for row in run.training) if key == TRAIN_LOSS else run.images
+    in_training = metric.group == "training"
+    images = tuple(row["image"] for row in run.training) if in_training else run.images
     baseline = question.baseline
     differences = {
         arm.name: paired_difference(values[arm.name], values[baseline])
         for arm in arms
         if arm.name != baseline
     }
-    margin = question.margin_of(measure)
-    judgements = _judge(arms, differences, baseline, margin, measure.higher_is_better)
+    margin = question.margin_of(metric)
+    judgements = _judge(arms, differences, baseline, margin, metric.higher_is_better)
     return MetricResult(
-        key=key,
-        label=measure.label,
-        group=measure.group,
+        key=metric.key,
+        label=metric.label,
+        group=metric.group,
         class_name=class_name,
-        unit=measure.unit if measure.unit == "px" else "",
-        higher_is_better=measure.higher_is_better,
+        unit="" if in_training else metric.unit,
+        higher_is_better=metric.higher_is_better,
         margin=margin,
         images=images,
-        pooled=measure.pooled,
+        pooled=metric.pooled,
         arms={
             arm.name: ArmScore(
                 estimate=mean_interval(values[arm.name]),
@@ -202,7 +213,7 @@ def _metric(
             for arm in arms
         },
         values=values,
-        note=_note(arms, key, class_name),
+        note=_note(arms, metric, class_name),
     )
 
 
@@ -234,15 +245,13 @@ def _comparable(values: Mapping[str, Floats]) -> bool:
     return bool((~np.isnan(list(values.values()))).all(axis=(0, 1)).any())
 
 
-def _note(arms: Sequence[ArmScores], key: str, class_name: str) -> str:
+def _note(arms: Sequence[ArmScores], metric: Metric, class_name: str) -> str:
     """Say how much a stratum holds, or how often a distance was infinite."""
-    measure = METRICS[key]
-    if measure.group in ("thickness", "size"):
-        counts = counted(arms[0].runs[0], measure, class_name)
-        what = "skeleton pixels" if measure.group == "thickness" else "objects"
-        return f"{sum(counts):.0f} {what} in {sum(count > 0 for count in counts)} images"
-    if measure.unit != "px":
+    if metric.counted:
+        counts = counted(arms[0].runs[0], metric, class_name)
+        return f"{sum(counts):.0f} {metric.counted} in {sum(count > 0 for count in counts)} images"
+    if not metric.can_be_infinite:
         return ""
-    infinite = {arm.name: count_infinite(arm.runs, key, class_name) for arm in arms}
+    infinite = {arm.name: count_infinite(arm.runs, metric.key, class_name) for arm in arms}
     missed = ", ".join(f"{name} {count}" for name, count in infinite.items() if count)
     return f"infinite, and counted as the image's diagonal: {missed}" if missed else ""

@@ -2,23 +2,20 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.scoring import Row
+from unetseg.evaluation.rows import LABELS, MEAN, Row, finite_score
 from unetseg.evaluation.summary import Evaluation
-from unetseg.metrics import COUNT_KEYS
-from unetseg.metrics.registry import METRICS, TRAIN_LOSS, Metric
+from unetseg.metrics import registry
+from unetseg.metrics.registry import Metric
 from unetseg.runs import Run
 from unetseg.studies.analysis.statistics import Floats, influence_values
-
-LABELS = ("image", "class", "diagonal")  # of a row; everything else is a score
 
 
 @dataclass(frozen=True)
@@ -88,17 +85,16 @@ def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats
 
     Args:
         runs: of one arm, one a seed, of one set of test images.
-        key: of :data:`~unetseg.metrics.registry.METRICS`.
+        key: of the metric.
         class_name: a foreground class, or ``mean``.
     """
-    measure = METRICS[key]
-    if key == TRAIN_LOSS:
-        return _training_loss(runs)
-    if measure.pooled:
-        classes = runs[0].classes if class_name == "mean" else (class_name,)
-        if class_name == "mean" and measure.group != "overlap":
+    metric = registry.METRICS[key]
+    if metric.group == "training":
+        return _training(runs, metric.key)
+    if metric.pooled:
+        if class_name == MEAN and metric.counted:
             return None  # objects and widths of several classes are not one population
-        return _ratio(runs, measure, classes)
+        return _ratio(runs, metric, runs[0].classes if class_name == MEAN else (class_name,))
     if not all(key in row for run in runs for row in run.table[class_name].values()):
         return None
     return np.array([[_finite(run, class_name, image, key) for image in runs[0].images] for run in runs])
@@ -110,22 +106,22 @@ def count_infinite(runs: Sequence[RunScores], key: str, class_name: str) -> int:
     return sum(math.isinf(row[key]) for row in rows)
 
 
-def counted(run: RunScores, measure: Metric, class_name: str) -> list[float]:
+def counted(run: RunScores, metric: Metric, class_name: str) -> list[float]:
     """Return what a ratio's denominator is in each image: skeleton pixels, objects."""
     rows = run.table[class_name].values()
-    return [sum(row[column] for column in measure.denominator) for row in rows]
+    return [sum(row[column] for column in metric.denominator) for row in rows]
 
 
-def _ratio(runs: Sequence[RunScores], measure: Metric, classes: Sequence[str]) -> Floats | None:
+def _ratio(runs: Sequence[RunScores], metric: Metric, classes: Sequence[str]) -> Floats | None:
     """Return influence values, averaged over the classes that have any of what is counted."""
-    columns = {*measure.numerator, *measure.denominator}
+    columns = {*metric.numerator, *metric.denominator}
     if not all(columns <= row.keys() for run in runs for name in classes for row in run.table[name].values()):
         return None
     parts = []
     for name in classes:
         counts = {column: _column(runs, name, column) for column in columns}
-        numerator = sum(counts[column] for column in measure.numerator)
-        denominator = sum(counts[column] for column in measure.denominator)
+        numerator = sum(counts[column] for column in metric.numerator)
+        denominator = sum(counts[column] for column in metric.denominator)
         parts.append(influence_values(numerator, denominator))
     stacked = np.array(parts)
     occurs = ~np.isnan(stacked).all(axis=(1, 2))
@@ -142,31 +138,18 @@ def _column(runs: Sequence[RunScores], class_name: str, column: str) -> Floats:
     )
 
 
-def _training_loss(runs: Sequence[RunScores]) -> Floats | None:
+def _training(runs: Sequence[RunScores], column: str) -> Floats | None:
     if not all(run.training for run in runs):
         return None
-    tables = [{row["image"]: row[TRAIN_LOSS] for row in run.training} for run in runs]
+    tables = [{row["image"]: row[column] for row in run.training} for run in runs]
     if any(table.keys() != tables[0].keys() for table in tables):
         return None
     return np.array([[table[image] for image in tables[0]] for table in tables])
 
 
 def _finite(run: RunScores, class_name: str, image: str, key: str) -> float:
-    """Return a score; where a distance is infinite, what stands for it.
-
-    In a mean over classes each infinite one counts as the diagonal, so that the others still show.
-    """
-    row = run.table[class_name][image]
-    if not math.isinf(row[key]):
-        return float(row[key])
-    if class_name != "mean":
-        return float(row["diagonal"])
-    members = [run.table[name][image] for name in run.classes]
-    return fmean(min(each[key], each["diagonal"]) for each in members if _occurs(each))
-
-
-def _occurs(row: Mapping[str, float]) -> bool:
-    return any(row[key] for key in COUNT_KEYS)
+    classes = (run.table[name][image] for name in run.classes)
+    return finite_score(run.table[class_name][image], classes, key)
 
 
 def _read_rows(path: Path) -> list[Row]:
