@@ -153,13 +153,14 @@ def compare(
     if study is None:
         if output is not None:
             require_free(Path(output))
+        from unetseg.metrics.registry import PRIMARY
         from unetseg.studies.comparison import compare_runs_or_masks
 
         results = compare_runs_or_masks(
             names,
             reference,
             masks,
-            primary=primary or "iou",
+            primary=primary or PRIMARY,
             margin=0.01 if margin is None else margin,
             command=command,
         )
