@@ -72,7 +72,7 @@ def test_a_page_full_of_pictures_stays_below_15_megabytes():
     assert gallery.MOST_BYTES < 14_000_000
 
 
-def test_images_are_ordered_by_the_arm_that_is_farthest_from_the_ground_truth(study):
+def test_images_are_ordered_by_the_arm_that_is_farthest_from_the_baseline(study):
     metric = study.results.metric("iou")
     gaps = [
         abs(metric.values[arm] - metric.values["on"].mean(axis=0)).mean(axis=0) for arm in ("drop", "zero")
