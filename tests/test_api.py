@@ -21,6 +21,7 @@ from unetseg.cli import VERBS, main
 from unetseg.config import HINTS, RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.inference.folder.jobs import OutputOptions
+from unetseg.inference.onnx_file import predictor_from_onnx
 from unetseg.runs import Run
 from unetseg.utilities.progress import print_line
 
@@ -75,6 +76,25 @@ def test_every_verb_that_computes_is_a_function_of_that_name():
     for verb in {*VERBS} - {"runs", "data"}:
         function = getattr(unetseg, verb)
         assert inspect.isfunction(function) and "Args:" in (inspect.getdoc(function) or "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit --lr 0.5", "predict images -o masks", "evaluate RUN", "ablate long", "compare A B", "probe short",
+        "lesion RUN", "export RUN",
+    ],
+)  # fmt: skip
+def test_a_verb_of_the_command_line_calls_the_function_of_its_name(place, monkeypatch, capsys, words):
+    verb, *rest = words.split()
+
+    def called(*arguments, **options):
+        raise UsageError(f"{arguments} {options}")
+
+    monkeypatch.setattr(f"unetseg.commands.{verb}.{verb}", called)
+    assert main([verb, *rest]) == 2
+    given = capsys.readouterr().err
+    assert all(word in given for word in rest if not word.startswith("-"))
 
 
 def test_a_type_checker_sees_what_comes_back_and_which_settings_there_are(place, monkeypatch):
@@ -217,6 +237,20 @@ def test_a_run_shows_its_data_net_and_score(fit, discs):
     run.config_file.write_text("skips: [\n")
     assert repr(run) == "Run('run': cannot be read (UsageError))"
     assert repr(Run(Path("gone"))) == "Run('gone': cannot be read (UsageError))"
+
+
+def test_a_predictor_shows_its_net_classes_and_device(fit):
+    pytest.importorskip("onnx")
+    run = fit("--skips", "0", "--precision", "float32").run
+    predictor = unetseg.load(run, "cpu")
+    assert (
+        repr(predictor)
+        == f"Predictor(basic with skips 0 (drop); classes background, foreground; {predictor})"
+    )
+    assert str(predictor).startswith("cpu, ") and "float32" in str(predictor)
+    shipped = predictor_from_onnx(unetseg.export(run))
+    shown = "basic with skips 0 (drop); classes background, foreground; ONNX Runtime, cpu"
+    assert repr(shipped) == f"Predictor({shown})"
 
 
 def test_a_run_that_was_interrupted_is_gone_on_with(fit, capsys):

@@ -124,6 +124,11 @@ class RunConfig:
         """Which long skips are on and, where some are off, what stands in for them: ``1,3 (drop)``."""
         return self.skips if self.skips == "on" else f"{self.skips} ({self.control})"
 
+    @property
+    def net_text(self) -> str:
+        """Which net it is, in few words: ``basic with skips 1,3 (drop)``."""
+        return f"{self.encoder} with skips {self.skips_text}"
+
     def to_yaml(self) -> str:
         """Return the complete configuration as YAML."""
         return yaml.safe_dump(asdict(self), sort_keys=False)

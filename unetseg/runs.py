@@ -35,7 +35,7 @@ class Run:
     def _facts(self) -> Iterator[str]:
         config = self.config()
         yield config.data
-        yield f"{config.encoder} with skips {config.skips_text}"
+        yield config.net_text
         yield f"test IoU {self.test_iou:.3f}" if self.finished else "unfinished"
 
     @property

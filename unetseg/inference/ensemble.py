@@ -20,10 +20,11 @@ _FLIPS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))  # of (rows, colu
 
 @dataclass(frozen=True)
 class Member:
-    """One network and what its images go through first."""
+    """One network, what its images go through first, and what the network is called."""
 
     network: Network
     preprocessing: Preprocessing
+    name: str = "network"
 
 
 class Ensemble:

@@ -18,7 +18,7 @@ from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import Network, OnnxNetwork, onnx_session
 from unetseg.inference.predictor import Predictor
-from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, not_ours
+from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, net_text, not_ours
 from unetseg.utilities.text import printable
 
 _CHECKED_SIZES = ((1, 2, 2), (2, 3, 5), (3, 4, 1))  # batch, and height and width in strides
@@ -71,7 +71,8 @@ def predictor_from_onnx(path: Path) -> Predictor:
     settings = exported_settings(path, session.get_modelmeta().custom_metadata_map)
     try:
         network = OnnxNetwork(session, int(settings["stride"]))
-        member = Member(network, Preprocessing.from_dict(settings["preprocessing"]))
+        preprocessing = Preprocessing.from_dict(settings["preprocessing"])
+        member = Member(network, preprocessing, net_text(settings))
         return Predictor([member], settings["classes"], settings["colours"])
     except (KeyError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error

@@ -43,6 +43,11 @@ class Predictor(Ensemble):
         self.colours = [(int(r), int(g), int(b)) for r, g, b in colours]
         self.threshold = threshold
 
+    def __repr__(self) -> str:
+        """Return the nets, the classes, and the device with its number format."""
+        nets = ", ".join(member.name for member in self.members)
+        return f"Predictor({nets}; classes {', '.join(self.classes)}; {self})"
+
     @property
     def model(self) -> torch.nn.Module:
         """The PyTorch module of a predictor of one run."""

@@ -61,11 +61,21 @@ def predictor_from_weights(
         model = build_model(config, output_channels(len(classes)))
         model.load_state_dict(state, strict=True)
         member = Member(
-            TorchNetwork(model, choose_hardware(config)), Preprocessing.from_dict(settings["preprocessing"])
+            TorchNetwork(model, choose_hardware(config)),
+            Preprocessing.from_dict(settings["preprocessing"]),
+            config.net_text,
         )
         return Predictor([member], classes, settings["colours"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error
+
+
+def net_text(settings: Mapping[str, Any]) -> str:
+    """Return which net it is, in few words; ``network`` if only another version knows its settings."""
+    try:
+        return from_mapping(settings["config"], "settings").net_text
+    except (AttributeError, KeyError, TypeError, UnetsegError):
+        return "network"
 
 
 def not_ours(path: Path, error: Exception) -> UnetsegError:

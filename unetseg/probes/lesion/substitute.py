@@ -26,7 +26,7 @@ class SubstitutePredictor(Predictor):
     def __init__(self, own: Predictor, network: nn.Module) -> None:
         (member,) = own.members
         assert isinstance(member.network, TorchNetwork)
-        substitute = Member(TorchNetwork(network, member.network.hardware), member.preprocessing)
+        substitute = Member(TorchNetwork(network, member.network.hardware), member.preprocessing, member.name)
         super().__init__([substitute], own.classes, own.colours, threshold=own.threshold)
         self._own = own
 
