@@ -81,8 +81,8 @@ def test_every_verb_that_computes_is_a_function_of_that_name():
 @pytest.mark.parametrize(
     "words",
     [
-        "fit --lr 0.5", "predict images -o masks", "evaluate RUN", "ablate long", "compare A B", "probe short",
-        "lesion RUN", "export RUN",
+        "fit --lr 0.5", "predict images -o masks", "evaluate RUN", "ablate long", "compare A B",
+        "probe short", "lesion RUN", "export RUN",
     ],
 )  # fmt: skip
 def test_a_verb_of_the_command_line_calls_the_function_of_its_name(place, monkeypatch, capsys, words):
