@@ -176,7 +176,16 @@ def test_predict_takes_every_option_of_its_output_by_name():
         (lambda: unetseg.predict("gone", "masks"), "gone: no such file or folder"),
         (lambda: unetseg.predict("gone", "masks", tta="flip"), "did you mean 'flips'?"),
         (lambda: unetseg.evaluate("gone", predictions="masks"), "name a run, or predictions and reference"),
+        (
+            lambda: unetseg.evaluate("gone", valid="x"),
+            "evaluate(): valid, classes, instances and key go with",
+        ),
+        (
+            lambda: unetseg.evaluate(predictions="a", reference="b", split="val"),
+            "data, data_dir, split and device go with a run only",
+        ),
         (lambda: unetseg.compare("a", "b", primary="ioo"), "no such metric"),
+        (lambda: unetseg.compare("a", "b", key="x"), "compare(): valid, classes, instances and key go with"),
         (lambda: unetseg.export(format="onx"), "did you mean 'onnx'?"),
     ],
 )

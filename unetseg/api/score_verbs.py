@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetseg.errors import UsageError
-from unetseg.evaluation.pairing import MaskOptions
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.runs import Run, find_run
 from unetseg.utilities.files import plain_write_errors
 from unetseg.utilities.progress import Report, print_line, show_progress
@@ -61,18 +61,29 @@ def evaluate(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
+    masks = MaskOptions(valid, classes, instances, key)
     if predictions is None and reference is None:
+        _refuse_mask_options("evaluate()", masks)
         found = run if isinstance(run, Run) else find_run(run)
         folder = None if data_dir is None else str(data_dir)
         evaluation = _evaluate_run(found, data, folder, split, device, html, command)
         return evaluation.as_dict() if rows else evaluation.summary()
     if run is not None or predictions is None or reference is None:
         raise UsageError("evaluate(): name a run, or predictions and reference")
-    masks = MaskOptions(valid, classes, instances, key)
+    if (data, data_dir, split, device) != (None, None, "test", "auto"):
+        raise UsageError("evaluate(): data, data_dir, split and device go with a run only")
     evaluation, left_out = _evaluate_masks(predictions, reference, masks, html, command)
     for line in left_out.lines():
         report(line)
     return (evaluation.as_dict() if rows else evaluation.summary()) | {"left_out": left_out.as_dict()}
+
+
+def _refuse_mask_options(where: str, masks: MaskOptions) -> None:
+    """Refuse to leave out without a word what is said of folders of masks, where there are none."""
+    if masks != PLAIN_MASKS:
+        raise UsageError(
+            f"{where}: valid, classes, instances and key go with reference, for folders of masks"
+        )
 
 
 def _evaluate_run(
@@ -148,6 +159,8 @@ def compare(
     from unetseg.studies.study_file import study_folder
 
     masks = MaskOptions(valid, classes, instances, key)
+    if reference is None:
+        _refuse_mask_options("compare()", masks)
     names = [each.path if isinstance(each, Run) else each for each in what]
     study = study_folder(names[0]) if len(names) == 1 and reference is None else None
     if study is None:
