@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
+from unetseg.utilities.current_file import with_file
 from unetseg.utilities.signals import Stopped, stop_on_signals
 
 HELP = """usage: unetseg VERB ...
@@ -91,7 +92,7 @@ def _warning_lines() -> Callable[..., None]:
     shown: set[str] = set()
 
     def show(message: Warning | str, *where: object, **more: object) -> None:
-        line = _printable(" ".join(str(message).split()))
+        line = _printable(with_file(" ".join(str(message).split())))
         if line not in shown:
             shown.add(line)
             print(f"warning: {line}", file=sys.stderr, flush=True)

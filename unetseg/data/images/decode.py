@@ -20,7 +20,9 @@ from unetseg.data.images.pixels import (
     Refused,
     check_pixels,
 )
+from unetseg.data.images.png import find_exif
 from unetseg.errors import UnetsegError, one_line
+from unetseg.utilities.current_file import reading
 from unetseg.utilities.text import printable
 
 Path = str | os.PathLike[str]
@@ -42,7 +44,8 @@ def naming(path: Path) -> Iterator[None]:
     """Make an ImageError that names the file of whatever the block raises while it decodes ``path``."""
     name = printable(path)
     try:
-        yield
+        with reading(name):
+            yield
     except UnetsegError:
         raise
     except Refused as error:
@@ -137,10 +140,12 @@ def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterato
         with _pillow_limit(max_pixels):
             image = Image.open(file, formats=(kind,))
             check_pixels(image.height, image.width, max_pixels)
+            _take_exif(image, file)
             yield image
         return
     check_pixels(image.height, image.width, max_pixels)
     _unpack_bytes_of_two_tones(file, image)
+    _take_exif(image, file)
     yield image
 
 
@@ -151,6 +156,14 @@ def _unpack_bytes_of_two_tones(file: BinaryIO, image: Image.Image) -> None:
     file.seek(28)
     if file.read(2) == b"\x08\0":  # bits a pixel
         image.tile = [tile._replace(args=("1;8", *tuple(tile.args or ())[1:])) for tile in image.tile]
+
+
+def _take_exif(image: Image.Image, file: BinaryIO) -> None:
+    """Give a PNG the EXIF that follows its pixels, so that its size is the same before and after decoding."""
+    if image.format == "PNG" and "exif" not in image.info:
+        exif = find_exif(file)
+        if exif is not None:
+            image.info["exif"] = exif
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from unetseg.data.images.pixels import (
     upright,
     upright_size,
 )
+from unetseg.data.images.png import check_chunks
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
 
@@ -45,6 +46,7 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
             return upright(picture.read_rgb(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
+            _check_whole(data, kind)
             warn_of_more(path, frame_count(image), "frames")
             return upright(_rgb(data, image), orientation_of(image))
 
@@ -81,6 +83,7 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
             return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
+            _check_whole(data, kind)
             warn_of_more(path, frame_count(image), "frames")
             return _upright_mask(_mask(data, image), orientation_of(image))
 
@@ -101,6 +104,12 @@ def image_size(path: Path) -> tuple[int, int]:
             return upright_size(picture.height, picture.width, picture.orientation)
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
             return upright_size(image.height, image.width, orientation_of(image))
+
+
+def _check_whole(data: bytes, kind: str) -> None:
+    """Refuse a file whose bytes are not those that were saved, where the format can tell."""
+    if kind == "PNG":
+        check_chunks(data)
 
 
 def _rgb(data: bytes, image: Image.Image) -> np.ndarray:

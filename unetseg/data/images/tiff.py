@@ -10,9 +10,10 @@ from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
 from unetseg.data.images.pixels import ORIENTATION_TAG, Refused, check_pixels, three_channels, to_uint8
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
+from unetseg.data.images.tiff_directory import check_directory, check_lzw, is_sparse
+from unetseg.utilities.current_file import DoubtOfLines
 
-# tifffile reports damage to its logger; without a handler of the caller's own that would go to the screen
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
+logging.getLogger("tifffile").addHandler(DoubtOfLines())  # it reports damage to its logger, without a name
 
 _JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.JPEG_LOSSY)
 _LOSSY = (*_JPEG, COMPRESSION.WEBP)
@@ -96,17 +97,25 @@ class TiffPicture:
 
     def _whole(self) -> np.ndarray:
         self.check_complete()
-        return _interleave(self.page.asarray().reshape(self.page.shaped))
+        page = self.page
+        if is_sparse(page):
+            return _interleave(np.full(page.shaped, page.nodata, self._dtype))
+        return _interleave(page.asarray().reshape(page.shaped))
 
     def check_complete(self) -> None:
-        """Refuse a page whose strips or tiles reach beyond the end of the file.
+        """Refuse a page whose directory contradicts itself, or the file, before anything is decoded.
 
-        tifffile would fill some of them with zeros.
+        tifffile would fill what is missing with zeros, and decode what a damaged size asks for.
         """
-        pairs = zip(self.page.dataoffsets, self.page.databytecounts, strict=False)
-        end = max((offset + count for offset, count in pairs), default=0)
-        if end == 0 or end > self._tiff.filehandle.size:
-            raise Refused("is cut off; save or copy it again")
+        check_directory(self._tiff, self.page)
+        if self.page.compression == COMPRESSION.LZW and not is_sparse(self.page):
+            check_lzw(self.page, self._stored)
+
+    def _stored(self, index: int) -> bytes:
+        """Return the bytes of a strip or tile as they stand in the file."""
+        file = self._tiff.filehandle
+        file.seek(self.page.dataoffsets[index])
+        return file.read(self.page.databytecounts[index])
 
     @cached_property
     def segment_shape(self) -> tuple[int, int]:
@@ -132,7 +141,8 @@ class TiffPicture:
 
     @cached_property
     def _raw_rows(self) -> bool:
-        return self.page.is_final and not self.page.is_tiled and self.page.shaped[0] == 1
+        raw = self.page.is_final and not self.page.is_tiled and self.page.shaped[0] == 1
+        return raw and not is_sparse(self.page)
 
     @property
     def _row_bytes(self) -> int:
@@ -146,15 +156,11 @@ class TiffPicture:
         return rows.reshape(count, self.width, -1).astype(self._dtype, copy=False)
 
     def _decode(self, index: int) -> np.ndarray:
-        page, file = self.page, self._tiff.filehandle
-        count = page.databytecounts[index]
+        page = self.page
         tables = {}
         if page.compression in _JPEG:
             tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        data = None
-        if count:
-            file.seek(page.dataoffsets[index])
-            data = file.read(count)
+        data = self._stored(index) if page.databytecounts[index] else None
         block, _, shape = page.decode(data, index, **tables)
         return np.full(shape, page.nodata, self._dtype) if block is None else block
 

@@ -1,0 +1,280 @@
+"""A TIFF's directory held against itself and against the file: what it declares must be there, and no more.
+
+TIFF has no checksum. But its directory says some things twice, and all that it speaks of has a place in the
+file, so most damage to it contradicts something. What cannot be told: a picture inverted (MinIsBlack and
+MinIsWhite differ in one bit) or turned (one orientation for another), a tiled one that ends elsewhere in its
+last tiles, and pixels themselves where no codec has a checksum.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffPage
+
+from unetseg.data.images.pixels import Refused
+from unetseg.utilities.current_file import doubt
+
+# TIFF 6.0 p. 16, BigTIFF: bytes of a value of each type
+_BYTES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+_ASCII, _INTEGERS = (1, 2, 7, 129), (3, 4, 16)
+_TYPES: dict[int, tuple[int, ...]] = dict.fromkeys((256, 257, 273, 278, 279, 322, 323, 324, 325), _INTEGERS)
+_TYPES |= dict.fromkeys((254, 255, 258, 259, 262, 266, 274, 277, 284, 296, 317, 338, 339, 530), (3, 4))
+_TYPES |= dict.fromkeys((301, 320), (3,)) | dict.fromkeys((282, 283, 318, 319, 532), (5, 11, 12))
+_TYPES |= dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 333, 33432), _ASCII)
+_ONE_VALUE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 317, 322, 323)
+_CHOICES = {266: (1, 2), 274: tuple(range(1, 9)), 284: (1, 2), 317: (1, 2, 3, 34892, 34893, 34894, 34895)}
+_PIXELS = {266, 274, 284, 317, 339}  # tags that change pixels and may be absent
+_OFFSETS, _COUNTS = (273, 324), (279, 325)
+_LARGEST_SMALL_TILE = 2048  # a side; a larger tile is no larger than its image
+# The most that a byte of compressed data can stand for; the other codecs have no such limit
+_MOST: dict[int, int] = {COMPRESSION.ADOBE_DEFLATE: 1032, COMPRESSION.DEFLATE: 1032, COMPRESSION.PACKBITS: 64}
+_MOST |= {COMPRESSION.LZW: 2600, COMPRESSION.JPEG: 1100, COMPRESSION.OJPEG: 1100}
+_BEYOND = b"\xff\xff\xff"  # adds pixels to LZW that lacks its end
+_MANY_HOLES = 8  # strips or tiles that say how the others are stored
+_SLACK = 64  # bytes that a segment may stand for besides
+
+
+@dataclass(frozen=True)
+class _Entry:
+    code: int
+    type: int
+    count: int
+    place: tuple[int, int] | None  # where the values are, unless in the entry itself
+
+
+def check_directory(tiff: TiffFile, page: TiffPage) -> None:
+    """Refuse a page whose directory contradicts itself or the file, before anything is decoded.
+
+    Args:
+        tiff: the open file.
+        page: the page to be read.
+
+    Raises:
+        Refused: It is damaged, cut off, or larger than its file can hold.
+    """
+    size = tiff.filehandle.size
+    entries, end = _entries(tiff, page.offset)
+    _check_entries(entries, page, size)
+    _check_tiles(page)
+    offsets, counts = _segments(page)
+    _check_places(
+        offsets, counts, [(0, 8), (page.offset, end), *(each.place for each in entries if each.place)], size
+    )
+    _check_counts(page, offsets, counts)
+
+
+def is_sparse(page: TiffPage) -> bool:
+    """Tell whether no strip or tile was ever written: the file stands for zeros (or its nodata value)."""
+    offsets, counts = _segments(page)
+    return bool(len(offsets)) and not offsets.any() and not counts.any()
+
+
+def check_lzw(page: TiffPage, stored: Callable[[int], bytes]) -> None:
+    """Refuse LZW, which has no checksum and which decoders cut in silence, where it does not fit its place.
+
+    Args:
+        page: the page.
+        stored: returns the bytes of a strip or tile.
+
+    Raises:
+        Refused: The shortest one holds more pixels than its place, or the last one lacks the code for its end
+            that the first one has.
+    """
+    if page.fillorder != 1:
+        return
+    _, counts = _segments(page)
+    expected = _decoded_bytes(page)
+    shortest = int(np.argmin(np.where(counts > 0, counts, np.iinfo(np.int64).max)))
+    if _lzw_length(stored(shortest), expected[shortest]) > expected[shortest]:
+        raise _damaged(f"strip or tile {shortest} holds more pixels than its place in the image")
+    first, last = np.flatnonzero(counts)[[0, -1]]
+    goes_on = [_lzw_length(stored(each) + _BEYOND, expected[each]) > expected[each] for each in (first, last)]
+    if goes_on == [False, True]:
+        raise _damaged("its last strip or tile is not whole")
+
+
+def _lzw_length(data: bytes, expected: int) -> int:
+    """Return how many bytes the data stand for, if a few more than ``expected`` then not how many more."""
+    return len(TIFF.DECOMPRESSORS[COMPRESSION.LZW](data, out=int(expected) + 64))
+
+
+def _damaged(reason: str) -> Refused:
+    return Refused(f"is damaged or cut off ({reason}); save or copy it again")
+
+
+def _entries(tiff: TiffFile, offset: int) -> tuple[list[_Entry], int]:
+    """Return the entries of the directory at ``offset``, as they stand in the file, and where it ends."""
+    layout, file = tiff.tiff, tiff.filehandle
+    file.seek(offset)
+    (number,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+    start = offset + layout.tagnosize
+    table = file.read(number * layout.tagsize)
+    end = start + len(table) + layout.offsetsize
+    if number == 0 or len(table) < number * layout.tagsize or end > file.size:
+        raise _damaged("its directory is not whole")
+    entries = []
+    for position in range(0, len(table), layout.tagsize):
+        code, kind, count = struct.unpack_from(
+            f"{tiff.byteorder}HH{layout.offsetformat[1:]}", table, position
+        )
+        length = count * _BYTES.get(kind, 1)
+        place = None
+        if length > layout.offsetsize:
+            value = position + layout.tagsize - layout.offsetsize
+            (at,) = struct.unpack_from(layout.offsetformat, table, value)
+            place = (at, at + length)
+        entries.append(_Entry(code, kind, count, place))
+    following = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))[0]
+    if following >= file.size:
+        raise _damaged("the place of its next directory lies outside the file")
+    return entries, end
+
+
+def _check_entries(entries: list[_Entry], page: TiffPage, size: int) -> None:
+    previous = -1
+    for entry in entries:
+        if entry.code <= previous:
+            raise _damaged(f"its directory lists tag {entry.code} after tag {previous}")
+        previous = entry.code
+        if entry.type not in _BYTES and entry.type != 129:
+            raise _damaged(f"tag {entry.code} has the unknown type {entry.type}")
+        if entry.type not in _TYPES.get(entry.code, (entry.type,)):
+            raise _damaged(f"tag {entry.code} has the type {entry.type}")
+        one = entry.code in _ONE_VALUE
+        if entry.count == 0 or (one and entry.count != 1) or (entry.code == 301 and entry.count == 1):
+            raise _damaged(f"tag {entry.code} has {entry.count} values")
+        if entry.place and not 8 <= entry.place[0] < entry.place[1] <= size:
+            raise _damaged(f"the values of tag {entry.code} lie outside the file")
+        if entry.code in _CHOICES and page.tags.valueof(entry.code) not in _CHOICES[entry.code]:
+            raise _damaged(f"tag {entry.code} has the value {page.tags.valueof(entry.code)}")
+    present = {entry.code for entry in entries}
+    for code in present:
+        if code not in TIFF.TAGS and any(code ^ 1 << bit in _PIXELS - present for bit in range(16)):
+            doubt(f"has the unknown tag {code}, which may be a damaged one; compare it with its original")
+    _check_samples({entry.code: entry.count for entry in entries}, page)
+
+
+def _check_samples(counts: dict[int, int], page: TiffPage) -> None:
+    """Hold what a directory says of its samples against their number and the colours that they make."""
+    samples = page.samplesperpixel
+    if 262 not in counts:
+        raise _damaged("it does not say which colours its samples are")
+    if samples > 1 and counts.get(258) not in (1, samples):  # some software writes one for all
+        raise _damaged(f"it has {samples} samples a pixel and {counts.get(258, 0)} bit depths")
+    if counts.get(339, 1) not in (1, samples):
+        raise _damaged(f"it has {samples} samples a pixel and {counts[339]} sample formats")
+    if counts.get(338, 0) >= samples and 338 in counts:
+        raise _damaged(f"it has {samples} samples a pixel, {counts[338]} of them extra")
+    palette = page.photometric == PHOTOMETRIC.PALETTE
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else 16
+    if palette and counts.get(320) != 3 * 2**bits:
+        raise _damaged("its palette is not whole")
+    if 320 in counts and not palette and counts[320] == 3 * 2**bits and samples == 1:
+        raise _damaged("it has a palette, and samples that are no indices of one")
+    plain: dict[int, int] = {PHOTOMETRIC.MINISBLACK: 1, PHOTOMETRIC.MINISWHITE: 1, PHOTOMETRIC.PALETTE: 1}
+    colours = plain.get(int(page.photometric))
+    if colours and samples - counts.get(338, 0) != colours:
+        raise _damaged(f"it has {samples} samples a pixel, {counts.get(338, 0)} of them extra, and is grey")
+
+
+def _check_tiles(page: TiffPage) -> None:
+    if not page.is_tiled or 273 in page.tags:  # of a striped JPEG, tifffile makes tiles
+        return
+    for side, whole in ((page.tilelength, page.imagelength), (page.tilewidth, page.imagewidth)):
+        if side < 1 or side > max(_LARGEST_SMALL_TILE, -(-whole // 16) * 16):
+            raise _damaged(f"its tiles are {side} pixels a side, the image {whole}")
+
+
+def _segments(page: TiffPage) -> tuple[np.ndarray, np.ndarray]:
+    """Return the offsets and byte counts of all strips or tiles as the file has them, int64."""
+    values = [
+        next((page.tags[code].value for code in codes if code in page.tags), ())
+        for codes in (_OFFSETS, _COUNTS)
+    ]
+    offsets, counts = (np.atleast_1d(np.asarray(value, np.int64)) for value in values)
+    if not counts.size and page.compression == COMPRESSION.NONE and offsets.size == 1:
+        counts = _decoded_bytes(page)[:1]  # old writers leave it out
+    if offsets.size != counts.size:
+        raise _damaged(f"it has {offsets.size} strips or tiles and {counts.size} byte counts")
+    return offsets, counts
+
+
+def _check_places(offsets: np.ndarray, counts: np.ndarray, taken: list[tuple[int, int]], size: int) -> None:
+    """Refuse strips or tiles that reach out of the file, into each other, or into the directory."""
+    written = counts > 0
+    if ((offsets == 0) != (counts == 0)).any():
+        raise _damaged("some of its strips or tiles have a place and no length, or a length and no place")
+    # software that finds two tiles alike may store them once
+    spans = np.unique(np.stack([offsets[written], offsets[written] + counts[written]], axis=1), axis=0)
+    if not len(spans):
+        return
+    if spans[:, 1].max() > size:
+        raise Refused("is cut off; save or copy it again")
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    if (spans[1:, 0] < spans[:-1, 1]).any():
+        raise _damaged("some of its strips or tiles overlap")
+    _doubt_hole(spans)
+    for start, end in taken:
+        if ((spans[:, 0] < end) & (spans[:, 1] > start)).any():
+            raise _damaged("its pixels would lie in its directory")
+
+
+def _doubt_hole(spans: np.ndarray) -> None:
+    """Doubt a page whose strips or tiles all join but two: editing leaves a hole, and so does damage."""
+    holes = spans[1:, 0] - spans[:-1, 1]
+    if len(holes) >= _MANY_HOLES and np.count_nonzero(holes) == 1:
+        doubt("has a hole between two strips or tiles: if it was not edited, it is damaged; look at it")
+
+
+def _check_counts(page: TiffPage, offsets: np.ndarray, counts: np.ndarray) -> None:
+    """Hold the number and the bytes of strips or tiles against the size of the image."""
+    expected = _decoded_bytes(page)
+    if len(expected) != len(counts):
+        raise _damaged(f"it has {len(counts)} strips or tiles, its size asks for {len(expected)}")
+    written = counts > 0
+    if page.compression == COMPRESSION.NONE and not page.is_subsampled:
+        full = np.full_like(expected, expected[0])  # the last strip may be filled up
+        wrong = written & (counts != expected) & (counts != full)
+        if wrong.any():
+            index = int(np.argmax(wrong))
+            raise _damaged(f"strip or tile {index} has {counts[index]} bytes instead of {expected[index]}")
+    most = _MOST.get(int(page.compression))
+    if most and (written & (expected > counts * most + _SLACK)).any():
+        raise _damaged("its size is more than its compressed bytes can stand for")
+
+
+def _decoded_bytes(page: TiffPage) -> np.ndarray:
+    """Return how many bytes each strip or tile has when decoded, int64, in the order of the file."""
+    planes, _, _, _, samples = page.shaped
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else sum(page.bitspersample)
+    if not isinstance(page.bitspersample, int):
+        samples = 1
+    depth = max(1, page.imagedepth)
+    if page.is_tiled and 273 not in page.tags:
+        rows, columns = page.tilelength, page.tilewidth
+        number = planes * depth * -(-page.imagelength // rows) * -(-page.imagewidth // columns)
+        return np.full(number, rows * -(-columns * samples * bits // 8), np.int64)
+    rows = min(page.rowsperstrip or page.imagelength, page.imagelength)
+    down = -(-page.imagelength // rows)
+    heights = np.full(down, rows, np.int64)
+    heights[-1] = page.imagelength - rows * (down - 1)
+    return np.tile(heights * -(-page.imagewidth * samples * bits // 8), planes * depth)
