@@ -4,12 +4,13 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 
 from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
 from unetseg.utilities.current_file import with_file
 from unetseg.utilities.signals import Stopped, stop_on_signals
+from unetseg.utilities.text import kind_of, more_like_it
 
 HELP = """usage: unetseg VERB ...
 
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with stop_on_signals(), warnings.catch_warnings():
-            warnings.showwarning = _warning_lines()
+        with stop_on_signals(), warnings.catch_warnings(), _WarningLines() as lines:
+            warnings.showwarning = lines.show
             code = _dispatch(words)
             sys.stdout.flush()
             return code
@@ -87,17 +88,26 @@ def _dispatch(words: list[str]) -> int:
     return import_module(f"unetseg.commands.{words[0]}").run(words[1:])
 
 
-def _warning_lines() -> Callable[..., None]:
-    """Return a function that prints warnings as plain lines, each once, without their place in the source."""
-    shown: set[str] = set()
+class _WarningLines:
+    """Prints warnings as plain lines without their place in the source: the first of a kind, then a count."""
 
-    def show(message: Warning | str, *where: object, **more: object) -> None:
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[str, None]] = {}
+
+    def show(self, message: Warning | str, *where: object, **more: object) -> None:
         line = _printable(with_file(" ".join(str(message).split())))
-        if line not in shown:
-            shown.add(line)
+        alike = self._kinds.setdefault(kind_of(line), {})
+        if not alike:
             print(f"warning: {line}", file=sys.stderr, flush=True)
+        alike[line] = None
 
-    return show
+    def __enter__(self) -> "_WarningLines":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for first, *more in map(list, self._kinds.values()):
+            if more:
+                print(f"warning: {first.partition(': ')[2] or first}\n{more_like_it(more)}", file=sys.stderr)
 
 
 def _printable(text: str) -> str:

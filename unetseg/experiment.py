@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unetseg.config import RunConfig
-from unetseg.data.datasets.check import require_sound
+from unetseg.data.datasets.check import describe_classes, require_sound
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UnetsegError
@@ -38,8 +38,7 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    dataset = open_data(config)
-    require_sound(dataset, progress=show_progress("checking"))
+    dataset = _open_sound(config, report)
     run = new_run(config, output)
     try:
         return finish(config, dataset, run, report)
@@ -63,9 +62,17 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
         return run
     config = config or run.config()
     run.remove_parts()
-    dataset = open_data(config)
-    require_sound(dataset, progress=show_progress("checking"))
+    dataset = _open_sound(config, report)
     return finish(config, dataset, run, report)
+
+
+def _open_sound(config: RunConfig, report: Report) -> SegmentationSet:
+    """Open a dataset that can be trained on, and say what its masks hold."""
+    dataset = open_data(config)
+    found = require_sound(dataset, progress=show_progress("checking"))
+    for line in describe_classes(dataset, found):
+        report(line)
+    return dataset
 
 
 def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> Run:

@@ -59,7 +59,7 @@ def training_curves(epochs: Sequence[dict[str, float]], path: str | Path) -> Non
         left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
         right.plot([row["epoch"] for row in validated], [row["val_iou"] for row in validated], marker=".")
         if validated:
-            best = max(validated, key=lambda row: row["val_iou"])
+            best = max(validated, key=lambda row: (row["val_iou"], -row["train_loss"], row["epoch"]))
             point = (best["epoch"], best["val_iou"])
             right.plot(*point, "o", fillstyle="none", markersize=10, color="C1")
             right.annotate(

@@ -44,6 +44,45 @@ def test_scaling_a_mask_invents_no_label():
     assert set(np.unique(Preprocessing("longest:37", *PLAIN).scale_mask(mask))) <= {2, 7}
 
 
+@given(st.integers(2, 40), st.integers(2, 40), st.integers(0, 9), st.sampled_from([4, 7, 16]))
+def test_no_side_of_a_mask_is_preferred(height, width, seed, longest):
+    mask = np.random.default_rng(seed).integers(0, 3, (height, width), dtype=np.uint8)
+    rule = Preprocessing(f"longest:{longest}", *PLAIN)
+    scaled = rule.scale_mask(mask)
+    if longest < max(height, width):
+        assert np.array_equal(rule.scale_mask(mask[:, ::-1])[:, ::-1], scaled)
+        assert np.array_equal(rule.scale_mask(mask[::-1])[::-1], scaled)
+
+
+@given(st.integers(1, 6), st.integers(0, 99), st.sampled_from([2, 3, 4]))
+def test_a_smaller_mask_takes_the_class_that_covers_most_of_each_square(blocks, seed, factor):
+    mask = np.random.default_rng(seed).integers(0, 3, (blocks * factor,) * 2, dtype=np.uint8)
+    scaled = Preprocessing(f"longest:{blocks}", *PLAIN).scale_mask(mask)
+    for row in range(blocks):
+        for column in range(blocks):
+            square = mask[row * factor : (row + 1) * factor, column * factor : (column + 1) * factor]
+            counts = np.bincount(square.ravel(), minlength=3)
+            assert counts[scaled[row, column]] == counts.max()
+
+
+def test_a_line_of_one_pixel_outlives_a_halving_and_void_stands_back():
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, 3], mask[:, 6] = 1, 255
+    scaled = Preprocessing("longest:4", *PLAIN).scale_mask(mask)
+    assert scaled.tolist() == [[0, 1, 0, 0]] * 4
+
+
+def test_centres_of_discs_stay_in_their_place():
+    rows, columns = np.mgrid[:64, :64]
+    rule = Preprocessing("longest:32", *PLAIN)
+    offsets = []
+    for seed in range(20):
+        y, x, radius = np.random.default_rng(seed).uniform((20, 20, 6), (44, 44, 14))
+        mask = ((rows - y) ** 2 + (columns - x) ** 2 < radius**2).astype(np.uint8)
+        offsets.append(np.argwhere(rule.scale_mask(mask)).mean(0) - (np.argwhere(mask).mean(0) - 0.5) / 2)
+    assert np.abs(np.mean(offsets, axis=0)).max() < 0.03
+
+
 def test_image_and_mask_are_scaled_onto_each_other():
     mask = np.zeros((90, 60), np.uint8)
     mask[30:60, 20:40] = 255

@@ -10,7 +10,7 @@ from unetseg.commands.arguments import Parser
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.files import atomic_path, require_absent
 from unetseg.utilities.progress import show_progress
-from unetseg.utilities.text import align
+from unetseg.utilities.text import align, fold
 
 if TYPE_CHECKING:
     from unetseg.data.datasets.install import CatalogEntry
@@ -93,7 +93,7 @@ def check_command(argv: Sequence[str]) -> int:
         rows.append([split, *(f"{share:.1%}" for share in result.shares(split))])
     print(align(rows))
     found = missing + [problem.message for problem in result.problems]
-    for message in found:
+    for message in [*fold(found), *(f"note: {line}" for line in result.notes())]:
         print(message)
     if options.contact_sheet:
         from unetseg.data.datasets.contact_sheet import draw_contact_sheet

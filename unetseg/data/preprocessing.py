@@ -7,6 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from unetseg.data.datasets.labels import IGNORED
+
+_SAME_AREA = 1e-5  # of a pixel: what rounding makes of equal areas
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 
@@ -56,11 +60,18 @@ class Preprocessing:
         )
 
     def scale_mask(self, mask: np.ndarray) -> np.ndarray:
-        """Resize a mask, H×W uint8, by the scale rule; nearest neighbour only."""
+        """Resize a mask, H×W uint8, by the scale rule: each pixel takes the class that covers most of it.
+
+        Where it shrinks, that is the class with the largest area in the square that the image is averaged
+        over. Of classes with the same area it is the one that is rarer in the mask, so that a line of one
+        pixel outlives a halving; what is ignored stands behind what counts.
+        """
         height, width = self.scaled_size(*mask.shape)
         if (height, width) == mask.shape:
             return mask
-        return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        if height > mask.shape[0] or width > mask.shape[1]:
+            return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+        return _most_covering(mask, (width, height))
 
     def normalise(self, image: np.ndarray) -> np.ndarray:
         """Map H×W×3 uint8 to H×W×3 float32 of zero mean and unit deviation over the training set."""
@@ -107,6 +118,26 @@ class Preprocessing:
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """Build from the plain values of ``to_dict``."""
         return cls(values["scale"], _three(values["mean"]), _three(values["deviation"]))
+
+
+def _most_covering(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Shrink a mask to ``size`` (width, height); see ``scale_mask``."""
+    counts = np.bincount(mask.ravel())
+    values = np.flatnonzero(counts).tolist()
+    values.sort(
+        key=lambda value: (value != IGNORED, -counts[value], -value)
+    )  # the last stands above the others
+    chosen = np.full(size[::-1], values[0], np.uint8)
+    largest: np.ndarray | None = None
+    for value in values:
+        share = cv2.resize((mask == value).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        if largest is None:
+            largest = share
+            continue
+        larger = share >= largest - _SAME_AREA
+        chosen[larger] = value
+        largest = np.where(larger, share, largest)
+    return chosen
 
 
 def channel_statistics(images: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -45,19 +45,30 @@ class Recorder(pl.Callback):
         self.report = report
         self.rows: list[dict[str, float]] = []
         self.best_iou = -1.0
+        self.best_loss = math.inf
         self.best_epoch = 0
+        self.risen_epoch = 0  # the first that reached the best IoU: patience counts from there
         self.validated = False
         self.started = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
-        return {"rows": self.rows, "best_iou": self.best_iou, "best_epoch": self.best_epoch}
+        return {
+            "rows": self.rows,
+            "best_iou": self.best_iou,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "risen_epoch": self.risen_epoch,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over from the run that was interrupted."""
         self.rows = list(state_dict["rows"])
         self.best_iou = state_dict["best_iou"]
         self.best_epoch = state_dict["best_epoch"]
+        self.risen_epoch = state_dict.get("risen_epoch", self.best_epoch)  # not in older runs, nor the loss
+        losses = {row["epoch"]: row.get("train_loss", math.inf) for row in self.rows}
+        self.best_loss = state_dict.get("best_loss", losses.get(self.best_epoch, math.inf))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the settings, which nothing has refused; say where a resumed run goes on.
@@ -88,9 +99,7 @@ class Recorder(pl.Callback):
         row = self._row(trainer, pl_module)
         self.rows.append(row)
         iou, epoch = row["val_iou"], int(row["epoch"])
-        better = iou > self.best_iou
-        if better:
-            self.best_iou, self.best_epoch = iou, epoch
+        better = self.validated and self._take_if_better(iou, row["train_loss"], epoch)
         if trainer.is_global_zero:
             if better or self.best_epoch == 0:  # without any validation the last weights are all there is
                 weights = {name: value.cpu() for name, value in pl_module.model.state_dict().items()}
@@ -98,13 +107,27 @@ class Recorder(pl.Callback):
             write_text(self.run.metrics, _table(self.rows))
         trainer.save_checkpoint(self.run.last)
         seconds = time.perf_counter() - self.started
-        score = f"  validation IoU {iou:.4f}{' (best)' if better else ''}" if self.validated else ""
+        value = "none, no object there" if math.isnan(iou) else f"{iou:.4f}"
+        score = f"  validation IoU {value}{' (best)' if better else ''}" if self.validated else ""
         self.report(
             f"epoch {epoch}/{trainer.max_epochs}  loss {row['train_loss']:.4f}{score}  {seconds:.1f} s"
         )
         if self._patience_is_spent():
             trainer.should_stop = True
             self.report(f"no better validation IoU for {self.config.patience} epochs: stopping")
+
+    def _take_if_better(self, iou: float, loss: float, epoch: int) -> bool:
+        """Tell whether the epoch just validated is the best: by IoU, of equal ones by the training loss.
+
+        Of equal losses it is the later epoch. An IoU of NaN, where validation has no object, is equal to all.
+        """
+        tie = math.isnan(iou) or iou == self.best_iou
+        better = loss <= self.best_loss if tie else iou > self.best_iou
+        if better:
+            self.best_loss, self.best_epoch = loss, epoch
+            if not tie:
+                self.best_iou, self.risen_epoch = iou, epoch
+        return better
 
     def _row(self, trainer: pl.Trainer, task: SegmentationTask) -> dict[str, float]:
         loss = task.mean_loss()
@@ -122,9 +145,9 @@ class Recorder(pl.Callback):
         }
 
     def _patience_is_spent(self) -> bool:
-        if self.config.patience is None or self.best_epoch == 0:
+        if self.config.patience is None or self.risen_epoch == 0:
             return False
-        return self.rows[-1]["epoch"] - self.best_epoch >= self.config.patience
+        return self.rows[-1]["epoch"] - self.risen_epoch >= self.config.patience
 
 
 def _table(rows: list[dict[str, float]]) -> str:

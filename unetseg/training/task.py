@@ -116,11 +116,15 @@ class SegmentationTask(pl.LightningModule):
         self.counts = torch.zeros_like(self.counts)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the dataset IoU: counts summed over all images, mean over the foreground classes."""
+        """Log the dataset IoU: counts summed over all images, mean over the foreground classes.
+
+        It is NaN where no validation mask holds any foreground: that nothing was found there is no evidence.
+        """
         counts = self.trainer.strategy.reduce(self.counts.to(self.device), reduce_op="sum").cpu()
         union = counts.sum(1)
         iou = torch.where(union > 0, counts[:, 0] / union.clamp(min=1), torch.nan)[1:]
-        mean = iou.nanmean() if (union[1:] > 0).any() else torch.tensor(1.0)  # nothing there, nothing found
+        held = (counts[1:, 0] + counts[1:, 2]).sum() > 0
+        mean = iou.nanmean() if held else torch.tensor(torch.nan)
         by_class = {f"val_iou_{name}": value for name, value in zip(self.classes[1:], iou, strict=True)}
         self.log_dict({"val_iou": mean, **by_class})  # in every process: all decide alike when to stop
 

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -51,3 +52,27 @@ def decode_text(content: bytes) -> str:
     if b"\0" in content:
         return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
     return content.decode("utf-8", "surrogateescape")
+
+
+def kind_of(line: str) -> str:
+    """Return what a line ``FILE: what is wrong`` says, whatever its file, names with a folder and numbers."""
+    _, _, said = line.partition(": ")
+    return re.sub(r"\d[\d.,]*", "#", re.sub(r"\S*/\S*", "/", said or line))
+
+
+def fold(lines: Iterable[str]) -> list[str]:
+    """Return lines with those alike, but for their file, as one and a count; two alike stay two."""
+    kinds: dict[str, list[str]] = {}
+    for line in lines:
+        kinds.setdefault(kind_of(line), []).append(line)
+    return [
+        text
+        for alike in kinds.values()
+        for text in (alike if len(alike) < 3 else [alike[0], more_like_it(alike[1:])])
+    ]
+
+
+def more_like_it(lines: Sequence[str]) -> str:
+    """Return one line for lines like the one before: how many there are, and the first of their files."""
+    names = first_few(os.path.basename(line.partition(": ")[0]) for line in lines)
+    return f"  {len(lines)} more like it: {names}"

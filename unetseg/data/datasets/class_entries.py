@@ -35,7 +35,8 @@ def parse_classes(classes: Any, ignore: Any, where: str, threshold: Any = None) 
 
     Args:
         classes: A list of names (raw value = position), or a mapping from name to a raw value, to a
-            colour ``[r, g, b]``, or to ``{values: [...] or rest, colour: [r, g, b]}``.
+            colour ``[r, g, b]``, or to ``{values: [...] or rest, colour: [r, g, b]}``. The first class,
+            the background, may have no value at all: ``[]``.
         ignore: None, a raw value, a colour, a list of either, ``{values: [...]}``, or ``rest``.
         where: What the errors name as the place.
         threshold: None, or the grey from which a pixel is the second of two classes.
@@ -121,12 +122,12 @@ def _entry(spec: Any, index: int, where: str) -> tuple[list[Any], Colour | None]
     if isinstance(spec, dict):
         require_keys(spec, ("values", "colour"), where)
         colour = _colour(spec["colour"], where) if "colour" in spec else None
-        return (_raws(spec, where) if "values" in spec else [index]), colour
-    raws = _raws(spec, where)
-    return raws, raws[0] if isinstance(raws[0], tuple) else None
+        return (_raws(spec, where, index == 0) if "values" in spec else [index]), colour
+    raws = _raws(spec, where, index == 0)
+    return raws, raws[0] if raws and isinstance(raws[0], tuple) else None
 
 
-def _raws(spec: Any, where: str) -> list[Any]:
+def _raws(spec: Any, where: str, may_be_empty: bool = False) -> list[Any]:
     if isinstance(spec, dict):
         values = require_keys(spec, ("values", "colour"), where).get("values")
         items = values if isinstance(values, list) else [values]
@@ -134,7 +135,7 @@ def _raws(spec: Any, where: str) -> list[Any]:
         items = spec
     else:
         items = [spec]
-    if not items:
+    if not items and not may_be_empty:
         raise UsageError(f"{where}: no value given")
     return [_raw(item, where) for item in items]
 

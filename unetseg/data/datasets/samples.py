@@ -9,7 +9,7 @@ import numpy as np
 
 from unetseg.data.datasets.class_entries import indexed
 from unetseg.data.datasets.labels import Colour, LabelMap
-from unetseg.data.images.read import read_image, read_labels, read_mask
+from unetseg.data.images.read import Picture, read_labels, read_mask, read_picture
 from unetseg.data.images.stored_mask import StoredMask
 from unetseg.errors import UnetsegError
 
@@ -57,7 +57,11 @@ class SegmentationSet:
 
     def image(self, sample: Sample) -> np.ndarray:
         """Return the image, H×W×3 uint8 RGB."""
-        return read_image(sample.image)
+        return self.picture(sample).rgb
+
+    def picture(self, sample: Sample) -> Picture:
+        """Return the image, and whether it was turned upright."""
+        return read_picture(sample.image)
 
     def mask(self, sample: Sample) -> np.ndarray:
         """Return the class indices, H×W uint8, 255 where ignored.

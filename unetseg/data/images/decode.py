@@ -8,7 +8,7 @@ import re
 import stat
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -198,3 +198,10 @@ def warn_of_more(path: Path, count: int, what: str) -> None:
     """Warn, in one line, that only the first of several frames or pages is used."""
     if count > 1:
         warnings.warn(f"{printable(path)}: has {count} {what}; the first is used", stacklevel=3)
+
+
+def warn_of_losses(path: Path, losses: Iterable[str]) -> None:
+    """Warn, in a line each, of what reading an image leaves out; empty ones are none."""
+    for loss in losses:
+        if loss:
+            warnings.warn(f"{printable(path)}: {loss}", stacklevel=3)

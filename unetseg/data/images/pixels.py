@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 ORIENTATION_TAG = 0x0112  # the same number in EXIF and in TIFF
+_MANY_LEVELS = 64  # left of 16 bits, from which on none is missed
 # orientation → (transpose, then flip rows, then flip columns), TIFF 6.0 p. 36
 _TURNS = {
     1: (False, False, False),
@@ -63,6 +64,28 @@ def to_uint8(samples: np.ndarray, maximum: int) -> np.ndarray:
     if samples.dtype not in (np.bool_, np.uint8, np.uint16):
         raise Refused(f"holds {samples.dtype} values; save it with 8 or 16 bits a channel, unsigned")
     return _table(maximum)[samples.astype(np.uint8) if samples.dtype == np.bool_ else samples]
+
+
+def lost_levels(samples: np.ndarray) -> str:
+    """Say how many grey levels 8 bits leave of 16-bit samples that use little of their range.
+
+    Returns:
+        A text to follow the file's name; empty where nothing worth a word is lost.
+    """
+    if samples.dtype != np.uint16 or not samples.size:
+        return ""
+    lowest, highest = int(samples.min()), int(samples.max())
+    if 4 * (highest - lowest) >= 65535:
+        return ""
+    before = np.flatnonzero(np.bincount((samples - lowest).ravel())) + lowest
+    left = len(np.unique(_table(65535)[before]))
+    if left >= len(before) or left > _MANY_LEVELS:
+        return ""
+    share = (highest - lowest) / 65535
+    return (
+        f"holds {lowest} to {highest} of the 16-bit range, {share:.1%} of it: "
+        f"{left} grey level(s) of {len(before)} are left in 8 bits; stretch it to the whole range"
+    )
 
 
 @lru_cache(maxsize=4)

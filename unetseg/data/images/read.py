@@ -1,17 +1,27 @@
 """The one reader of image files, whole."""
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
 from PIL import Image
 
-from unetseg.data.images.decode import Path, frame_count, open_by_pillow, opened, orientation_of, warn_of_more
+from unetseg.data.images.decode import (
+    Path,
+    frame_count,
+    open_by_pillow,
+    opened,
+    orientation_of,
+    warn_of_losses,
+    warn_of_more,
+)
 from unetseg.data.images.pixels import (
     Refused,
+    lost_levels,
     three_channels,
     to_uint8,
+    turns,
     upright,
     upright_size,
 )
@@ -25,12 +35,22 @@ _GREY, _RGB, _GREY_ALPHA = 0, 2, 4  # PNG colour types
 _END_OF_JPEG = b"\xff\xd9"
 
 
+@dataclass(frozen=True)
+class Picture:
+    """An image as it was read: H×W×3 uint8 RGB, and whether its EXIF orientation turned it."""
+
+    rgb: np.ndarray
+    turned: bool
+
+
 def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
     """Read an image as H×W×3 uint8 RGB, turned upright by its EXIF orientation.
 
     JPEG, PNG, TIFF, BMP, WebP and GIF. 16-bit samples are scaled by 65535 (n-bit ones by 2^n − 1), floats
     must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha is dropped; of several frames or pages
-    the first is read, with a warning. A file that is cut off is an error, never half an image.
+    the first is read, with a warning. Bands beside colour and alpha, a georeference, and most of the grey
+    levels of 16 bits that use little of their range are lost, each with a warning. A file that is cut off
+    is an error, never half an image.
 
     Args:
         path: the file; its name may hold any bytes.
@@ -39,16 +59,26 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
     Raises:
         ImageError: The file cannot be read, or is no such image.
     """
+    return read_picture(path, max_pixels=max_pixels).rgb
+
+
+def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
+    """Read an image as :func:`read_image` does, and tell whether it was turned."""
     with opened(path) as (file, kind):
         if kind == "TIFF":
-            picture = TiffPicture(file)
-            warn_of_more(path, picture.pages, "pages")
-            return upright(picture.read_rgb(max_pixels), picture.orientation)
+            tiff = TiffPicture(file)
+            rgb = tiff.read_rgb(max_pixels)
+            warn_of_losses(path, tiff.losses)
+            return _upright_picture(rgb, tiff.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
             _check_whole(data, kind)
             warn_of_more(path, frame_count(image), "frames")
-            return upright(_rgb(data, image), orientation_of(image))
+            return _upright_picture(_rgb(path, data, image), orientation_of(image))
+
+
+def _upright_picture(stored: np.ndarray, orientation: object) -> Picture:
+    return Picture(upright(stored, orientation), any(turns(orientation)))
 
 
 def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> np.ndarray:
@@ -89,7 +119,7 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
 
 
 def _upright_mask(mask: StoredMask, orientation: object) -> StoredMask:
-    return replace(mask, values=upright(mask.values, orientation))
+    return replace(mask, values=upright(mask.values, orientation), turned=any(turns(orientation)))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -112,10 +142,11 @@ def _check_whole(data: bytes, kind: str) -> None:
         check_chunks(data)
 
 
-def _rgb(data: bytes, image: Image.Image) -> np.ndarray:
+def _rgb(path: Path, data: bytes, image: Image.Image) -> np.ndarray:
     colour_type, bits = _png_layout(data, image)
     if bits == 16 or (bits == 8 and colour_type in (_GREY, _RGB)):
         samples = _decode_png(data, image)
+        warn_of_losses(path, [lost_levels(samples)])
         return three_channels(to_uint8(samples, 2**bits - 1))
     if image.format == "JPEG" and image.mode == "RGB" and data.endswith(_END_OF_JPEG):
         return _same_size(imagecodecs.jpeg8_decode(data), image)

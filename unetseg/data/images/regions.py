@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from tifffile import TiffWriter
 
-from unetseg.data.images.decode import naming, open_image_file, warn_of_more
+from unetseg.data.images.decode import naming, open_image_file, warn_of_losses
 from unetseg.data.images.pixels import check_pixels, turns, upright, upright_size
 from unetseg.data.images.read import read_image
 from unetseg.data.images.tiff import TiffPicture
@@ -60,7 +60,7 @@ def open_region_reader(
             open_files.enter_context(file)
             if kind == "TIFF":
                 tiff = TiffPicture(file)
-                warn_of_more(path, tiff.pages, "pages")
+                warn_of_losses(path, tiff.losses)
                 reader = _TiffReader(path, tiff, max_pixels)
         yield reader or ArrayReader(read_image(path, max_pixels=max_pixels))
 

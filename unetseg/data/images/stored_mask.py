@@ -20,12 +20,14 @@ class StoredMask:
         maximum: The value that is white: 1, 3, 15, 255 or 65535; of no meaning for palettes and colours.
         palette: K×3 uint8, the colour of each index; None where the values are grey or colours.
         inverted: Grey whose 0 is white (TIFF's WhiteIsZero, but for 1-bit, whose values are turned round).
+        turned: Whether the file's EXIF orientation turned it.
     """
 
     values: np.ndarray
     maximum: int = 255
     palette: np.ndarray | None = None
     inverted: bool = False
+    turned: bool = False
 
     @classmethod
     def of(cls, raw: "np.ndarray | StoredMask") -> "StoredMask":

@@ -8,7 +8,14 @@ import numpy as np
 from PIL import Image
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage
 
-from unetseg.data.images.pixels import ORIENTATION_TAG, Refused, check_pixels, three_channels, to_uint8
+from unetseg.data.images.pixels import (
+    ORIENTATION_TAG,
+    Refused,
+    check_pixels,
+    lost_levels,
+    three_channels,
+    to_uint8,
+)
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff_directory import check_directory, check_lzw, is_sparse
 from unetseg.utilities.current_file import DoubtOfLines
@@ -18,6 +25,7 @@ logging.getLogger("tifffile").addHandler(DoubtOfLines())  # it reports damage to
 _JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.JPEG_LOSSY)
 _LOSSY = (*_JPEG, COMPRESSION.WEBP)
 _RAW_STRIP_BYTES = 1 << 20
+_GEOREFERENCE = (33550, 33922, 34264, 34735)  # tags of GeoTIFF 1.1: pixel scale, tie points, matrix, keys
 
 
 class TiffPicture:
@@ -41,6 +49,7 @@ class TiffPicture:
         if self.page.dtype is None:
             raise Refused("has a sample type of its own; save it with 8 or 16 bits a channel")
         self._dtype = np.dtype(self.page.dtype)
+        self._lost_levels = ""
 
     @property
     def pages(self) -> int:
@@ -52,6 +61,26 @@ class TiffPicture:
         same = isinstance(second, TiffPage) and second.shape == self.page.shape and not second.is_reduced
         return len(pages) if same else 1
 
+    @property
+    def losses(self) -> list[str]:
+        """What reading it as RGB leaves out, each a text to follow the file's name; some may be empty.
+
+        The grey levels are those of ``read_rgb``.
+        """
+        pages = f"has {self.pages} pages; the first is used" if self.pages > 1 else ""
+        unnamed = self.page.photometric == PHOTOMETRIC.RGB and 0 in self.page.extrasamples
+        bands = f"has {self._channels} bands; the first three are used" if unnamed else ""
+        place = "has a georeference, which its mask does not keep" if self._has_place else ""
+        return [pages, bands, place, self._lost_levels]
+
+    @property
+    def _channels(self) -> int:
+        return self.page.shaped[0] * self.page.shaped[4]
+
+    @property
+    def _has_place(self) -> bool:
+        return any(tag in self.page.tags for tag in _GEOREFERENCE)
+
     def read_rgb(self, max_pixels: int | None = None) -> np.ndarray:
         """Return the whole page, H×W×3 uint8 RGB, as stored (not turned upright).
 
@@ -59,7 +88,10 @@ class TiffPicture:
             Refused: It is cut off, over the pixel limit (``check_pixels``), or of an unknown kind.
         """
         check_pixels(self.height, self.width, max_pixels)
-        return self._rgb(self._whole())
+        samples = self._whole()
+        if self.page.photometric != PHOTOMETRIC.PALETTE and _bits(self.page) == 16:
+            self._lost_levels = lost_levels(samples)
+        return self._rgb(samples)
 
     def read_mask(self, max_pixels: int | None = None) -> StoredMask:
         """Return a mask as stored (not turned upright), with its palette and depth.
