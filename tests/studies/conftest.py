@@ -95,6 +95,14 @@ def study(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Ablation:
     return run_ablate(tmp_path_factory.mktemp("studies") / "tiny", discs, ARMS)
 
 
+@pytest.fixture(scope="session")
+def three(study: Ablation, discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Ablation:
+    """The same study with a third seed: enough for numbers that speak of other trainings."""
+    folder = tmp_path_factory.mktemp("studies") / "three"
+    shutil.copytree(study.folder, folder)
+    return run_ablate(folder, discs, ARMS, seeds=3)
+
+
 @pytest.fixture
 def ablate(discs: Path, tmp_path: Path) -> Callable[..., Ablation]:
     """Run a study in a folder of the test: ``ablate({"on": {}, "off": {…}}, "--seeds", "1")``."""

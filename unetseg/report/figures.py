@@ -31,6 +31,8 @@ MARKERS = {
     "worse": ("v", WORSE, WORSE),
     "equivalent": ("s", EQUIVALENT, EQUIVALENT),
     "undecided": ("o", INK, PAPER),
+    "for these nets only": ("d", INK, PAPER),
+    "not decidable": ("x", INK, INK),
 }
 # CSS pixels: of a line of text, of what is drawn below it, of the axis, of a point in its swarm.
 _TEXT = 15

@@ -12,8 +12,9 @@ from unetseg.report.figures import Curve, Interval, Points, forest, points
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Figure, Figures, Text
 from unetseg.report.wording import capital, counted, interval, number
+from unetseg.studies.analysis.means import Difference
 from unetseg.studies.analysis.results import ArmResult, ContrastResult, MetricResult, StudyResults
-from unetseg.studies.analysis.statistics import Difference, Floats
+from unetseg.studies.analysis.statistics import Floats
 from unetseg.utilities.text import printable
 
 STRATA = ("thickness", "size")
@@ -44,7 +45,7 @@ def compared(results: StudyResults) -> list[ArmResult]:
 
 def image_differences(results: StudyResults, metric: MetricResult, arm: str) -> Floats:
     """Return the arm minus the baseline for each image, averaged over seeds; NaN where undefined."""
-    return (metric.values[arm] - metric.values[results.baseline]).mean(axis=0)
+    return metric.values[arm].mean(axis=0) - metric.values[results.baseline].mean(axis=0)
 
 
 def heading(metric: MetricResult) -> str:
@@ -62,7 +63,7 @@ def difference_figures(results: StudyResults) -> list[Block]:
     explained = (
         f"Each line is a 95 % interval of the difference from {results.baseline}; the upright line is no "
         f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
-        "○ undecided."
+        "○ undecided; ◇ for these nets only; ✕ not decidable."
     )
     figures = [_forest(results, metric) for metric in present(results, "study figures")]
     return [Text(explained), Figures([*figures, *map(_contrast, results.contrasts)])]

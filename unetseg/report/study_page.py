@@ -22,8 +22,8 @@ from unetseg.report.study_figures import (
 from unetseg.report.study_gallery import study_gallery
 from unetseg.report.training_figures import gradient_blocks, training_blocks
 from unetseg.report.wording import configuration_table, counted, interval, number, versions_table
+from unetseg.studies.analysis.means import Difference
 from unetseg.studies.analysis.results import METHOD, ArmScore, StudyResults
-from unetseg.studies.analysis.statistics import Difference
 from unetseg.studies.analysis.verdicts import Judgement
 
 

@@ -27,8 +27,14 @@ from unetseg.probes.lesion.replacements import BATCH
 from unetseg.probes.lesion.substitute import SubstitutePredictor, unet_of
 from unetseg.runs import Run
 from unetseg.studies.analysis.differences import shown_classes
+from unetseg.studies.analysis.means import (
+    SCORES,
+    Difference,
+    Estimate,
+    difference_within_nets,
+    mean_interval,
+)
 from unetseg.studies.analysis.score_matrix import score_matrix, scores_of
-from unetseg.studies.analysis.statistics import Difference, Estimate, mean_interval, paired_difference
 
 INTACT = "intact"
 
@@ -237,5 +243,7 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
         for name, runs in scores.items():
             values = score_matrix(runs, key, class_name)
             assert values is not None
-            effects[name][key] = Effect(mean_interval(values), paired_difference(values, intact))
+            effects[name][key] = Effect(
+                mean_interval(values, limits=SCORES), difference_within_nets(values, intact, limits=SCORES)
+            )
     return effects

@@ -19,13 +19,14 @@ from unetseg.studies.analysis.differences import (
 )
 from unetseg.studies.analysis.results import ArmResult, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores
+from unetseg.studies.analysis.statistics import LEAST_SEEDS
 
 if TYPE_CHECKING:
     from unetseg.models.gradient_flow import GradientFlow
 
-ONE_SEED = (
-    "one seed: intervals count the chance in images only and speak of these nets; how much another seed "
-    "would change is unknown"
+FEW_SEEDS = (
+    "intervals count the chance in images only and speak of these nets; how much another seed would change "
+    "is unknown"
 )
 
 
@@ -74,8 +75,8 @@ def assemble(
         raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
     sentences = [arm_sentence(arm, of_primary[0], question) for arm in scored]
     notes = list(setup.notes)
-    if len(seeds) == 1:
-        notes.insert(0, ONE_SEED)
+    if len(seeds) < LEAST_SEEDS:
+        notes.insert(0, f"{'one seed' if len(seeds) == 1 else 'two seeds'}: {FEW_SEEDS}")
     return StudyResults(
         name=setup.name,
         claim=setup.claim,

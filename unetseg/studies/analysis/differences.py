@@ -9,6 +9,17 @@ import numpy as np
 from unetseg.evaluation.rows import MEAN
 from unetseg.metrics import registry
 from unetseg.metrics.registry import METRICS, PRIMARY, Metric
+from unetseg.studies.analysis.means import (
+    ANYTHING,
+    Difference,
+    Range,
+    contrast,
+    difference_of_means,
+    mean_interval,
+    no_difference,
+    simultaneous,
+)
+from unetseg.studies.analysis.ratios import on_counted
 from unetseg.studies.analysis.results import (
     ArmPairResult,
     ArmScore,
@@ -16,16 +27,16 @@ from unetseg.studies.analysis.results import (
     ContrastScore,
     MetricResult,
 )
-from unetseg.studies.analysis.score_matrix import RunScores, count_infinite, counted, score_matrix
-from unetseg.studies.analysis.statistics import (
-    Difference,
-    Estimate,
-    Floats,
-    contrast,
-    mean_interval,
-    paired_difference,
+from unetseg.studies.analysis.score_matrix import (
+    RunScores,
+    count_infinite,
+    counted,
+    counted_images,
+    score_matrix,
 )
-from unetseg.studies.analysis.verdicts import Judgement, contrast_sentence, judge, sample_text, sentence
+from unetseg.studies.analysis.sentences import contrast_sentence, estimate_text, sentence
+from unetseg.studies.analysis.statistics import Floats
+from unetseg.studies.analysis.verdicts import Judgement, judge, same_runs
 
 
 @dataclass(frozen=True)
@@ -73,6 +84,9 @@ def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[Metr
             continue  # it is of all classes together
         values = {arm.name: score_matrix(arm.runs, metric.key, class_name) for arm in arms}
         known = {name: matrix for name, matrix in values.items() if matrix is not None}
+        if metric.pooled and len(known) == len(arms):
+            every = counted_images([run for arm in arms for run in arm.runs], metric, class_name)
+            known = {name: on_counted(matrix, every) for name, matrix in known.items()}
         if len(known) == len(arms) and _comparable(known):
             results.append(_compared(metric, class_name, arms, question, known))
     return tuple(results)
@@ -101,15 +115,19 @@ def _contrast(
     arms: Sequence[ArmScores], metric: MetricResult, other: MetricResult, question: Question
 ) -> ContrastResult:
     first, second = _differences(metric), _differences(other)
-    gaps = {name: contrast(first[name], second[name]) for name in first}
-    judgements = _judge(arms, gaps, question.baseline, question.margin_of(METRICS[metric.key]))
+    gaps, judgements = _judge(
+        arms,
+        {name: contrast(first[name], second[name]) for name in first},
+        question.baseline,
+        question.margin_of(METRICS[metric.key]),
+    )
     labels = (metric.label, other.label)
     scores = {
         arm.name: ContrastScore(
             difference=gaps[arm.name],
             judgement=judgements[arm.name],
             sentence=contrast_sentence(
-                arm.label, labels, first[arm.name], second[arm.name], judgements[arm.name]
+                arm.label, labels, first[arm.name], second[arm.name], gaps[arm.name], judgements[arm.name]
             ),
         )
         for arm in arms
@@ -137,11 +155,15 @@ def analyse_pairs(
     found = {metric.key: metric for metric in metrics if metric.class_name == class_name}
     results = []
     for metric in [found[key] for key in dict.fromkeys((question.primary, PRIMARY)) if key in found]:
+        limits = (0.0, METRICS[metric.key].highest)
         differences = {
-            pair: paired_difference(metric.values[pair[0]], metric.values[pair[1]]) for pair in pairs
+            (first, second): difference_of_means(
+                metric.values[first], metric.values[second], pooled=metric.pooled, limits=limits
+            )
+            for first, second in pairs
         }
         judgements = judge(differences, metric.margin, higher_is_better=metric.higher_is_better)
-        for (first, second), difference in differences.items():
+        for (first, second), difference in simultaneous(differences, limits).items():
             judgement = judgements[first, second]
             told = sentence(
                 f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
@@ -170,12 +192,6 @@ def arm_sentence(arm: ArmScores, metric: MetricResult, question: Question) -> st
     return sentence(arm.label, metric.label, score.difference, score.judgement, unit=metric.unit)
 
 
-def estimate_text(estimate: Estimate) -> str:
-    """Return an arm's own mean with its interval and sample."""
-    interval = f"{100 * estimate.confidence:g} % interval {estimate.low:.3f} to {estimate.high:.3f}"
-    return f"{estimate.mean:.3f} ({interval}, {sample_text(estimate)})"
-
-
 def _compared(
     metric: Metric,
     class_name: str,
@@ -187,13 +203,22 @@ def _compared(
     in_training = metric.group == "training"
     images = tuple(row["image"] for row in run.training) if in_training else run.images
     baseline = question.baseline
-    differences = {
-        arm.name: paired_difference(values[arm.name], values[baseline])
-        for arm in arms
-        if arm.name != baseline
-    }
+    limits = (0.0, metric.highest)
     margin = question.margin_of(metric)
-    judgements = _judge(arms, differences, baseline, margin, metric.higher_is_better)
+    differences, judgements = _judge(
+        arms,
+        {
+            arm.name: difference_of_means(
+                values[arm.name], values[baseline], pooled=metric.pooled, limits=limits
+            )
+            for arm in arms
+            if arm.name != baseline
+        },
+        baseline,
+        margin,
+        metric.higher_is_better,
+        limits,
+    )
     return MetricResult(
         key=metric.key,
         label=metric.label,
@@ -206,7 +231,7 @@ def _compared(
         pooled=metric.pooled,
         arms={
             arm.name: ArmScore(
-                estimate=mean_interval(values[arm.name]),
+                estimate=mean_interval(values[arm.name], pooled=metric.pooled, limits=limits),
                 difference=differences.get(arm.name),
                 judgement=judgements.get(arm.name),
             )
@@ -223,15 +248,23 @@ def _judge(
     baseline: str,
     margin: float | None,
     higher_is_better: bool = True,
-) -> dict[str, Judgement]:
-    """Judge every difference; runs that two arms share count once among the comparisons."""
+    limits: Range = ANYTHING,
+) -> tuple[dict[str, Difference], dict[str, Judgement]]:
+    """Judge every difference, and give each the interval that holds together with the others.
+
+    Runs that two arms share count once among the comparisons.
+    """
     owner = {arm.name: arm.same_as or arm.name for arm in arms}
     family = {owner[name] for name in differences} - {owner[baseline]}
     once = {name: differences[name] for name in differences if name in family}
     judged = judge(once, margin, higher_is_better=higher_is_better)
-    same = {name: each for name, each in differences.items() if owner[name] == owner[baseline]}
-    judged |= {name: judge({name: each}, margin)[name] for name, each in same.items()}
-    return judged | {name: judged[owner[name]] for name in differences if name not in judged}
+    shown = simultaneous(once, limits)
+    for name, difference in differences.items():
+        if owner[name] == owner[baseline]:
+            judged[name], shown[name] = same_runs(margin), no_difference(difference)
+        elif name not in judged:
+            judged[name], shown[name] = judged[owner[name]], shown[owner[name]]
+    return shown, judged
 
 
 def _differences(metric: MetricResult) -> dict[str, Difference]:
@@ -239,10 +272,10 @@ def _differences(metric: MetricResult) -> dict[str, Difference]:
 
 
 def _comparable(values: Mapping[str, Floats]) -> bool:
-    """Whether all arms have one shape, and at least one image that is defined in every run."""
-    if len({matrix.shape for matrix in values.values()}) > 1:
+    """Whether all arms have the same images, and at least one that is defined in every run."""
+    if len({matrix.shape[1] for matrix in values.values()}) > 1:
         return False
-    return bool((~np.isnan(list(values.values()))).all(axis=(0, 1)).any())
+    return bool((~np.isnan(np.concatenate(list(values.values())))).all(axis=0).any())
 
 
 def _note(arms: Sequence[ArmScores], metric: Metric, class_name: str) -> str:

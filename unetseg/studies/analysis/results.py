@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetseg.metrics.registry import Group
-from unetseg.studies.analysis.statistics import Difference, Estimate, Floats
+from unetseg.studies.analysis.means import Difference, Estimate
+from unetseg.studies.analysis.statistics import Floats
 from unetseg.studies.analysis.verdicts import Judgement, Verdict
 
 if TYPE_CHECKING:
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
 
 
 METHOD = (
-    "Each arm is compared with the reference image by image and seed by seed; both are samples of what "
-    "other trainings and other images would have given.",
-    "Intervals and p-values come from one t test of the crossed two-way random-effects model, with the "
-    "variance of the mean (MS_seed + MS_image - MS_rest) / (seeds × images), never less than either factor "
-    "alone asks for, and Satterthwaite's degrees of freedom. Dataset IoU and Dice, recall by width and "
-    "objects found by size are ratios of sums and enter by their influence values.",
-    "In each metric, p-values are adjusted for the number of arms by Holm's method; 'equivalent' means that "
-    "two one-sided tests place the difference within the margin.",
+    "Each arm is compared with the reference image by image. Seeds are not paired: the same number draws "
+    "other weights in another net. Both seeds and images are samples of what other trainings and other "
+    "images would have given.",
+    "One t test gives verdicts, intervals and equivalence: the variance of the difference is what the seeds "
+    "of both arms give it (MS_seed - MS_rest of each) and what the images give it, with Satterthwaite's "
+    "degrees of freedom between seeds - 1 and 6 (seeds - 1). Dataset IoU and Dice, recall by width and "
+    "objects found by size are ratios of sums and enter by their jackknife values; under 10 images that hold "
+    "any of it there is no interval.",
+    "In each metric, p-values are adjusted for the number of arms by Holm's method. The 95 % intervals of "
+    "all arms hold together, agree with that test (a difference is claimed exactly where 0 is excluded) and "
+    "end where the metric does. 'Equivalent' means that two one-sided tests place the difference within the "
+    "margin; it needs five seeds, none apart from the others, and no heavy skew of images.",
     "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary "
-    "one decides. Further pairs of arms are adjusted among themselves. With few seeds intervals are wide; "
-    "with one seed they speak of these nets only.",
+    "one decides. Further pairs of arms are adjusted among themselves. With fewer than three seeds numbers "
+    "count the chance in images only and hold for these nets only.",
 )
 
 
@@ -120,7 +125,7 @@ class ArmScore:
 
     @property
     def verdict(self) -> Verdict | None:
-        """``better``, ``worse``, ``equivalent``, ``undecided``; None for the baseline."""
+        """Such as ``better``, see :mod:`~unetseg.studies.analysis.verdicts`; None for the baseline."""
         return self.judgement.verdict if self.judgement else None
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unetseg.errors import UnetsegError
 from unetseg.evaluation.rows import LABELS, MEAN, Row, finite_score
@@ -15,7 +16,8 @@ from unetseg.evaluation.summary import Evaluation
 from unetseg.metrics import registry
 from unetseg.metrics.registry import Metric
 from unetseg.runs import Run
-from unetseg.studies.analysis.statistics import Floats, influence_values
+from unetseg.studies.analysis.ratios import influence_values
+from unetseg.studies.analysis.statistics import Floats
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,19 @@ def counted(run: RunScores, metric: Metric, class_name: str) -> list[float]:
     """Return what a ratio's denominator is in each image: skeleton pixels, objects."""
     rows = run.table[class_name].values()
     return [sum(row[column] for column in metric.denominator) for row in rows]
+
+
+def counted_images(runs: Sequence[RunScores], metric: Metric, class_name: str) -> NDArray[np.bool_]:
+    """Return in which images any run has a denominator of a ratio; of ``mean``, in any class.
+
+    Args:
+        runs: of all arms that are compared.
+        metric: a ratio of sums.
+        class_name: a foreground class, or ``mean``.
+    """
+    classes = runs[0].classes if class_name == MEAN else (class_name,)
+    every = [_column(runs, name, column) for name in classes for column in metric.denominator]
+    return np.any(np.array(every) > 0, axis=(0, 1))
 
 
 def _ratio(runs: Sequence[RunScores], metric: Metric, classes: Sequence[str]) -> Floats | None:
