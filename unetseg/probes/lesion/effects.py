@@ -28,7 +28,6 @@ from unetseg.probes.lesion.substitute import SubstitutePredictor, unet_of
 from unetseg.runs import Run
 from unetseg.studies.analysis.differences import shown_classes
 from unetseg.studies.analysis.means import (
-    SCORES,
     Difference,
     Estimate,
     difference_within_nets,
@@ -236,7 +235,8 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
     }
     class_name = shown_classes(evaluations[INTACT][0].classes)[0]
     effects: dict[str, dict[str, Effect]] = {name: {} for name in scores}
-    for key in [metric.key for metric in registry.shown("lesions")]:
+    for metric in registry.shown("lesions"):
+        key, limits = metric.key, (0.0, metric.highest)
         intact = score_matrix(scores[INTACT], key, class_name)
         if intact is None:
             continue
@@ -244,6 +244,6 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
             values = score_matrix(runs, key, class_name)
             assert values is not None
             effects[name][key] = Effect(
-                mean_interval(values, limits=SCORES), difference_within_nets(values, intact, limits=SCORES)
+                mean_interval(values, limits=limits), difference_within_nets(values, intact, limits=limits)
             )
     return effects

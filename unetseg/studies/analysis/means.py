@@ -25,7 +25,6 @@ Key = TypeVar("Key", bound=Hashable)
 Range = tuple[float, float]
 
 ANYTHING: Range = (-np.inf, np.inf)
-SCORES: Range = (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
