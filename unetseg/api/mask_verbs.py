@@ -82,7 +82,8 @@ def predict(
         UsageError: if an input is missing, two would write the same file, or a file would be written over.
         UnetsegError: if the run cannot be read, or nothing more can be written, as on a full disk.
     """
-    from unetseg.data.images.find import find_images
+    from unetseg.data.images.find import find_images_apart
+    from unetseg.inference.folder.formats import FORMATS
     from unetseg.inference.folder.jobs import OutputOptions
 
     _check_computation(tta, threshold, device, precision)
@@ -97,7 +98,8 @@ def predict(
         tile=tile,
         overlap=overlap,
     )
-    found = find_images([images] if isinstance(images, (str, Path)) else list(images))
+    inputs = [images] if isinstance(images, (str, Path)) else list(images)
+    found, refused = find_images_apart(inputs, FORMATS[format].suffix)
     from unetseg.inference.folder.predict_folder import predict_images
     from unetseg.inference.loading import find_models, load_models, path_of
 
@@ -105,7 +107,7 @@ def predict(
     models = find_models([str(each.path if isinstance(each, Run) else each) for each in runs])
     predictor = load_models(models, device, precision, flips=tta == "flips", threshold=threshold)
     report(f"run {', '.join(printable(path_of(model)) for model in models)} ({predictor})")
-    return predict_images(predictor, found, Path(output), outputs, show_progress)
+    return predict_images(predictor, found, Path(output), outputs, show_progress, refused)
 
 
 def _check_computation(tta: str, threshold: float, device: str, precision: str | None) -> None:

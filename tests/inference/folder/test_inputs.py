@@ -372,3 +372,27 @@ def test_runs_are_local(predict, images, picture):
     Image.fromarray(picture(20, 20)).save(images / "a.png")
     outcome = predict(runs=("http://example.org/run",))
     assert outcome.code == 2 and "local folders only" in outcome.line
+
+
+def test_pictures_of_a_type_that_is_not_read_are_failed_rows(predict, images, picture, table):
+    Image.fromarray(picture(20, 20)).save(images / "a.png")
+    for name in ("b.heic", "deep/c.jp2"):
+        (images / name).parent.mkdir(exist_ok=True)
+        (images / name).write_bytes(b"any")
+    (images / "notes.txt").write_text("no picture")
+    outcome = predict()
+    assert outcome.code == 3
+    assert "b.heic: is of a type that is not read; save it as PNG or TIFF" in outcome.err
+    rows = table()
+    assert list(rows) == ["a.png", "b.heic", "deep/c.jp2"]
+    assert [bool(row["error"]) for row in rows.values()] == [False, True, True]
+
+
+def test_only_the_files_that_clash_are_refused(predict, images, picture, table):
+    for name in ("a.png", "pic.jpg", "pic.png"):
+        Image.fromarray(picture(20, 20)).save(images / name)
+    outcome = predict()
+    assert outcome.code == 3 and "pic.jpg and images/pic.png would both be written to pic.png" in outcome.err
+    rows = table()
+    assert [bool(row["error"]) for row in rows.values()] == [False, True, True]
+    assert [path.name for path in Path("masks").glob("*.png")] == ["a.png"]

@@ -13,11 +13,10 @@ from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
-from unetseg.data.images.find import SUFFIXES, UNREAD_SUFFIXES
+from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
 
-_UNREAD = "is of a type that is not read; save it as PNG or TIFF"
 SHARES = {"val": 0.15, "test": 0.15}
 
 
@@ -81,9 +80,9 @@ def open_folder(
             folder, [found.paths[name] for name in unpaired], orphans, unusable, none_pair=not pairs
         )
         for path in sorted(unread):
-            warnings.warn(f"{printable(path)}: {_UNREAD}", stacklevel=2)
+            warnings.warn(f"{printable(path)}: {UNREAD}", stacklevel=2)
     else:
-        missing += [f"{printable(path)}: {_UNREAD}" for path in sorted(unread)]
+        missing += [f"{printable(path)}: {UNREAD}" for path in sorted(unread)]
         missing += [f"{printable(found.paths[name])}: has no mask" for name in sorted(unpaired)]
         missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
         needed -= unpaired

@@ -20,6 +20,7 @@ UNREAD_SUFFIXES = (
     *(".tga", ".dds", ".ico", ".psd", ".xcf", ".exr", ".hdr", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
     *(".dcm", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
 )
+UNREAD = "is of a type that is not read; save it as PNG or TIFF"
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,19 @@ class FoundImage:
         return self.relative.with_suffix(suffix)
 
 
+@dataclass(frozen=True)
+class RefusedImage:
+    """A file among the inputs that is not taken, and why, in one line that names it."""
+
+    image: FoundImage
+    reason: str
+
+
 def find_images(
-    inputs: Sequence[str | Path], *, stdin: Iterable[str | bytes] | None = None
+    inputs: Sequence[str | Path],
+    *,
+    stdin: Iterable[str | bytes] | None = None,
+    unread: list[RefusedImage] | None = None,
 ) -> list[FoundImage]:
     """Find the image files that ``inputs`` name, each real file once, sorted.
 
@@ -52,19 +64,83 @@ def find_images(
     Args:
         inputs: Files, folders, globs; ``"-"`` for a list, one name a line.
         stdin: The lines that ``"-"`` stands for; ``sys.stdin`` if None.
+        unread: Takes the pictures in folders whose type is not read.
 
     Raises:
         UsageError: An input does not exist, or holds no image.
     """
-    rooted = [pair for text in _expand_list(inputs, stdin) for pair in _files_of(text)]
+    names = list(_expand_list(inputs, stdin))
+    rooted = [pair for text in names for pair in _files_of(text)]
     if not rooted:
         raise UsageError("no input images: name files, folders or a glob")
     roots = {root for root, _ in rooted}
     shared = Path(os.path.commonpath(roots)) if len(roots) > 1 else next(iter(roots))
-    found = [
-        FoundImage(path, _absolute(path).relative_to(shared)) for path in _real_once(p for _, p in rooted)
-    ]
+    found = _sorted(_real_once(path for _, path in rooted), shared)
+    if unread is not None:
+        others = (
+            path for text in names if os.path.isdir(text) for path in _in_folder(Path(text), UNREAD_SUFFIXES)
+        )
+        unread += [
+            RefusedImage(image, f"{printable(image.path)}: {UNREAD}")
+            for image in _sorted(_real_once(others), shared)
+        ]
+    return found
+
+
+def _sorted(paths: Iterable[Path], shared: Path) -> list[FoundImage]:
+    found = [FoundImage(path, _absolute(path).relative_to(shared)) for path in paths]
     return sorted(found, key=lambda image: image.relative.parts)
+
+
+def set_aside_collisions(
+    found: Iterable[FoundImage], suffix: str
+) -> tuple[list[FoundImage], list[RefusedImage]]:
+    """Return the inputs whose outputs stand alone, and those whose outputs would overwrite each other.
+
+    Two inputs collide that have one output, or of which one's output is the folder of the other's.
+    """
+    images = list(found)
+    owners: dict[Path, list[FoundImage]] = {}
+    for image in images:
+        owners.setdefault(image.output(suffix), []).append(image)
+    reasons: dict[FoundImage, str] = {}
+    for output, alike in owners.items():
+        if len(alike) > 1:
+            names = " and ".join(printable(image.path) for image in alike)
+            all_ = "both" if len(alike) == 2 else "all"
+            reason = (
+                f"{names} would {all_} be written to {printable(output)}; "
+                "rename one, or process them into different folders"
+            )
+            reasons |= dict.fromkeys(alike, reason)
+        for folder in output.parents:
+            for image in owners.get(folder, ()):
+                reason = (
+                    f"{printable(image.path)} would be written to {printable(folder)}, "
+                    f"which is the folder that {printable(alike[0].path)} is written to; rename one"
+                )
+                reasons |= dict.fromkeys((image, *alike), reason)
+    refused = [RefusedImage(image, reasons[image]) for image in images if image in reasons]
+    return [image for image in images if image not in reasons], refused
+
+
+def find_images_apart(
+    inputs: Sequence[str | Path], suffix: str
+) -> tuple[list[FoundImage], list[RefusedImage]]:
+    """Find the images that can each have an output of its own, and what lies beside them and is not taken.
+
+    Args:
+        inputs: As of ``find_images``.
+        suffix: Of the outputs.
+
+    Raises:
+        UsageError: As of ``find_images``, or all images collide.
+    """
+    refused: list[RefusedImage] = []
+    apart, clashing = set_aside_collisions(find_images(inputs, unread=refused), suffix)
+    if not apart:
+        raise UsageError(clashing[0].reason)
+    return apart, refused + clashing
 
 
 def check_collisions(found: Iterable[FoundImage], suffix: str) -> None:
@@ -73,22 +149,8 @@ def check_collisions(found: Iterable[FoundImage], suffix: str) -> None:
     Raises:
         UsageError: Two inputs have one output, or one's output is the folder of another's.
     """
-    owners: dict[Path, Path] = {}
-    for image in found:
-        output = image.output(suffix)
-        if output in owners:
-            raise UsageError(
-                f"{printable(owners[output])} and {printable(image.path)} would both be written to "
-                f"{printable(output)}; rename one, or process them into different folders"
-            )
-        owners[output] = image.path
-    for output, path in owners.items():
-        for folder in output.parents:
-            if folder in owners:
-                raise UsageError(
-                    f"{printable(owners[folder])} would be written to {printable(folder)}, "
-                    f"which is the folder that {printable(path)} is written to; rename one"
-                )
+    for refused in set_aside_collisions(found, suffix)[1]:
+        raise UsageError(refused.reason)
 
 
 def _expand_list(inputs: Sequence[str | Path], stdin: Iterable[str | bytes] | None) -> Iterator[str]:
@@ -143,8 +205,11 @@ def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
-def _in_folder(top: Path) -> list[Path]:
-    """Return the image files below ``top``; each real folder is entered once, links after real ones."""
+def _in_folder(top: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
+    """Return the files below ``top`` with one of ``suffixes``.
+
+    Each real folder is entered once, links after real ones.
+    """
     entered: set[str] = set()
     files: list[Path] = []
     pending, linked = [top], list[Path]()
@@ -158,7 +223,7 @@ def _in_folder(top: Path) -> list[Path]:
             path = Path(entry)
             if os.path.isdir(path):
                 (linked if entry.is_symlink() else pending).append(path)
-            elif _has_image_suffix(entry.name):
+            elif entry.name.lower().endswith(suffixes):
                 files.append(path)
     return files
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from unetseg.data.images.find import FoundImage, find_images
+from unetseg.data.images.find import FoundImage, RefusedImage, find_images_apart
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
-from unetseg.inference.folder.prediction_table import PredictionTable
+from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
 from unetseg.utilities.files import abandoned_parts, plain_write_errors
 from unetseg.utilities.signals import Stopped
@@ -36,7 +37,8 @@ def predict_folder(
         UsageError: if an input is missing, two would write the same file, or a file would be written over.
         UnetsegError: if nothing more can be written, as on a full disk.
     """
-    return predict_images(predictor, find_images(inputs), output, options)
+    found, refused = find_images_apart(inputs, FORMATS[options.format].suffix)
+    return predict_images(predictor, found, output, options, refused=refused)
 
 
 def predict_images(
@@ -45,6 +47,7 @@ def predict_images(
     output: Path,
     options: OutputOptions,
     watch: Watch = silent,
+    refused: Sequence[RefusedImage] = (),
 ) -> FolderResult:
     """Do what ``predict_folder`` does, for images that were found already.
 
@@ -54,6 +57,7 @@ def predict_images(
         output: the masks' folder.
         options: what to write.
         watch: is told what is being done, and returns what is then told (done, in all).
+        refused: files that were found and are not taken; each is a failed image, with its row.
     """
     images = without_outputs(found, output)
     if len(images) < len(found):
@@ -67,7 +71,10 @@ def predict_images(
     _make_folder(output)
     _remove_abandoned(jobs)
     table = PredictionTable(output, predictor.classes)
-    result = FolderResult(len(jobs), predictor.classes)
+    result = FolderResult(len(jobs) + len(refused), predictor.classes)
+    for each in refused:
+        table.add(Row(each.image.relative.as_posix(), None, 0.0, error=each.reason))
+        result.failures.append(FailedImage(each.image.path, each.reason))
     try:
         Pipeline(predictor, options, table, result, watch).run(jobs)
     except BaseException as error:
