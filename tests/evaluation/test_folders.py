@@ -328,3 +328,109 @@ def test_a_json_file_that_cannot_be_written_is_one_line_after_the_table(drawn, c
     assert code == 1
     assert "Boundary IoU" in captured.out
     assert captured.err.startswith("unetseg: truth/a.png/x.json: cannot be written")
+
+
+VOID = square(0, 40, 20)
+
+
+@pytest.mark.parametrize("void", [255, 128, 7])
+@pytest.mark.parametrize("foreground", [1, 255])
+def test_pixels_of_the_value_to_ignore_do_not_count_in_either_mask(folder, evaluate, void, foreground):
+    if void == foreground:
+        return
+    truth = TRUTH["a"] * np.uint8(foreground)
+    truth[VOID] = void
+    guess = TRUTH["a"] * np.uint8(255)
+    guess[VOID] = 1 if void != 255 else 77
+    folder("truth", {"a.png": truth})
+    folder("guess", {"a.png": guess})
+    found = evaluate("--ignore", str(void))
+    assert (found.code, found.scores["dataset"]["iou"]) == (0, 1), found.err
+    assert found.scores["dataset"]["tp"] == (TRUTH["a"] & ~VOID).sum()
+    assert evaluate().code == 1
+
+
+def test_of_several_classes_255_is_ignored_unless_another_value_is_given(folder, evaluate, tmp_path):
+    (tmp_path / "names.txt").write_text("background\ncell\nnucleus\n")
+    truth = TRUTH["a"] * np.uint8(1) + TRUTH["b"] * np.uint8(1)
+    truth[VOID] = 9
+    folder("truth", {"a.png": truth})
+    folder("guess", {"a.png": np.where(VOID, 200, truth).astype(np.uint8)})
+    assert evaluate("--names", "names.txt", "--ignore", "9").json["mean"]["dataset"]["iou"] == 1
+    refused = evaluate("--names", "names.txt")
+    assert refused.code == 1
+    assert "holds the values 9, and --names has 3 classes, 0 to 2" in refused.err
+    assert "--ignore N" in refused.err
+
+
+def test_instances_of_the_value_to_ignore_do_not_count(folder, evaluate):
+    truth = np.uint8(1) * square(2, 2, 5) + np.uint8(2) * square(20, 2, 5) + np.uint8(9) * VOID
+    folder("truth", {"a.png": truth})
+    folder("guess", {"a.png": np.where(VOID, 0, truth).astype(np.uint8)})
+    assert evaluate("--instances", "--ignore", "9").scores["dataset"]["iou"] == 1
+    assert evaluate("--instances").scores["dataset"]["iou"] < 1
+
+
+def test_outside_the_field_of_view_a_mask_may_hold_any_value(folder, evaluate):
+    seen = ~VOID
+    folder("fov", {"a.png": seen, "b.png": seen})
+    folder("truth", as_files({name: mask * np.uint8(1) for name, mask in TRUTH.items()}))
+    strange = {name: np.where(seen, mask * np.uint8(1), 255).astype(np.uint8) for name, mask in TRUTH.items()}
+    strange["b"][VOID] = 130
+    folder("guess", as_files(strange))
+    found = evaluate("--valid", "fov")
+    assert (found.code, found.scores["dataset"]["iou"]) == (0, 1), found.err
+    assert "holds both 1 and 255" in evaluate().err
+
+
+def test_values_of_no_class_within_the_field_of_view_are_still_refused(folder, evaluate):
+    folder("fov", {"a.png": ~VOID})
+    folder("truth", {"a.png": TRUTH["a"]})
+    folder("guess", {"a.png": TRUTH["a"] * np.uint8(7)})
+    found = evaluate("--valid", "fov")
+    assert found.code == 1 and "holds the values 0, 7; a mask of two classes" in found.err
+    assert "--names FILE" in found.err and "--ignore N" in found.err
+
+
+@pytest.mark.parametrize("value", ["-1", "65536"])
+def test_a_value_that_no_mask_can_hold_is_refused(drawn, evaluate, value):
+    found = evaluate(f"--ignore={value}")
+    assert found.code == 2 and f"--ignore {value}: must be a value of a mask, 0 to 65535" in found.err
+
+
+def test_ignoring_goes_with_folders_of_masks_even_if_the_value_is_0(capsys):
+    assert main(["evaluate", "run", "--ignore", "0"]) == 2
+    assert "--ignore goes with --predictions and --reference only" in capsys.readouterr().err
+    assert main(["compare", "one", "two", "--ignore", "0"]) == 2
+    assert "--ignore: goes with --reference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["ignored", "outside"])
+def test_an_image_where_nothing_counts_is_left_out_of_every_mean_and_told(folder, evaluate, how):
+    found_part = TRUTH["a"] & square(0, 0, 12)
+    folder("guess", as_files({"a": found_part, "b": NOTHING, "c": TRUTH["b"]}))
+    everything = ~NOTHING
+    if how == "ignored":
+        void = everything * np.uint8(9)
+        folder("truth", {"a.png": TRUTH["a"], "b.png": void, "c.png": void})
+        found = evaluate("--ignore", "9")
+    else:
+        folder("truth", as_files({"a": TRUTH["a"], "b": TRUTH["b"], "c": TRUTH["b"]}))
+        folder("fov", as_files({"a": everything, "b": NOTHING, "c": NOTHING}))
+        found = evaluate("--valid", "fov")
+    folder("guess-a", {"a.png": found_part})
+    folder("truth-a", {"a.png": TRUTH["a"]})
+    alone = evaluate(of=("--predictions", "guess-a", "--reference", "truth-a"))
+    assert found.code == 0 and found.json["images"] == 1
+    assert found.scores["image"] == alone.scores["image"]
+    assert found.json["notes"] == ["2 images are left out of all scores, as no pixel counts there: b, c"]
+    assert "2 images are left out" in found.out
+    assert {row["image"] for row in found.json["rows"]} == {"a"}
+
+
+def test_where_no_pixel_of_any_image_counts_there_is_nothing_to_score(folder, evaluate):
+    folder("guess", as_files(TRUTH))
+    folder("truth", {name: ~NOTHING * np.uint8(9) for name in ("a.png", "b.png")})
+    found = evaluate("--ignore", "9")
+    assert (found.code, found.json) == (1, {})
+    assert "no pixel of the references counts: all are ignored" in found.err

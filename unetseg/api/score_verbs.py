@@ -27,6 +27,7 @@ def evaluate(
     reference: str | Path | None = None,
     valid: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    ignore: int | None = None,
     instances: bool = False,
     key: str | None = None,
     rows: bool = False,
@@ -46,6 +47,8 @@ def evaluate(
         reference: folder of the masks to score them against, of the same names.
         valid: of masks: folder of fields of view; pixels that are 0 there do not count.
         classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
+        ignore: of masks: the value in a reference that marks pixels which do not count; of more than two
+            classes 255 if not given.
         instances: of masks: labels are instances, 0 the background; predictions may be plain masks.
         key: of masks: regular expression for the part of the files' names that pairs; all but the suffix if
             not given.
@@ -61,7 +64,7 @@ def evaluate(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    masks = MaskOptions(valid, classes, instances, key)
+    masks = MaskOptions(valid, classes, ignore, instances, key)
     if predictions is None and reference is None:
         _refuse_mask_options("evaluate()", masks)
         found = run if isinstance(run, Run) else find_run(run)
@@ -82,7 +85,7 @@ def _refuse_mask_options(where: str, masks: MaskOptions) -> None:
     """Refuse to leave out without a word what is said of folders of masks, where there are none."""
     if masks != PLAIN_MASKS:
         raise UsageError(
-            f"{where}: valid, classes, instances and key go with reference, for folders of masks"
+            f"{where}: ignore, valid, classes, instances and key go with reference, for folders of masks"
         )
 
 
@@ -126,6 +129,7 @@ def compare(
     reference: str | Path | None = None,
     valid: str | Path | None = None,
     classes: Sequence[str] | None = None,
+    ignore: int | None = None,
     instances: bool = False,
     key: str | None = None,
     primary: str | None = None,
@@ -141,6 +145,8 @@ def compare(
         reference: folder of the masks to score folders of masks against.
         valid: of masks: folder of fields of view; pixels that are 0 there do not count.
         classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
+        ignore: of masks: the value in a reference that marks pixels which do not count; of more than two
+            classes 255 if not given.
         instances: of masks: labels are instances, 0 the background; predictions may be plain masks.
         key: of masks: regular expression for the part of the files' names that pairs; all but the suffix if
             not given.
@@ -158,7 +164,7 @@ def compare(
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.study_file import study_folder
 
-    masks = MaskOptions(valid, classes, instances, key)
+    masks = MaskOptions(valid, classes, ignore, instances, key)
     if reference is None:
         _refuse_mask_options("compare()", masks)
     names = [each.path if isinstance(each, Run) else each for each in what]

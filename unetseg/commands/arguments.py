@@ -14,7 +14,7 @@ from unetseg.errors import UsageError, did_you_mean, one_line
 _Settings = TypeVar("_Settings", bound=NetSettings)
 
 TRAINER = "--trainer."
-MASK_FLAGS = ("valid", "instances", "names", "key")
+MASK_FLAGS = ("valid", "ignore", "instances", "names", "key")
 
 
 class Parser(argparse.ArgumentParser):
@@ -101,6 +101,12 @@ def add_mask_flags(group: Any) -> None:
     """Add the flags that say how folders of masks are read: ``MASK_FLAGS``."""
     group.add_argument("--valid", metavar="DIR", help="fields of view: pixels that are 0 there do not count")
     group.add_argument(
+        "--ignore",
+        type=int,
+        metavar="N",
+        help="pixels of this value in a reference do not count [255 if --names has more than two]",
+    )
+    group.add_argument(
         "--instances",
         action="store_true",
         help="labels are instances, 0 the background; predictions may be plain masks",
@@ -113,6 +119,12 @@ def add_mask_flags(group: Any) -> None:
     group.add_argument(
         "--key", metavar="REGEX", help="the part of the files' names that pairs [all but the suffix]"
     )
+
+
+def given_mask_flags(options: argparse.Namespace) -> list[str]:
+    """Return those of ``MASK_FLAGS`` that were given."""
+    values = {name: getattr(options, name) for name in MASK_FLAGS}
+    return [name for name, value in values.items() if value is not None and value is not False]
 
 
 def add_file_flag(parser: argparse.ArgumentParser) -> None:

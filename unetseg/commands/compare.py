@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unetseg.api import compare
 from unetseg.commands import PARTLY_DONE
-from unetseg.commands.arguments import MASK_FLAGS, Parser, add_mask_flags
+from unetseg.commands.arguments import Parser, add_mask_flags, given_mask_flags
 from unetseg.errors import UsageError
 from unetseg.runs import CHECKPOINTS
 
@@ -15,9 +15,8 @@ from unetseg.runs import CHECKPOINTS
 def run(argv: Sequence[str]) -> int:
     """Compare, and write the report."""
     options = _parser().parse(argv)
-    for name in MASK_FLAGS:
-        if options.reference is None and getattr(options, name):
-            raise UsageError(f"--{name}: goes with --reference, for folders of masks")
+    if options.reference is None and (given := given_mask_flags(options)):
+        raise UsageError(f"--{given[0]}: goes with --reference, for folders of masks")
     from unetseg.studies.study_file import study_folder
 
     output = options.output
@@ -33,6 +32,7 @@ def run(argv: Sequence[str]) -> int:
         reference=options.reference,
         valid=options.valid,
         classes=classes,
+        ignore=options.ignore,
         instances=options.instances,
         key=options.key,
         primary=options.primary,

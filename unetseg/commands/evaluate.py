@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unetseg.api import evaluate
 from unetseg.commands import PARTLY_DONE
-from unetseg.commands.arguments import MASK_FLAGS, Parser, add_device_flag, add_mask_flags
+from unetseg.commands.arguments import Parser, add_device_flag, add_mask_flags, given_mask_flags
 from unetseg.errors import UsageError
 from unetseg.utilities.files import plain_write_errors, write_json
 from unetseg.utilities.text import printable
@@ -43,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
         reference=options.reference,
         valid=options.valid,
         classes=names,
+        ignore=options.ignore,
         instances=options.instances,
         key=options.key,
         rows=True,
@@ -89,7 +90,8 @@ def _refuse_mixture(options: argparse.Namespace, of_masks: bool) -> None:
     if of_masks and (options.predictions is None or options.reference is None):
         missing = "--predictions" if options.predictions is None else "--reference"
         raise UsageError(f"unetseg evaluate: {missing} DIR is missing")
-    for name in OF_A_RUN if of_masks else MASK_FLAGS:
-        if getattr(options, name):
-            other = "a run" if of_masks else "--predictions and --reference"
-            raise UsageError(f"unetseg evaluate: --{name.replace('_', '-')} goes with {other} only")
+    of_a_run = [name for name in OF_A_RUN if getattr(options, name) is not None]
+    given = of_a_run if of_masks else given_mask_flags(options)
+    if given:
+        other = "a run" if of_masks else "--predictions and --reference"
+        raise UsageError(f"unetseg evaluate: --{given[0].replace('_', '-')} goes with {other} only")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unetseg.data.datasets.class_entries import parse_classes
-from unetseg.data.datasets.labels import IGNORED, LabelMap, raw_values
+from unetseg.data.datasets.labels import IGNORED, raw_values
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
@@ -24,8 +24,7 @@ PLAIN_PREDICTIONS = (
     "no prediction holds more than one label: they are taken for plain masks, whose objects are 8-connected "
     "components"
 )
-
-_ZERO_AND_ONE = LabelMap({0: 0, 1: 1, 255: 1})
+LARGEST_VALUE = 65535  # of a 16-bit mask
 
 
 def evaluate_masks(
@@ -54,18 +53,14 @@ def evaluate_masks(
         UsageError: as ``pair_files``, or for instances of several classes.
         UnetsegError: if no pair could be scored.
     """
-    names, instances = tuple(masks.classes or BINARY), masks.instances
-    if instances and len(names) != 2:
+    names = class_names(masks)
+    if masks.instances and len(names) != 2:
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
+    if masks.ignore is not None and not 0 <= masks.ignore <= LARGEST_VALUE:
+        raise UsageError(f"--ignore {masks.ignore}: must be a value of a mask, 0 to {LARGEST_VALUE}")
     files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key)
-    plain = instances and not any(_has_several_labels(pair.prediction) for pair in files)
-    score = partial(
-        score_files,
-        classes=names,
-        metrics=registry.scored(),
-        instances=instances,
-        plain_predictions=plain,
-    )
+    plain = masks.instances and not any(_has_several_labels(pair.prediction) for pair in files)
+    score = partial(score_files, masks=masks, metrics=registry.scored(), plain_predictions=plain)
     images: list[ImageScores] = []
     scored: list[MaskFiles] = []
     for done, (pair, result) in enumerate(
@@ -87,24 +82,24 @@ def evaluate_masks(
     return summarise(images, names, None, hashed, notes), left_out
 
 
+def class_names(masks: MaskOptions) -> tuple[str, ...]:
+    """Return the class names of folders of masks, the background first."""
+    return tuple(masks.classes or BINARY)
+
+
 def score_files(
-    files: MaskFiles,
-    classes: Sequence[str],
-    metrics: Sequence[Metric],
-    instances: bool,
-    plain_predictions: bool,
+    files: MaskFiles, masks: MaskOptions, metrics: Sequence[Metric], plain_predictions: bool
 ) -> ImageScores | UnscoredImage:
     """Read and score one pair; what is wrong with its files comes back as a failure.
 
     Args:
         files: of the pair.
-        classes: names, the background first.
+        masks: how they are read.
         metrics: to compute.
-        instances: labels are instances.
-        plain_predictions: the labels of the predictions are not.
+        plain_predictions: the labels of the predictions are no instances.
     """
     try:
-        return score_masks(read_masks(files, classes, instances, plain_predictions), classes, metrics)
+        return score_masks(read_masks(files, masks, plain_predictions), class_names(masks), metrics)
     except UnetsegError as error:
         return UnscoredImage(files.name, str(error))
     except ValueError as error:
@@ -112,15 +107,14 @@ def score_files(
 
 
 def read_masks(
-    files: MaskFiles, classes: Sequence[str], instances: bool = False, plain_predictions: bool = False
+    files: MaskFiles, masks: MaskOptions = PLAIN_MASKS, plain_predictions: bool = False
 ) -> ImageMasks:
-    """Read the masks of one pair.
+    """Read the masks of one pair; only pixels that count must be of a class.
 
     Args:
         files: of the pair.
-        classes: names, the background first.
-        instances: labels are instances.
-        plain_predictions: the labels of the predictions are not.
+        masks: how they are read.
+        plain_predictions: the labels of the predictions are no instances.
 
     Raises:
         UnetsegError: if a file cannot be read, holds values of no class, or differs in size.
@@ -131,20 +125,23 @@ def read_masks(
     if files.valid is not None:
         valid = _read(files.valid) > 0
         _check_size(valid, files.valid, ground_truth, files.ground_truth)
-    if instances:
-        return ImageMasks(
-            files.name,
-            (prediction > 0).astype(np.uint8),
-            (ground_truth > 0).astype(np.uint8),
-            valid,
-            ground_truth_instances=ground_truth,
-            prediction_instances=None if plain_predictions else prediction,
-        )
+    classes = class_names(masks)
+    void = IGNORED if masks.ignore is None and len(classes) > 2 else masks.ignore
+    ignored = np.zeros(ground_truth.shape, bool) if void is None else ground_truth == void
+    counted = ~ignored if valid is None else valid & ~ignored
+    if masks.instances:
+        target, guess = (ground_truth > 0).astype(np.uint8), (prediction > 0).astype(np.uint8)
+    else:
+        target = _to_classes(ground_truth, counted, files.ground_truth, classes)
+        guess = _to_classes(prediction, counted, files.prediction, classes)
+    target[ignored] = IGNORED
     return ImageMasks(
         files.name,
-        _to_classes(prediction, files.prediction, classes, ignored=False),
-        _to_classes(ground_truth, files.ground_truth, classes, ignored=True),
+        guess,
+        target,
         valid,
+        ground_truth_instances=ground_truth if masks.instances else None,
+        prediction_instances=prediction if masks.instances and not plain_predictions else None,
     )
 
 
@@ -191,21 +188,40 @@ def _check_size(mask: np.ndarray, path: Path, truth: np.ndarray, truth_path: Pat
         )
 
 
-def _to_classes(raw: np.ndarray, path: Path, classes: Sequence[str], ignored: bool) -> np.ndarray:
-    """Map H×W raw values to H×W uint8 class indices, 255 where a ground truth ignores."""
-    if len(classes) > 2:
-        indices = {index: index for index in range(len(classes))}
-        return LabelMap(indices | ({IGNORED: IGNORED} if ignored else {})).to_classes(raw, path)
-    values = raw_values(raw)
-    if {1, 255} <= {*values}:
+def _to_classes(raw: np.ndarray, counted: np.ndarray, path: Path, classes: Sequence[str]) -> np.ndarray:
+    """Map H×W raw values to H×W uint8 class indices.
+
+    What does not count (where ``counted``, H×W bool, is False) may hold any value: those of no class become
+    background.
+    """
+    inside = raw_values(raw[counted][None]) if counted.any() else []
+    if len(classes) == 2:
+        return np.isin(raw, _foreground(raw, inside, path)).astype(np.uint8)
+    unknown = [value for value in inside if value >= len(classes)]
+    if unknown:
+        raise UnetsegError(
+            f"{printable(path)}: holds the values {_shown(unknown)}, and --names has {len(classes)} classes, "
+            f"0 to {len(classes) - 1}; name them too, or leave a value of the references out with --ignore N"
+        )
+    return np.where(raw < len(classes), raw, 0).astype(np.uint8)
+
+
+def _foreground(raw: np.ndarray, inside: Sequence[int], path: Path) -> list[int]:
+    """Return the values that are the one foreground class: 1 or 255, as it is written where pixels count."""
+    if {1, 255} <= {*inside}:
         raise UnetsegError(
             f"{printable(path)}: holds both 1 and 255; write the foreground as one of them, "
-            "and leave pixels out with --valid"
+            "and leave pixels out with --ignore 255 or --valid"
         )
-    if not {*values} <= {0, 1, 255}:
-        shown = ", ".join(map(str, values[:8])) + (", …" if len(values) > 8 else "")
+    if not {*inside} <= {0, 1, 255}:
         raise UnetsegError(
-            f"{printable(path)}: holds the values {shown}; a mask of two classes holds 0 and 1, or 0 and 255 "
-            "(--names FILE names more classes; --instances says that these are instances)"
+            f"{printable(path)}: holds the values {_shown(inside)}; a mask of two classes holds 0 and 1, or "
+            "0 and 255 (--names FILE names more classes; --instances says that these are instances; "
+            "--ignore N leaves a value of the references out)"
         )
-    return _ZERO_AND_ONE.to_classes(raw, path)
+    written = {1, 255} & {*inside} or {1, 255} & {*raw_values(raw)}
+    return [*written] if len(written) == 1 else []
+
+
+def _shown(values: Sequence[int]) -> str:
+    return ", ".join(map(str, values[:8])) + (", …" if len(values) > 8 else "")

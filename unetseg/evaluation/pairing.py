@@ -22,8 +22,10 @@ class MaskOptions:
 
     Attributes:
         valid: folder of fields of view: pixels where they are 0 are not counted.
-        classes: names, of which label values are the indices, the background first; of more than two classes,
-            255 in a ground truth marks pixels to ignore. If None, masks hold 0 and 1, or 0 and 255.
+        classes: names, of which label values are the indices, the background first. If None, masks hold 0 and
+            1, or 0 and 255.
+        ignore: the value that marks pixels of a ground truth which are not counted; if None it is 255 where
+            there are more than two classes.
         instances: labels are instances, 0 the background. If no prediction holds more than one label, they
             are plain masks, whose objects are 8-connected components.
         key: what pairs, as of :func:`pair_files`.
@@ -31,6 +33,7 @@ class MaskOptions:
 
     valid: str | Path | None = None
     classes: Sequence[str] | None = None
+    ignore: int | None = None
     instances: bool = False
     key: str | None = None
 

@@ -42,11 +42,13 @@ class ImageScores:
         rows: one a foreground class, and one for their mean where there are several classes.
         objects: the ground truth's objects of each foreground class.
         ignores: whether the ground truth leaves pixels out.
+        counts: whether any pixel counts; an image where none does is no evidence, whatever its rows hold.
     """
 
     rows: list[Row]
     objects: dict[str, list[ObjectScore]]
     ignores: bool
+    counts: bool = True
 
 
 def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Sequence[Metric]) -> ImageScores:
@@ -79,4 +81,6 @@ def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Sequence[Met
             present.append(name)
     if len(rows) > 1:
         rows.append({**base, "class": MEAN, **mean_over_classes(scores, present)})
-    return ImageScores(rows, objects, bool((masks.ground_truth == IGNORED).any()))
+    ignored = masks.ground_truth == IGNORED
+    counted = ~ignored if masks.valid is None else masks.valid & ~ignored
+    return ImageScores(rows, objects, bool(ignored.any()), bool(counted.any()))

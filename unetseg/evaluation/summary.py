@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from unetseg.errors import UnetsegError
 from unetseg.evaluation.rows import MEAN, Row, finite_score, occurs, plain_row
 from unetseg.evaluation.scoring import ImageScores
 from unetseg.metrics import ImageAverage, average_scores, image_average, registry, scored_keys
@@ -18,7 +19,7 @@ from unetseg.metrics.strata import (
     size_strata,
     thickness_column,
 )
-from unetseg.utilities.text import printable
+from unetseg.utilities.text import first_few, printable
 
 NO_OUTLINE = "scores of the outline are left out: the labels ignore pixels"
 
@@ -103,8 +104,9 @@ def summarise(
 ) -> Evaluation:
     """Put the scores of images together.
 
-    Outline scores are left out of all images where one image's ground truth ignores pixels. Every row of a
-    class gains ``size_small_found`` and ``size_small_objects``, and so on, by the terciles of the whole set.
+    Images of which no pixel counts are no evidence: they are left out, and a note says which. Outline scores
+    are left out of all images where one image's ground truth ignores pixels. Every row of a class gains
+    ``size_small_found`` and ``size_small_objects``, and so on, by the terciles of the whole set.
 
     Args:
         images: at least one, all scored by the same keys.
@@ -112,8 +114,14 @@ def summarise(
         split: which split, or None.
         fingerprint: of the ground truth.
         notes: what a reader must know.
+
+    Raises:
+        UnetsegError: if no pixel counts in any image.
     """
     foreground = tuple(classes[1:])
+    images, void = [each for each in images if each.counts], [each for each in images if not each.counts]
+    if void:
+        notes = (*notes, _without_evidence(void, split, none_left=not images))
     sizes = {
         name: size_strata([each for image in images for each in image.objects[name]]) for name in foreground
     }
@@ -129,6 +137,20 @@ def summarise(
     if not any(key in rows[0] for key in outline):
         notes = (*notes, NO_OUTLINE)
     return Evaluation(foreground, rows, sizes, split, fingerprint, tuple(notes))
+
+
+def _without_evidence(void: Sequence[ImageScores], split: str | None, *, none_left: bool) -> str:
+    """Return the note on images of which no pixel counts.
+
+    Raises:
+        UnetsegError: if there are no others.
+    """
+    if none_left:
+        where = f"the {split} split" if split else "the references"
+        raise UnetsegError(f"no pixel of {where} counts: all are ignored, or outside the field of view")
+    names = first_few(str(each.rows[0]["image"]) for each in void)
+    which = "1 image is" if len(void) == 1 else f"{len(void)} images are"
+    return f"{which} left out of all scores, as no pixel counts there: {names}"
 
 
 def _scores(row: Row) -> dict[str, float]:

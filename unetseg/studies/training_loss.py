@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from unetseg.data.datamodule import SegmentationData, WholeImages, collate
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.evaluation.rows import Row
 from unetseg.inference.predictor import Predictor
@@ -16,7 +17,8 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
     """Return the loss of every whole training image under the run's best weights, one row an image.
 
     The loss is the one that was trained (cross-entropy plus Dice), at the scale the network sees, each image
-    by itself. The loss that training logs is of augmented crops and of weights that still change.
+    by itself; one where no pixel counts has none and is left out. The loss that training logs is of augmented
+    crops and of weights that still change.
 
     Args:
         run: the trained run.
@@ -34,6 +36,7 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
         masks = collate(batch)["mask"]
         logits = torch.from_numpy(network(np.stack([each["image"] for each in batch])))
         for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
-            losses[index] = float(task.loss(*image))
+            if bool((image[1] != IGNORED).any()):
+                losses[index] = float(task.loss(*image))
     samples = dataset.splits["train"]
-    return [{"image": samples[index].name, TRAIN_LOSS: losses[index]} for index in range(len(samples))]
+    return [{"image": samples[index].name, TRAIN_LOSS: losses[index]} for index in sorted(losses)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
-from unetseg.evaluation.folders import BINARY, read_masks
+from unetseg.evaluation.folders import read_masks
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions, pair_files
 from unetseg.report.gallery.error_map import Mask
 from unetseg.report.gallery.pictures import Case
@@ -83,7 +83,7 @@ def mask_cases(
         for each in folders
     ]
     for index, name in enumerate(names):
-        pairs = [read_masks(of_arm[name], masks.classes or BINARY, masks.instances) for of_arm in files]
+        pairs = [read_masks(of_arm[name], masks) for of_arm in files]
         yield Case(
             name=name,
             photo=None,
