@@ -85,7 +85,8 @@ def _refuse_mask_options(where: str, masks: MaskOptions) -> None:
     """Refuse to leave out without a word what is said of folders of masks, where there are none."""
     if masks != PLAIN_MASKS:
         raise UsageError(
-            f"{where}: ignore, valid, classes, instances and key go with reference, for folders of masks"
+            f"{where}: valid, classes, instances and key go with reference, for folders of masks, "
+            "and so does ignore"
         )
 
 
