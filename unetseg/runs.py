@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -40,8 +41,9 @@ class Run:
 
     @property
     def test_iou(self) -> float:
-        """The dataset IoU on the test split, of several classes their mean."""
-        return float(self.test_scores()["mean"]["dataset"]["iou"])
+        """The dataset IoU on the test split, of several classes their mean; NaN where none is defined."""
+        iou = self.test_scores()["mean"]["dataset"]["iou"]
+        return math.nan if iou is None else float(iou)
 
     @property
     def config_file(self) -> Path:

@@ -45,24 +45,59 @@ BOTH = class_map(cat=(2, 2, 6), dog=(10, 15, 8))
 NOTHING = class_map()
 
 
-def test_an_images_mean_leaves_out_a_class_that_neither_mask_has():
+def test_a_class_that_no_image_has_is_no_part_of_the_mean_and_has_no_score():
     cat = class_map(cat=(2, 2, 6))
     found = summary([(class_map(cat=(2, 2, 3)), cat)])
     assert found["mean"]["image"]["iou"]["mean"] == 9 / 36
     assert found["mean"]["dataset"]["iou"] == 9 / 36
-    assert found["classes"]["dog"]["image"]["iou"]["mean"] == 1
+    dog = found["classes"]["dog"]
+    assert (dog["image"]["iou"]["mean"], dog["image"]["iou"]["images"]) == (None, 0)
+    assert dog["dataset"]["iou"] is None
+    (line,) = [line for line in score_table(found).splitlines() if line.startswith("dog")]
+    assert line.split()[1:5] == ["0", "of", "1", "0"] and {*line.split()[5:]} == {"–"}
 
 
-def test_an_image_of_background_counts_as_right_or_wrong_for_every_model():
-    right, wrong = (summary([(BOTH, BOTH), (guess, NOTHING)])["mean"] for guess in (NOTHING, BOTH))
-    assert (right["image"]["iou"]["images"], right["image"]["iou"]["mean"]) == (2, 1)
-    assert (wrong["image"]["iou"]["images"], wrong["image"]["iou"]["mean"]) == (2, 0.5)
+def test_a_class_is_averaged_over_the_images_whose_reference_has_it():
+    # Of a class of which nothing was ever found, an image without it would count as right.
+    cat = class_map(cat=(2, 2, 6))
+    found = summary([(NOTHING, BOTH), (cat, cat), (BOTH, NOTHING)])["classes"]
+    assert (found["dog"]["image"]["iou"]["mean"], found["dog"]["image"]["iou"]["images"]) == (0, 1)
+    assert (found["cat"]["image"]["iou"]["mean"], found["cat"]["image"]["iou"]["images"]) == (0.5, 2)
+    assert found["cat"]["dataset"]["iou"] == 36 / (36 * 3)  # counts what was predicted in the third, too
 
 
-def test_a_data_set_of_background_is_perfect():
+def test_the_mean_of_classes_is_the_mean_of_the_rows_shown():
+    cat = class_map(cat=(2, 2, 6))
+    found = summary([(BOTH, BOTH), (NOTHING, BOTH), (class_map(cat=(2, 2, 3)), cat)])
+    rows = [found["classes"][name]["image"]["iou"]["mean"] for name in CLASSES[1:]]
+    assert rows == pytest.approx([(1 + 0 + 0.25) / 3, 0.5])
+    assert found["mean"]["image"]["iou"]["mean"] == pytest.approx(sum(rows) / 2)
+
+
+def test_in_the_rows_of_an_image_a_class_that_the_reference_lacks_is_not_defined():
+    found = evaluation([(BOTH, class_map(cat=(2, 2, 6)))]).rows
+    (dog,) = [row for row in found if row["class"] == "dog"]
+    assert (dog["fp"], dog["tp"]) == (64, 0) and np.isnan([dog["iou"], dog["hd"], dog["cldice"]]).all()
+    (own,) = [row for row in found if row["class"] == "mean"]
+    assert own["iou"] == 0.5  # the image's own mean still knows of the dog that is not there
+
+
+def test_of_one_class_an_image_without_it_is_right_or_wrong_and_the_table_says_so():
+    vessel = (BOTH > 0).astype(np.uint8)
+    images = [(vessel, vessel), (NOTHING, NOTHING), (vessel, NOTHING)]
+    found = summary(images, BINARY)
+    iou = found["classes"]["vessel"]["image"]["iou"]
+    assert (iou["images"], iou["mean"]) == (3, pytest.approx(2 / 3))
+    assert found["classes"]["vessel"]["image"]["skeleton_recall"]["images"] == 1
+    expected = "vessel (in 1 of 3 images, predicted in 1 of the others; none there and none predicted in 1"
+    assert expected in score_table(found)
+
+
+def test_a_data_set_of_background_defines_no_mean_of_classes():
     found = summary([(NOTHING, NOTHING)])["mean"]
-    assert found["dataset"] == {"iou": 1, "dice": 1}
-    assert found["image"]["hd"]["mean"] == 0
+    assert found["dataset"] == {"iou": None, "dice": None}
+    assert (found["image"]["hd"]["mean"], found["image"]["hd"]["images"]) == (None, 0)
+    assert "–" in score_table(summary([(NOTHING, NOTHING)]))
 
 
 def test_a_missed_class_counts_as_the_diagonal_beside_the_distances_of_the_others():
@@ -80,8 +115,9 @@ def test_an_image_where_one_class_was_missed_is_better_than_one_where_all_were()
 def test_each_class_says_in_how_many_images_it_occurs():
     found = summary([(BOTH, BOTH), (class_map(cat=(1, 1, 4)), NOTHING), (NOTHING, NOTHING)])
     assert {name: scores["occurs_in"] for name, scores in found["classes"].items()} == {"cat": 2, "dog": 1}
-    assert "dog (in 1 of 3 images)" in score_table(found, every_class=True)
-    assert "cat (in 2 of 3 images)" in score_table(found)
+    assert "dog (in 1 of 3 images, predicted in 0 of the others)" in score_table(found, every_class=True)
+    (line,) = [line for line in score_table(found).splitlines() if line.startswith("cat")]
+    assert line.split()[1:5] == ["1", "of", "3", "1"]
 
 
 def test_one_class_is_its_own_mean():

@@ -1,7 +1,7 @@
 """Every metric once more, straight from its definition: loops over pixels and all pairs, nothing shared."""
 
 from itertools import product
-from math import ceil, hypot, inf
+from math import ceil, hypot, inf, nan
 from types import SimpleNamespace
 
 import numpy as np
@@ -69,6 +69,11 @@ def share(part, whole, prediction, ground_truth, valid):
     return float(np.array_equal(prediction & valid, ground_truth & valid))
 
 
+def no_ground_truth(ground_truth, valid):
+    """Where there is none, nothing that asks for parts of it is defined."""
+    return not (ground_truth & valid).any()
+
+
 def one_is_empty(prediction, ground_truth, valid):
     return (prediction & valid).any() != (ground_truth & valid).any()
 
@@ -105,6 +110,8 @@ def boundary_f(prediction, ground_truth, radius=None, valid=None):
 
 def trimap_iou(prediction, ground_truth, width=3.0, spacing=(1.0, 1.0), valid=None):
     valid = everywhere(valid, ground_truth.shape)
+    if no_ground_truth(ground_truth, valid):
+        return nan
     if one_is_empty(prediction, ground_truth, valid):
         return 0.0
     inside, outside = pixels(ground_truth), pixels(~ground_truth)
@@ -169,18 +176,20 @@ def panoptic(prediction, ground_truth, valid=None):
         [component & counted for component in components(mask) if component & counted]
         for mask in (prediction, ground_truth)
     )
-    if not guesses and not targets:
-        return 1.0, 1.0
+    if not targets:
+        return nan, nan
     ious = [len(g & t) / len(g | t) for g, t in product(guesses, targets)]
     matched = [iou for iou in ious if iou > 0.5]
     missed, invented = len(targets) - len(matched), len(guesses) - len(matched)
-    recall = len(matched) / len(targets) if targets else 0.0
+    recall = len(matched) / len(targets)
     return recall, sum(matched) / (len(matched) + invented / 2 + missed / 2)
 
 
 def cldice(prediction, ground_truth, valid=None):
     """(clDice, skeleton recall), with scikit-image's skeletons of the whole images."""
     valid = everywhere(valid, ground_truth.shape)
+    if no_ground_truth(ground_truth, valid):
+        return nan, nan
     if one_is_empty(prediction, ground_truth, valid):
         return 0.0, 0.0
     first, second = (

@@ -2,9 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from unetseg.metrics import average_scores, binary_scores, image_average, image_diagonal
+from unetseg.metrics import (
+    average_scores,
+    binary_scores,
+    class_mean_values,
+    image_average,
+    image_diagonal,
+)
 
 
 def square(side):
@@ -26,9 +35,54 @@ def test_counts_are_summed_and_not_averaged():
     assert "tp" not in found.image
 
 
-def test_a_data_set_of_nothing_found_and_nothing_there_is_perfect():
+def test_a_data_set_of_nothing_has_no_dataset_average_and_right_images():
     empty = np.zeros((3, 4), bool)
-    assert average_scores([binary_scores(empty, empty)], [5]).dataset == {"iou": 1, "dice": 1}
+    found = average_scores([binary_scores(empty, empty)], [5])
+    assert found.dataset == pytest.approx({"iou": np.nan, "dice": np.nan}, nan_ok=True)
+    assert found.image["iou"].mean == 1
+
+
+def test_an_image_that_does_not_define_a_score_is_no_part_of_its_average():
+    empty = np.zeros((30, 40), bool)
+    scores = [binary_scores(square(20), square(20)), binary_scores(empty, square(2))]
+    with_empty = [*scores, binary_scores(empty, empty)]
+    found = average_scores(with_empty, [50] * 3).image
+    assert (found["object_recall"].mean, found["object_recall"].images) == (0.5, 2)
+    assert found["object_recall"] == average_scores(scores, [50] * 2).image["object_recall"]
+    assert (found["iou"].mean, found["iou"].images) == (pytest.approx(2 / 3), 3)
+
+
+def test_a_score_that_no_image_defines_has_no_average():
+    found = image_average([np.nan, np.nan], [1, 1])
+    assert (found.images, found.low, found.missed) == (0, None, 0) and np.isnan(found.mean)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(1, 4), st.integers(1, 6)),
+        elements=st.one_of(st.just(np.nan), st.floats(0, 1)),
+    )
+)
+def test_what_images_add_to_the_mean_of_classes_averages_to_the_mean_of_their_rows(scores):
+    rows = [each[~np.isnan(each)].mean() for each in scores if not np.isnan(each).all()]
+    values = class_mean_values(scores)
+    assert np.array_equal(np.isnan(values), np.isnan(scores).all(axis=0))
+    assume(rows)
+    assert np.nanmean(values) == pytest.approx(np.mean(rows))
+
+
+def test_what_an_image_adds_is_what_the_jackknife_finds_by_leaving_it_out():
+    scores = np.array([[0.2, 0.9, np.nan, 0.4], [np.nan, 0.5, 0.1, np.nan]])
+    rows = [each[~np.isnan(each)] for each in scores]
+    whole = np.mean([row.mean() for row in rows])
+    for image in range(4):
+        moved = [
+            (len(row) - 1) / len(row) * (row.mean() - np.nanmean(np.delete(each, image)))
+            for each, row in zip(scores, rows, strict=True)
+        ]
+        assert class_mean_values(scores)[image] == pytest.approx(whole + 4 * np.mean(moved))
 
 
 def test_the_interval_is_students():
@@ -66,7 +120,6 @@ def test_diagonals_are_in_the_unit_of_the_distances():
         (lambda: average_scores([], []), "at least one image"),
         (lambda: average_scores([{"iou": 1}, {"hd": 1}], [1, 1]), "image 1 have the keys"),
         (lambda: image_average([1.0], [1, 2]), "1 images, 2 diagonals"),
-        (lambda: image_average([0.5, np.nan], [1, 1]), "image 1 is"),
     ],
 )
 def test_what_cannot_be_averaged_is_refused(call, message):

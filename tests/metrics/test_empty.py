@@ -16,13 +16,17 @@ SPECK = EMPTY.copy()
 SPECK[3, 4] = True
 DISTANCE_KEYS = ("hd", "hd95", "assd")
 COUNT_KEYS = ("tp", "fp", "fn")
-OVERLAP_KEYS = [key for key in scored_keys() if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
+# What asks for parts of the ground truth, and so means nothing without any.
+PART_KEYS = ("trimap_iou", "cldice", "skeleton_recall", "object_recall", "pq")
+SCORE_KEYS = [key for key in scored_keys() if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
+OVERLAP_KEYS = [key for key in SCORE_KEYS if key not in PART_KEYS]
 
 
 def test_two_empty_masks_agree_perfectly():
     found = binary_scores(EMPTY, EMPTY)
     assert {found[key] for key in OVERLAP_KEYS} == {1}
     assert {found[key] for key in DISTANCE_KEYS} == {0}
+    assert np.isnan([found[key] for key in PART_KEYS]).all()
 
 
 @pytest.mark.parametrize(
@@ -32,11 +36,13 @@ def test_one_empty_mask_has_no_overlap_and_is_infinitely_far(prediction, ground_
     found = binary_scores(prediction, ground_truth)
     assert {found[key] for key in OVERLAP_KEYS} == {0}
     assert {found[key] for key in DISTANCE_KEYS} == {inf}
+    parts = [found[key] for key in PART_KEYS]
+    assert parts == [0] * len(parts) if ground_truth.any() else np.isnan(parts).all()
 
 
 def test_two_full_masks_agree_perfectly():
     found = binary_scores(FULL, FULL)
-    assert {found[key] for key in OVERLAP_KEYS} == {1}
+    assert {found[key] for key in SCORE_KEYS} == {1}
     assert {found[key] for key in DISTANCE_KEYS} == {0}
 
 
@@ -55,7 +61,7 @@ def test_a_missed_image_counts_with_its_diagonal_and_is_reported():
 
 
 def worse_or_equal(nothing, something):
-    for key in OVERLAP_KEYS:
+    for key in SCORE_KEYS:
         assert nothing[key] <= something[key], key
     for key in DISTANCE_KEYS:
         assert nothing[key] >= something[key], key

@@ -25,8 +25,17 @@ def maps():
 def test_each_class_scores_as_its_own_mask_would(maps):
     prediction, ground_truth = maps
     found = multiclass_scores(prediction, ground_truth, classes=CLASSES)
-    for index, name in enumerate(CLASSES[1:], start=1):
+    for index, name in enumerate(CLASSES[1:3], start=1):
         assert found[name] == binary_scores(prediction == index, ground_truth == index)
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_a_class_that_the_ground_truth_does_not_have_has_no_score(maps, predicted):
+    prediction, ground_truth = maps
+    prediction[0, 0] = 3 * predicted
+    owl = multiclass_scores(prediction, ground_truth, classes=CLASSES)["owl"]
+    assert [owl.pop(key) for key in ("tp", "fp", "fn")] == [0, predicted, 0]
+    assert np.isnan([*owl.values()]).all()
 
 
 def test_a_class_absent_from_both_maps_is_left_out_of_the_mean(maps):
@@ -47,7 +56,8 @@ def test_two_maps_of_background_agree_perfectly():
     nothing = np.zeros((5, 5), int)
     found = multiclass_scores(nothing, nothing, classes=CLASSES)["mean"]
     assert {found.pop(key) for key in DISTANCES} == {0}
-    assert set(found.values()) == {1}
+    assert {found[key] for key in ("iou", "dice", "boundary_iou", "boundary_f", "nsd")} == {1}
+    assert np.isnan([found[key] for key in ("trimap_iou", "cldice", "object_recall", "pq")]).all()
 
 
 def test_ignored_pixels_count_neither_way(maps):

@@ -69,7 +69,7 @@ def monai_pair(prediction, ground_truth):
 
 
 def close(value):
-    return pytest.approx(value, rel=1e-9, abs=1e-9)
+    return pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def single(value):  # the library computes in float32
@@ -294,7 +294,7 @@ def test_background_round_the_image_changes_no_score_of_objects_inside(pair, abo
     grown = [np.pad(mask, ((above, 1), (left, 1))) for mask in pair]
     inside = [np.pad(mask, 1) for mask in pair]
     fixed = {"boundary_width": 2, "edge_radius": 2}
-    assert binary_scores(*grown, **fixed) == binary_scores(*inside, **fixed)
+    assert binary_scores(*grown, **fixed) == close(binary_scores(*inside, **fixed))
 
 
 @check
@@ -308,6 +308,11 @@ def test_classes_agree_with_monai_and_their_mean_with_its_definition(data, shape
         torch.from_numpy((maps == np.arange(4)[:, None, None])[None]) for maps in (prediction, ground_truth)
     ]
     ious = compute_iou(*batch, include_background=False, ignore_empty=False)[0].tolist()
-    assert [found[name]["iou"] for name in names[1:]] == [single(iou) for iou in ious]
+    only_there = compute_iou(*batch, include_background=False)[
+        0
+    ].tolist()  # NaN without ground truth, as ours
+    assert [found[name]["iou"] for name in names[1:]] == [
+        pytest.approx(iou, rel=1e-5, abs=1e-5, nan_ok=True) for iou in only_there
+    ]
     present = [iou for index, iou in enumerate(ious, 1) if index in prediction or index in ground_truth]
     assert found["mean"]["iou"] == single(np.mean(present) if present else 1)

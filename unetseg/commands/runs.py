@@ -1,5 +1,6 @@
 """``unetseg runs``: what was trained here."""
 
+import math
 import time
 from collections.abc import Sequence
 
@@ -22,7 +23,8 @@ def run_table(runs: Sequence[Run]) -> str:
     rows = [["run", "data", "skips", "encoder", "seed", "test IoU", "made"]]
     for run in runs:
         config = run.config()
-        score = f"{run.test_iou:.3f}" if run.finished else "unfinished"
+        iou = run.test_iou if run.finished else None
+        score = "unfinished" if iou is None else "–" if math.isnan(iou) else f"{iou:.3f}"
         made = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.config_file.stat().st_mtime))
         rows.append(
             [str(run.path), config.data, config.skips_text, config.encoder, str(config.seed), score, made]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from statistics import fmean
 from typing import Any
 
-from unetseg.metrics import registry
+from unetseg.metrics import registry, without_reference
 
 Row = dict[str, Any]
 LABELS = ("image", "class", "diagonal")  # of a row; everything else is a score
@@ -15,6 +15,28 @@ MEAN = "mean"  # the class of the rows that average over classes
 def occurs(row: Mapping[str, float]) -> bool:
     """Tell whether any counted pixel of either mask is of the row's class."""
     return any(row[key] for key in registry.counts())
+
+
+def in_reference(row: Mapping[str, float]) -> bool:
+    """Tell whether any counted pixel of the ground truth is of the row's class."""
+    return bool(row["tp"] + row["fn"])
+
+
+def elsewhere(row: Mapping[str, float]) -> bool:
+    """Tell whether the class was predicted where the ground truth does not have it."""
+    return bool(row["fp"]) and not in_reference(row)
+
+
+def only_defined(row: Row, classes: int) -> Row:
+    """Return a class's row with NaN for what is not defined; earlier versions wrote 0 or 1 there.
+
+    Args:
+        row: for a class or the mean over classes.
+        classes: how many foreground classes there are.
+    """
+    if row["class"] == MEAN or in_reference(row):
+        return row
+    return without_reference(row, registry.scored(), classes)
 
 
 def finite_score(row: Row, classes: Iterable[Row], metric: str) -> float:
@@ -32,11 +54,16 @@ def finite_score(row: Row, classes: Iterable[Row], metric: str) -> float:
         return float(row[metric])
     if row["class"] != MEAN:
         return float(row["diagonal"])
-    return fmean(min(each[metric], each["diagonal"]) for each in classes if occurs(each))
+    # A class that was predicted where it is not has no distance of its own row, and is as far as one missed.
+    return fmean(
+        each[metric] if math.isfinite(each[metric]) else each["diagonal"] for each in classes if occurs(each)
+    )
 
 
 def plain_row(row: Row) -> Row:
-    """Return ``row`` with infinities as the text "inf", which JSON has no number for."""
-    return {
-        key: "inf" if isinstance(value, float) and math.isinf(value) else value for key, value in row.items()
-    }
+    """Return ``row`` for JSON: infinities as the text "inf", and None for NaN."""
+    return {key: _plain(value) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def _plain(value: float) -> float | str | None:
+    return "inf" if math.isinf(value) else None if math.isnan(value) else value

@@ -7,6 +7,8 @@ from unetseg.metrics import registry
 from unetseg.metrics.registry import Metric
 from unetseg.utilities.text import align
 
+UNDEFINED = "–"
+
 
 def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
     """Return a table of the summary of an ``Evaluation``.
@@ -21,7 +23,8 @@ def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
     classes = summary["classes"]
     if every_class or len(classes) == 1:
         for name, scores in classes.items():
-            parts += [_block(_title(name, scores, summary["images"]), scores), _strata(scores)]
+            title = _title(name, scores, summary["images"], len(classes))
+            parts += [_block(title, scores), _strata(scores)]
     if len(classes) > 1:
         parts.append(_block("mean of classes", summary["mean"]))
         if not every_class:
@@ -29,10 +32,17 @@ def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
     return "\n\n".join([*filter(None, parts), *summary["notes"]])
 
 
-def _title(name: str, scores: dict[str, Any], images: int) -> str:
-    """Return the class's name, and in how many images it occurs: where neither mask has it, it scores 1."""
-    occurs_in = scores["occurs_in"]
-    return name if occurs_in == images else f"{name} (in {occurs_in} of {images} images)"
+def _title(name: str, scores: dict[str, Any], images: int, classes: int) -> str:
+    """Return the class's name, how many images have it, and in how many of the others it was predicted.
+
+    Of several classes, the others are no part of its averages; of one class they are.
+    """
+    has_reference, elsewhere = scores["reference_in"], scores["predicted_elsewhere"]
+    if has_reference == images:
+        return name
+    right = images - has_reference - elsewhere
+    counted = f"; none there and none predicted in {right}, which is right" if classes == 1 and right else ""
+    return f"{name} (in {has_reference} of {images} images, predicted in {elsewhere} of the others{counted})"
 
 
 def _block(title: str, scores: dict[str, Any]) -> str:
@@ -49,7 +59,7 @@ def score_rows(title: str, scores: dict[str, Any]) -> list[list[str]]:
         rows.append(
             [
                 metric.heading,
-                _number(scores["dataset"].get(metric.key)),
+                _cell(scores["dataset"], metric.key),
                 _number(image["mean"]),
                 "" if image["low"] is None else f"{image['low']:.3f} to {image['high']:.3f}",
                 _number(image["median"]),
@@ -95,6 +105,8 @@ def _line_a_class(classes: dict[str, Any], images: int) -> str:
     rows = [
         [
             "class (image means)",
+            "in images",
+            "predicted in others",
             *(metric.heading for metric in metrics),
             *(f"recall {name} px" for name in THICKNESS_BINS),
             *(f"found {name}" for name in SIZE_STRATA),
@@ -104,24 +116,32 @@ def _line_a_class(classes: dict[str, Any], images: int) -> str:
         thickness, sizes = scores["thickness"], scores["size"]
         rows.append(
             [
-                _title(name, scores, images),
-                *(_number(_mean(metric, scores)) for metric in metrics),
-                *(_number(thickness.get(each, {}).get("recall")) for each in THICKNESS_BINS),
-                *(_number(sizes.get(each, {}).get("found")) for each in SIZE_STRATA),
+                name,
+                f"{scores['reference_in']} of {images}",
+                str(scores["predicted_elsewhere"]),
+                *(_mean(metric, scores) for metric in metrics),
+                *(_cell(thickness.get(each, {}), "recall") for each in THICKNESS_BINS),
+                *(_cell(sizes.get(each, {}), "found") for each in SIZE_STRATA),
             ]
         )
     return align(_without_empty_columns(rows))
 
 
-def _mean(metric: Metric, scores: dict[str, Any]) -> float | str | None:
-    """Return a metric of a class, over all images; None where it was not measured."""
+def _mean(metric: Metric, scores: dict[str, Any]) -> str:
+    """Return a metric of a class, over its images."""
     if metric.dataset_of:
-        return scores["dataset"].get(metric.dataset_of)
-    return scores["image"].get(metric.key, {}).get("mean")
+        return _cell(scores["dataset"], metric.dataset_of)
+    return _cell(scores["image"].get(metric.key, {}), "mean")
+
+
+def _cell(values: dict[str, Any], key: str) -> str:
+    """Return what stands in the table for a value; nothing where it was not measured."""
+    return _number(values[key]) if key in values else ""
 
 
 def _number(value: float | str | None) -> str:
-    return "" if value is None else value if isinstance(value, str) else f"{value:.3f}"
+    """Return a number with three decimals, and a dash for what is not defined."""
+    return UNDEFINED if value is None else value if isinstance(value, str) else f"{value:.3f}"
 
 
 def _without_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.evaluation.rows import MEAN, Row
-from unetseg.metrics import class_pairs, image_diagonal, mean_over_classes
+from unetseg.metrics import class_pairs, image_diagonal, mean_over_classes, without_reference
 from unetseg.metrics.registry import Metric
 from unetseg.metrics.score import metric_scores
 from unetseg.metrics.strata import ObjectScore, pair_objects, thickness_columns
@@ -75,7 +75,10 @@ def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Sequence[Met
         ground_truth_instances=masks.ground_truth_instances,
     ):
         scores[name] = metric_scores(pair, metrics)
-        rows.append({**base, "class": name, **scores[name], **thickness_columns(pair)})
+        defined = scores[name]
+        if not pair.has_ground_truth:
+            defined = without_reference(defined, metrics, len(classes) - 1)
+        rows.append({**base, "class": name, **defined, **thickness_columns(pair)})
         objects[name] = pair_objects(pair)
         if any(pair.counts):
             present.append(name)

@@ -2,15 +2,25 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import inf, isinf, nan
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.rows import MEAN, Row, finite_score, occurs, plain_row
+from unetseg.evaluation.rows import Row, elsewhere, in_reference, occurs, plain_row
 from unetseg.evaluation.scoring import ImageScores
-from unetseg.metrics import ImageAverage, average_scores, image_average, registry, scored_keys
+from unetseg.metrics import (
+    ImageAverage,
+    average_scores,
+    class_mean_values,
+    image_average,
+    registry,
+    scored_keys,
+)
 from unetseg.metrics.strata import (
     SIZE_STRATA,
     THICKNESS_BINS,
@@ -63,36 +73,56 @@ class Evaluation:
         return self.summary() | {"rows": rows}
 
     def _class(self, name: str) -> dict[str, Any]:
-        """Average one class over all images; it is in both masks, or one, of ``occurs_in`` images."""
-        rows = [row for row in self.rows if row["class"] == name]
+        """Average one class over the images that define it, and count where it is.
+
+        The ground truth has it in ``reference_in`` images; it was predicted in ``predicted_elsewhere`` of the
+        others; both masks, or one, have it in ``occurs_in``.
+        """
+        rows = self._rows(name)
         averages = average_scores([_scores(row) for row in rows], [row["diagonal"] for row in rows])
         counts = {key: sum(int(row[key]) for row in rows) for key in registry.counts()}
+        has_reference = sum(map(in_reference, rows))
+        # Of several classes, one that no ground truth has is no row, whatever was predicted: its dataset
+        # average would be part of the mean of those models alone that predict it.
+        lacks = len(self.classes) > 1 and not has_reference
+        dataset = dict.fromkeys(averages.dataset, nan) if lacks else averages.dataset
         return {
+            "reference_in": has_reference,
+            "predicted_elsewhere": sum(map(elsewhere, rows)),
             "occurs_in": sum(map(occurs, rows)),
-            "dataset": averages.dataset | counts,
+            "dataset": plain_row(dataset | counts),
             "image": {key: _plain_average(average) for key, average in averages.image.items()},
             "thickness": _thickness(rows),
             "size": {stratum: asdict(values) for stratum, values in self.sizes[name].items()},
         }
 
     def _mean(self, by_class: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-        """Average over the classes that occur: of the whole set, and of each image before its average."""
-        occurring = [each for each in by_class.values() if each["occurs_in"]] or [*by_class.values()]
+        """Average the classes' rows that there are: those of the classes that the ground truth has."""
         dataset = {
-            key: fmean(each["dataset"][key] for each in occurring) for key in registry.dataset_ratios()
+            key: _mean([each["dataset"][key] for each in by_class.values()])
+            for key in registry.dataset_ratios()
         }
-        rows = [row for row in self.rows if row["class"] == MEAN]
-        members: dict[str, list[Row]] = {row["image"]: [] for row in rows}
-        for row in self.rows:
-            if row["class"] != MEAN:
-                members[row["image"]].append(row)
-        image = {}
-        for key in _scores(rows[0]):
-            finite = [finite_score(row, members[row["image"]], key) for row in rows]
-            highest = registry.METRICS[key].highest
-            average = image_average([row[key] for row in rows], finite, highest)
-            image[key] = _plain_average(average)
-        return {"dataset": dataset, "image": image}
+        table = [self._rows(name) for name in self.classes]
+        keys = [key for key in _scores(table[0][0]) if key not in registry.counts()]
+        return {"dataset": dataset, "image": {key: self._mean_of(key, by_class, table) for key in keys}}
+
+    def _mean_of(
+        self, key: str, by_class: Mapping[str, dict[str, Any]], table: Sequence[Sequence[Row]]
+    ) -> dict[str, Any]:
+        """Average one score's rows; its interval counts what each image adds to each of them.
+
+        An image is missed if any of its classes is.
+        """
+        finite = [[row["diagonal"] if isinf(row[key]) else row[key] for row in rows] for rows in table]
+        values = class_mean_values(finite).tolist()
+        average = image_average(values, values, registry.METRICS[key].highest)
+        medians = _mean([each["image"][key]["median"] for each in by_class.values()])
+        infinite = np.isinf([[row[key] for row in rows] for rows in table])
+        missed = int(infinite.any(axis=0).sum())
+        return _plain_average(replace(average, missed=missed)) | {"median": medians}
+
+    def _rows(self, name: str) -> list[Row]:
+        return [row for row in self.rows if row["class"] == name]
 
 
 def summarise(
@@ -159,6 +189,13 @@ def _scores(row: Row) -> dict[str, float]:
 
 def _plain_average(average: ImageAverage) -> dict[str, Any]:
     return plain_row(asdict(average))
+
+
+def _mean(values: Sequence[float | str | None]) -> float | str | None:
+    """Average plain values, as ``plain_row`` makes them; None for none."""
+    defined = [inf if value == "inf" else float(value) for value in values if value is not None]
+    mean = fmean(defined) if defined else nan
+    return plain_row({"mean": mean})["mean"]
 
 
 def _thickness(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

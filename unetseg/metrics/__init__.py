@@ -6,10 +6,11 @@ from unetseg.metrics.averages import (
     Averages,
     ImageAverage,
     average_scores,
+    class_mean_values,
     image_average,
     image_diagonal,
 )
-from unetseg.metrics.multiclass import class_pairs, mean_over_classes, multiclass_scores
+from unetseg.metrics.multiclass import class_pairs, mean_over_classes, multiclass_scores, without_reference
 from unetseg.metrics.pair import MaskPair, mask_pair
 from unetseg.metrics.score import binary_scores, pair_scores, scored_keys
 
@@ -20,6 +21,7 @@ __all__ = [
     "average_scores",
     "binary_scores",
     "boundary",
+    "class_mean_values",
     "class_pairs",
     "image_average",
     "image_diagonal",
@@ -32,4 +34,5 @@ __all__ = [
     "scored_keys",
     "strata",
     "structure",
+    "without_reference",
 ]

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot, inf, isinf, isnan, sqrt
+from math import hypot, inf, isinf, isnan, nan, sqrt
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from unetseg.metrics import registry
@@ -12,15 +13,15 @@ from unetseg.metrics import registry
 
 @dataclass(frozen=True)
 class ImageAverage:
-    """One score over many images; nothing is left out of it.
+    """One score over the images in which it is defined; none of those is left out.
 
     Attributes:
         images: how many.
         mean: with each infinite distance replaced by what stands in for it: the image's diagonal, which no
-            finite one exceeds.
+            finite one exceeds; NaN without images.
         low: lower end of the 95 % interval of ``mean`` over images; None for a single image.
         high: its upper end; None for a single image.
-        median: of the values as they are: infinite where half the images were missed.
+        median: of the values as they are: infinite where half the images were missed; NaN without images.
         missed: how many values were infinite.
     """
 
@@ -58,7 +59,7 @@ def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[fl
         diagonals: each image's diagonal, in the unit of the distances (:func:`image_diagonal`).
 
     Raises:
-        ValueError: for no images, differing keys, a NaN, or a number of diagonals that does not match.
+        ValueError: for no images, differing keys, or a number of diagonals that does not match.
     """
     if not scores:
         raise ValueError("scores must hold at least one image")
@@ -77,7 +78,7 @@ def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[fl
 
 
 def dataset_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the metrics that have a ratio of counts summed over all images; 1 where there is nothing.
+    """Return the metrics that have a ratio of counts summed over all images; NaN where there is nothing.
 
     Args:
         scores: one mapping an image; ratios of counts that it does not hold are left out.
@@ -89,7 +90,7 @@ def dataset_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
                 sum(int(image[column]) for image in scores for column in columns)
                 for columns in (ratio.numerator, ratio.denominator)
             )
-            found[key] = part / whole if whole else 1.0
+            found[key] = part / whole if whole else nan
     return found
 
 
@@ -100,23 +101,23 @@ def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: 
     ``highest``: no mean lies outside.
 
     Args:
-        values: one an image, 0 or more; infinite where a distance is (the object was missed).
+        values: one an image, 0 or more; infinite where a distance is (the object was missed), NaN where the
+            score is not defined: such an image is no part of the average.
         stand_ins: what an infinite one counts as, one an image: its diagonal, in the same unit.
         highest: the largest value that the score can take.
 
     Raises:
-        ValueError: for no values, a NaN, or a number of stand-ins that does not match.
+        ValueError: for no values, or a number of stand-ins that does not match.
     """
     if not values:
         raise ValueError("values must hold at least one image")
     if len(stand_ins) != len(values):
         raise ValueError(f"diagonals must be one an image: {len(values)} images, {len(stand_ins)} diagonals")
-    if any(isnan(value) for value in values):
-        raise ValueError(f"values must not be NaN, but that of image {[*map(isnan, values)].index(True)} is")
-    finite = np.array(
-        [stand_in if isinf(value) else value for value, stand_in in zip(values, stand_ins, strict=True)]
-    )
-    mean, count = float(finite.mean()), len(values)
+    defined = [pair for pair in zip(values, stand_ins, strict=True) if not isnan(pair[0])]
+    if not defined:
+        return ImageAverage(images=0, mean=nan, low=None, high=None, median=nan, missed=0)
+    finite = np.array([stand_in if isinf(value) else value for value, stand_in in defined])
+    mean, count = float(finite.mean()), len(defined)
     low = high = None
     if count > 1:
         half = float(stdtrit(count - 1, 0.975)) * float(finite.std(ddof=1)) / sqrt(count)
@@ -126,6 +127,31 @@ def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: 
         mean=mean,
         low=low,
         high=high,
-        median=float(np.median(values)),
-        missed=sum(map(isinf, values)),
+        median=float(np.median([value for value, _ in defined])),
+        missed=sum(isinf(value) for value, _ in defined),
     )
+
+
+def class_mean_values(scores: ArrayLike) -> NDArray[np.float64]:
+    """Return what each image adds to the mean of classes: values whose mean over images is that mean.
+
+    The mean of classes is the mean of the classes' own means, each over the images that have the class. With
+    N images that have any class and n that have this one, an image that has it moves it by
+    (score - its mean) · N / n. These are the jackknife's pseudo-values (Miller 1974, Biometrika 61:1).
+
+    Args:
+        scores: (..., class, image), finite; NaN where an image does not have the class. A class that no image
+            has is left out.
+
+    Returns:
+        (..., image), NaN where an image has no class.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    has = ~np.isnan(scores)
+    images = has.sum(axis=-1, keepdims=True)
+    means = np.where(has, scores, 0.0).sum(axis=-1, keepdims=True) / np.maximum(images, 1)
+    has_any = has.any(axis=-2)
+    weight = has_any.sum(axis=-1)[..., None, None] / np.maximum(images, 1)
+    values = np.where(images > 0, means + np.where(has, scores - means, 0.0) * weight, 0.0)
+    classes = (images > 0).sum(axis=-2)
+    return np.where(has_any, values.sum(axis=-2) / np.maximum(classes, 1), nan)

@@ -110,7 +110,7 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
         "trimap_iou",
         "trimap IoU",
         "boundary",
-        empty=EmptyMasks.OVERLAP,
+        empty=EmptyMasks.REFERENCE,
         needs=("outline",),
         option="trimap_width",
         shown={"table": 3, "study": 7},
@@ -122,7 +122,7 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     Near are the pixels whose nearest pixel of the other kind (object or background, in the ground truth) is
     within ``width``: a band equally wide on both sides. The image's border is no edge. Where the band holds
     no pixel of either mask, as where the ground truth fills the image, the score is 1 if the masks agree and
-    0 if not.
+    0 if not. Not defined (NaN) without ground truth; an empty prediction scores 0.
     Source: Kohli et al. 2009 and Chen et al. 2018 (DeepLab), who evaluate in such a band.
 
     Args:

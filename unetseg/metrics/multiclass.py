@@ -1,6 +1,7 @@
 """Maps of class indices: each foreground class against the rest, and the mean over classes."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import isnan, nan
 from statistics import fmean
 from typing import TypedDict, Unpack
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from unetseg.metrics import registry
 from unetseg.metrics.checks import as_labels, as_mask, check_class_values, check_classes, check_metrics
 from unetseg.metrics.pair import MaskPair, mask_pair
+from unetseg.metrics.registry import EmptyMasks, Metric
 from unetseg.metrics.score import pair_scores, scored_keys
 
 
@@ -53,14 +55,14 @@ def multiclass_scores(
 
     Returns:
         The binary scores of every foreground class under its name, and under ``"mean"`` the
-        :func:`mean_over_classes`.
+        :func:`mean_over_classes`. Of several classes, one that the ground truth does not have scores NaN.
 
     Raises:
         ValueError: for a wrong shape, dtype or value, or a score of the outline with ``ignore_index``; says
             which.
     """
     wanted = _allowed_metrics(metrics, ignore_index)
-    scores, present = {}, []
+    scores, present, absent = {}, [], []
     for name, pair in class_pairs(
         prediction,
         ground_truth,
@@ -74,7 +76,12 @@ def multiclass_scores(
         scores[name] = pair_scores(pair, metrics=wanted, **options)
         if any(pair.counts):
             present.append(name)
-    return {**scores, "mean": mean_over_classes(scores, present)}
+        if not pair.has_ground_truth:
+            absent.append(name)
+    mean = mean_over_classes(scores, present)
+    metrics_of = [registry.METRICS[key] for key in wanted]
+    undefined = {name: without_reference(scores[name], metrics_of, len(scores)) for name in absent}
+    return {**scores, **undefined, "mean": mean}
 
 
 def class_pairs(
@@ -120,17 +127,43 @@ def class_pairs(
 def mean_over_classes(
     scores: Mapping[str, Mapping[str, float]], present: Collection[str]
 ) -> dict[str, float]:
-    """Average each score (not tp, fp, fn) over the classes that occur in either mask's counted pixels.
+    """Average each score (not tp, fp, fn) of one image over the classes that either mask has.
 
     Where no class occurs, both masks are empty of all of them, and so is their mean: overlap 1, distance 0.
-    One class that was missed makes the mean distance infinite.
+    One class that was missed makes the mean distance infinite. A score that is defined for no class is NaN.
 
     Args:
-        scores: of each class, with the same keys.
-        present: the classes that occur.
+        scores: of each class, with the same keys, as if it were the only one.
+        present: the classes that occur in either mask's counted pixels.
     """
     averaged = [scores[name] for name in present or scores]
-    return {key: fmean(each[key] for each in averaged) for key in averaged[0] if key not in registry.counts()}
+    found = {}
+    for key in averaged[0]:
+        if key not in registry.counts():
+            defined = [each[key] for each in averaged if not isnan(each[key])]
+            found[key] = fmean(defined) if defined else nan
+    return found
+
+
+def without_reference(
+    scores: Mapping[str, float], metrics: Collection[Metric], classes: int
+) -> dict[str, float]:
+    """Return the scores of a class that an image's ground truth does not have: what is not defined is NaN.
+
+    Of several classes none is defined there, so that each is averaged over the images that have it. Of one
+    class only that which asks for parts of the ground truth is not: nothing found is right.
+
+    Args:
+        scores: of the class, and counts, which stay.
+        metrics: the records of the scores.
+        classes: how many foreground classes there are.
+    """
+    undefined = {
+        each.key
+        for each in metrics
+        if each.group != "counts" and (classes > 1 or each.empty is EmptyMasks.REFERENCE)
+    }
+    return {key: nan if key in undefined else value for key, value in scores.items()}
 
 
 def _allowed_metrics(metrics: Collection[str] | None, ignore_index: int | None) -> tuple[str, ...]:

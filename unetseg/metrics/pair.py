@@ -85,17 +85,14 @@ class MaskPair:
         return both, self.count(self.prediction) - both, self.count(self.ground_truth) - both
 
     @property
+    def has_ground_truth(self) -> bool:
+        """Whether any counted pixel is of the ground truth."""
+        return bool(self.counts[0] + self.counts[2])
+
+    @property
     def agree(self) -> bool:
         """Whether the masks are the same on every counted pixel."""
         return self.counts[1] == self.counts[2] == 0
-
-    @property
-    def empty_overlap(self) -> float | None:
-        """1 if both masks are empty, 0 if one is, None if neither: among the counted pixels."""
-        tp, fp, fn = self.counts
-        if tp + fp and tp + fn:
-            return None
-        return float(self.agree)
 
     @cached_property
     def prediction_border(self) -> BoolArray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import wraps
-from math import inf
+from math import inf, nan
 from typing import Concatenate, Literal, ParamSpec
 
 from unetseg.errors import UsageError, did_you_mean
@@ -42,15 +42,24 @@ Options = ParamSpec("Options")
 
 
 class EmptyMasks(Enum):
-    """What an image scores where both masks are empty, and where one is: among the counted pixels."""
+    """What an image scores where both masks are empty, the prediction alone, or the ground truth alone.
 
-    OVERLAP = (1.0, 0.0)
-    DISTANCE = (0.0, inf)
+    Empty is meant among the counted pixels. What asks for parts of the ground truth is not defined (None,
+    told as NaN) without any.
+    """
 
-    def score(self, agree: float) -> float:
-        """Return the score of two empty masks (``agree`` is 1), or of one (0)."""
-        both, one = self.value
-        return float(both if agree else one)
+    OVERLAP = (1.0, 0.0, 0.0)
+    DISTANCE = (0.0, inf, inf)
+    REFERENCE = (None, 0.0, None)
+
+    def score(self, pair: MaskPair) -> float | None:
+        """Return the score of a pair with an empty mask; None where neither is."""
+        tp, fp, fn = pair.counts
+        if tp + fp and tp + fn:
+            return None
+        both, prediction, ground_truth = self.value
+        found = both if pair.agree else prediction if fn else ground_truth
+        return nan if found is None else found
 
 
 @dataclass(frozen=True)
@@ -145,9 +154,8 @@ def registered(
     ) -> Callable[Concatenate[MaskPair, Options], float]:
         @wraps(function)
         def scored(pair: MaskPair, *args: Options.args, **options: Options.kwargs) -> float:
-            if record.empty is not None and pair.empty_overlap is not None:
-                return record.empty.score(pair.empty_overlap)
-            return function(pair, *args, **options)
+            known = None if record.empty is None else record.empty.score(pair)
+            return function(pair, *args, **options) if known is None else known
 
         register(replace(record, function=scored))
         return scored

@@ -30,7 +30,8 @@ def binary_scores(
 
     The functions of :mod:`unetseg.metrics.overlap`, :mod:`~unetseg.metrics.boundary` and
     :mod:`~unetseg.metrics.structure` define each key and cite its source. Two empty masks have overlap 1
-    and distance 0; where one alone is empty, overlap is 0 and distance infinite.
+    and distance 0; where one alone is empty, overlap is 0 and distance infinite. What asks for parts of the
+    ground truth (recalls, the band round its edge, skeletons, objects) is NaN where that is empty.
 
     Args:
         prediction: (H, W) bool, or integers 0 and 1.

@@ -12,7 +12,7 @@ from unetseg.metrics.registry import EmptyMasks, Metric, registered
         "cldice",
         "clDice",
         "structure",
-        empty=EmptyMasks.OVERLAP,
+        empty=EmptyMasks.REFERENCE,
         needs=("skeleton",),
         shown={"table": 10, "study": 12, "line": 6, "study figures": 6},
     )
@@ -20,8 +20,8 @@ from unetseg.metrics.registry import EmptyMasks, Metric, registered
 def cldice(pair: MaskPair) -> float:
     """Centreline Dice: harmonic mean of each skeleton's share inside the other mask.
 
-    Two empty masks score 1, one empty mask 0. Source: Shit et al. 2021, with scikit-image's
-    ``skeletonize`` (Zhang & Suen 1984) in place of their soft skeleton.
+    Not defined (NaN) without ground truth; an empty prediction scores 0. Source: Shit et al. 2021, with
+    scikit-image's ``skeletonize`` (Zhang & Suen 1984) in place of their soft skeleton.
     """
     predicted, present = pair.counted(pair.prediction_skeleton), pair.counted(pair.ground_truth_skeleton)
     if not predicted.any() and not present.any():
@@ -36,7 +36,7 @@ def cldice(pair: MaskPair) -> float:
         "skeleton_recall",
         "skeleton recall",
         "structure",
-        empty=EmptyMasks.OVERLAP,
+        empty=EmptyMasks.REFERENCE,
         needs=("skeleton",),
         shown={"table": 11, "study": 13, "line": 7, "study images": 3, "run images": 4},
     )
@@ -44,8 +44,8 @@ def cldice(pair: MaskPair) -> float:
 def skeleton_recall(pair: MaskPair) -> float:
     """Share of the ground truth's skeleton inside the prediction: did the thin parts survive?
 
-    Two empty masks score 1, one empty mask 0. Source: the topology sensitivity of Shit et al. 2021;
-    Kirchhoff et al. 2024 train on it.
+    Not defined (NaN) without ground truth; an empty prediction scores 0. Source: the topology sensitivity of
+    Shit et al. 2021; Kirchhoff et al. 2024 train on it.
     """
     skeleton = pair.counted(pair.ground_truth_skeleton)
     return pair.share(int(np.count_nonzero(skeleton & pair.prediction)), int(np.count_nonzero(skeleton)))
@@ -56,7 +56,7 @@ def skeleton_recall(pair: MaskPair) -> float:
         "object_recall",
         "object recall",
         "structure",
-        empty=EmptyMasks.OVERLAP,
+        empty=EmptyMasks.REFERENCE,
         needs=("instances",),
         shown={"table": 12, "study": 14},
     )
@@ -65,7 +65,8 @@ def object_recall(pair: MaskPair) -> float:
     """Share of the ground truth's objects matched by a predicted object at IoU above 0.5.
 
     Objects are the given instances, else 8-connected components; above 0.5 a match is unique.
-    Two empty masks score 1, one empty mask 0. Source: Kirillov et al. 2019, whose matching this is.
+    Not defined (NaN) without ground truth; an empty prediction scores 0. Source: Kirillov et al. 2019, whose
+    matching this is.
     """
     return np.count_nonzero(_matched(pair)) / pair.objects.ground_truth_areas.size
 
@@ -75,7 +76,7 @@ def object_recall(pair: MaskPair) -> float:
         "pq",
         "PQ",
         "structure",
-        empty=EmptyMasks.OVERLAP,
+        empty=EmptyMasks.REFERENCE,
         needs=("instances",),
         shown={"table": 13, "study": 15, "line": 8},
     )
@@ -83,8 +84,7 @@ def object_recall(pair: MaskPair) -> float:
 def pq(pair: MaskPair) -> float:
     """Panoptic quality: ΣIoU of the matched objects / (TP + ½·FP + ½·FN).
 
-    Objects and matches as in :func:`object_recall`. Two empty masks score 1, one empty mask 0.
-    Source: Kirillov et al. 2019.
+    Objects, matches and empty masks as in :func:`object_recall`. Source: Kirillov et al. 2019.
     """
     objects, matched = pair.objects, _matched(pair)
     total = float((objects.intersection[matched] / objects.union[matched]).sum())

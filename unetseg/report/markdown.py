@@ -18,7 +18,7 @@ def study_markdown(results: StudyResults) -> str:
     notes = Items([f"{heading(metric)}: {metric.note}" for metric in results.metrics if metric.note])
     in_words = [Section(section.title, _in_words(section)) for section in page.sections[1:]]
     sections = [
-        Section(page.sections[0].title, page.sections[0].blocks[:1]),
+        Section(page.sections[0].title, [each for each in page.sections[0].blocks if not _is_folded(each)]),
         Section("Every difference", [every, notes]),
         *(section for section in in_words if section.blocks),
     ]
@@ -55,6 +55,10 @@ def difference_table(results: StudyResults, metrics: Iterable[MetricResult]) -> 
             first = label if index == 0 else ""
             rows.append([first, name, number(score.estimate.mean), *difference_cells(score)])
     return Table(f"Differences from {results.baseline}", head, rows)
+
+
+def _is_folded(block: Block) -> bool:
+    return isinstance(block, Table) and block.folded
 
 
 def _in_words(section: Section) -> list[Block]:

@@ -183,8 +183,9 @@ def _findings(summary: Mapping[str, Any]) -> list[Finding]:
     for metric in registry.shown("run findings"):
         label = capital(metric.label)
         if metric.dataset_of:
-            found.append(Finding(f"{label}{what}: {number(mean['dataset'][metric.dataset_of])}."))
-        elif score := mean["image"].get(metric.key):
+            value = number(mean["dataset"][metric.dataset_of])
+            found.append(Finding(f"{label}{what}: {value or 'not defined'}."))
+        elif (score := mean["image"].get(metric.key)) and score["images"]:
             span = interval(score["low"], score["high"])
             sample = f"95 % interval {span}, {counted(score['images'], 'image')}"
             found.append(Finding(f"{label}{what}: {number(score['mean'])} on average ({sample})."))
@@ -204,7 +205,7 @@ def _by_image(evaluation: Evaluation, gallery: Gallery) -> list[Block]:
     drawn = []
     for metric in _by_image_metrics(rows):
         key, heading = metric.key, metric.heading
-        ordered = sorted(rows, key=lambda row: row[key])
+        ordered = sorted(rows, key=lambda row: math.inf if math.isnan(row[key]) else row[key])
         attributes = [
             {
                 "data-image": str(gallery.positions[row["image"]]),

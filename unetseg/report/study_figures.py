@@ -35,7 +35,8 @@ def test_images(results: StudyResults) -> tuple[str, ...]:
 def image_metrics(results: StudyResults) -> list[MetricResult]:
     """Return the metrics that are shown for each test image; the first orders the pictures."""
     metrics = present(results, "study images")
-    return [metric for metric in metrics if not metric.pooled and metric.group != "training"][:3]
+    measured = [each for each in metrics if len(each.by_image) == len(each.arms)]
+    return [metric for metric in measured if metric.group != "training"][:3]
 
 
 def compared(results: StudyResults) -> list[ArmResult]:
@@ -45,7 +46,7 @@ def compared(results: StudyResults) -> list[ArmResult]:
 
 def image_differences(results: StudyResults, metric: MetricResult, arm: str) -> Floats:
     """Return the arm minus the baseline for each image, averaged over seeds; NaN where undefined."""
-    return metric.values[arm].mean(axis=0) - metric.values[results.baseline].mean(axis=0)
+    return metric.by_image[arm].mean(axis=0) - metric.by_image[results.baseline].mean(axis=0)
 
 
 def heading(metric: MetricResult) -> str:
@@ -86,9 +87,11 @@ def image_figures(results: StudyResults, gallery: Gallery | None) -> list[Block]
     figures = [_points(results, metric, arms, gallery) for metric in image_metrics(results) if arms]
     if not figures:
         return []
+    several = len(results.classes) > 1
     explained = Text(
         f"One dot an image: the arm minus {results.baseline}, averaged over seeds; the upright line in each "
         "row is the mean over images."
+        + (" An image's score is its own mean over the classes that it has." if several else "")
     )
     if gallery is None or not gallery.pictures:
         return [explained, Figures(figures)]

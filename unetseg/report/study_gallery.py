@@ -50,7 +50,7 @@ def most_different(results: StudyResults) -> list[str]:
     if not metrics or not arms:
         return list(test_images(results))
     by_arm = [np.abs(image_differences(results, metrics[0], arm.name)) for arm in arms]
-    farthest = np.nan_to_num(np.max(by_arm, axis=0), nan=-1.0)
+    farthest = np.max(np.nan_to_num(by_arm, nan=-1.0), axis=0)
     return [metrics[0].images[index] for index in np.argsort(-farthest, kind="stable")]
 
 
@@ -76,6 +76,6 @@ def _scores(results: StudyResults, arms: Sequence[ArmResult], name: str) -> list
     """Return what each arm's first seed scored in an image."""
     metrics = image_metrics(results)
     return [
-        [number(float(metric.values[arm.name][0, metric.images.index(name)])) for metric in metrics]
+        [number(float(metric.by_image[arm.name][0, metric.images.index(name)])) for metric in metrics]
         for arm in arms
     ]

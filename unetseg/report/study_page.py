@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 from unetseg.errors import UnetsegError
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
+from unetseg.evaluation.rows import elsewhere, in_reference
 from unetseg.report.gallery.cases import Progress
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
@@ -64,7 +66,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     ]
     claim = f"The claim under test: {results.claim}" if results.claim else ""
     sections = [
-        Section("The arms", [_arms_table(results), *_metric_tables(results)]),
+        Section("The arms", [_arms_table(results), *_class_tables(results), *_metric_tables(results)]),
         Section("Differences from the reference", difference_figures(results)),
         Section("Further pairs", _pair_tables(results)),
         Section("Image by image", image_figures(results, gallery)),
@@ -176,6 +178,27 @@ def _metric_tables(results: StudyResults) -> list[Table]:
         caption = f"{what}: the average and, in brackets, the difference from {results.baseline}"
         tables.append(Table(caption, ["Metric", *(arm.name for arm in results.arms)], rows, folded=True))
     return tables
+
+
+def _class_tables(results: StudyResults) -> list[Table]:
+    """Return where each class is, and how often it was predicted elsewhere, unless every image has all."""
+    arms = [arm.name for arm in results.arms if arm.same_as is None]
+    images = len(test_images(results))
+    rows = []
+    for name in results.classes:
+        tables = {arm: [[*run.table[name].values()] for run in results.scores[arm]] for arm in arms}
+        has_class = sum(map(in_reference, tables[arms[0]][0]))
+        predicted = [fmean(sum(map(elsewhere, run)) for run in tables[arm]) for arm in arms]
+        rows.append([name, f"{has_class} of {images}", *(f"{count:.1f}" for count in predicted)])
+    if all(row[1] == f"{images} of {images}" for row in rows):
+        return []
+    rule = (
+        "each class is averaged over the images that have it"
+        if len(results.classes) > 1
+        else "an image without it, in which none is predicted, counts as right"
+    )
+    caption = f"Images that have each class, and the others in which it was predicted, a run: {rule}"
+    return [Table(caption, ["Class", "In images", *(f"Elsewhere, {arm}" for arm in arms)], rows)]
 
 
 def _cost_table(results: StudyResults) -> Table:

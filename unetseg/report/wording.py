@@ -7,9 +7,11 @@ from unetseg.report.html.page import Table
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
-    """Return a number with three decimals and a minus sign; nothing where there is none."""
-    if value is None or math.isnan(value):
+    """Return a number with three decimals and a minus sign; nothing for None, a dash where undefined."""
+    if value is None:
         return ""
+    if math.isnan(value):
+        return "–"
     text = f"{value:z.3f}".replace("inf", "∞").replace("-", "−")
     return f"+{text}" if signed and not text.startswith("−") else text
 

@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from unetseg.studies.analysis.score_matrix import RunScores, count_infinite, score_matrix
+from unetseg.runs import Run
+from unetseg.studies.analysis.score_matrix import (
+    RunScores,
+    count_infinite,
+    image_scores,
+    read_scores,
+    score_matrix,
+)
+from unetseg.utilities.files import write_json, write_rows
 
 DIAGONAL = 50.0
 
@@ -61,6 +69,65 @@ def test_the_mean_of_a_dataset_iou_is_over_the_classes_that_occur():
     assert score_matrix(runs, "dataset_iou", "mean").mean() == pytest.approx((6 / 12 + 1 / 5) / 2)
     assert score_matrix(runs, "dataset_iou", "b").mean() == pytest.approx(1 / 5)
     assert score_matrix(runs, "dataset_iou", "c") is None
+
+
+def three_images():
+    """Class a is in x and y, class b in y alone, class c nowhere, though it was predicted in z."""
+    return [
+        row("x", "a", 0.8, 1.0, 4, 1, 0),
+        row("x", "b", math.nan, math.nan, 0, 0, 0),
+        row("x", "c", math.nan, math.nan, 0, 0, 0),
+        mean_row("x", 0.8, 1.0),
+        row("y", "a", 0.4, 3.0, 2, 1, 2),
+        row("y", "b", 0.0, math.inf, 0, 0, 7),
+        row("y", "c", math.nan, math.nan, 0, 0, 0),
+        mean_row("y", 0.2, math.inf),
+        row("z", "a", math.nan, math.nan, 0, 0, 0),
+        row("z", "b", math.nan, math.nan, 0, 0, 0),
+        row("z", "c", math.nan, math.nan, 0, 5, 0),
+        mean_row("z", 0.0, math.inf),
+    ]
+
+
+def test_a_class_has_a_value_in_the_images_whose_reference_has_it():
+    runs = [run(three_images(), ("a", "b", "c"))]
+    assert score_matrix(runs, "iou", "a") == pytest.approx(np.array([[0.8, 0.4, np.nan]]), nan_ok=True)
+    assert score_matrix(runs, "hd", "b") == pytest.approx(np.array([[np.nan, DIAGONAL, np.nan]]), nan_ok=True)
+    assert score_matrix(runs, "iou", "c") is None
+    assert score_matrix(runs, "dataset_iou", "c") is None
+
+
+def test_the_mean_of_classes_is_the_mean_of_their_rows_and_each_image_has_its_influence():
+    runs = [run(three_images(), ("a", "b", "c"))]
+    values = score_matrix(runs, "iou", "mean")
+    # Two images count: x moves class a alone, y moves a and is all of b.
+    assert values == pytest.approx(np.array([[(0.8 + 0) / 2, (0.4 + 0) / 2, np.nan]]), nan_ok=True)
+    assert np.nanmean(values) == pytest.approx((0.6 + 0.0) / 2)
+    assert np.nanmean(score_matrix(runs, "hd", "mean")) == pytest.approx((2.0 + DIAGONAL) / 2)
+    assert count_infinite(runs, "hd", "mean") == 1
+    assert score_matrix(runs, "dataset_iou", "mean").mean() == pytest.approx((6 / 10 + 0 / 7) / 2)
+    assert image_scores(runs, "iou", "mean").tolist() == [[0.8, 0.2, 0.0]]
+
+
+def test_runs_of_earlier_versions_follow_the_same_rule(tmp_path):
+    then = [
+        each | {"iou": 1.0 - bool(each.get("fp"))} if math.isnan(each["iou"]) else each
+        for each in three_images()
+    ]
+    old = Run(tmp_path)
+    write_rows(old.test_images, then)
+    write_json(old.test, {"split": "test", "fingerprint": "f", "classes": dict.fromkeys("abc")})
+    now = [run(three_images(), ("a", "b", "c"))]
+    for key, name in (("iou", "a"), ("iou", "mean"), ("hd", "mean")):
+        assert np.array_equal(score_matrix([read_scores(old)], key, name), score_matrix(now, key, name), True)
+
+
+def test_of_one_class_only_what_asks_for_parts_of_the_reference_is_undefined_in_earlier_versions(tmp_path):
+    old = Run(tmp_path)
+    write_rows(old.test_images, [row("x", "a", 1.0, 0.0, 0, 0, 0) | {"skeleton_recall": 1.0}])
+    write_json(old.test, {"split": "test", "fingerprint": "f", "classes": {"a": {}}})
+    (read,) = read_scores(old).rows
+    assert read["iou"] == 1 and math.isnan(read["skeleton_recall"])
 
 
 def test_strata_of_several_classes_are_no_one_population():

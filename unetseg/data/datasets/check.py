@@ -202,7 +202,9 @@ def _without_evidence(dataset: SegmentationSet, result: Inspection) -> list[Prob
 
 
 def _absent_classes(dataset: SegmentationSet, counted: np.ndarray, broken: bool) -> list[Problem]:
-    absent = [name for name, count in zip(dataset.classes, counted, strict=True) if not count]
+    there = [*counted]
+    there[0] = there[0] or not dataset.label_map.names(0)  # declared to be in no mask
+    absent = [name for name, count in zip(dataset.classes, there, strict=True) if not count]
     if not absent:
         return []
     if not broken and not counted[1:].any():

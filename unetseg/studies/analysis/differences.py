@@ -19,6 +19,7 @@ from unetseg.studies.analysis.means import (
     no_difference,
     simultaneous,
 )
+from unetseg.studies.analysis.populations import by_image, note, options_of
 from unetseg.studies.analysis.ratios import on_counted
 from unetseg.studies.analysis.results import (
     ArmPairResult,
@@ -27,13 +28,7 @@ from unetseg.studies.analysis.results import (
     ContrastScore,
     MetricResult,
 )
-from unetseg.studies.analysis.score_matrix import (
-    RunScores,
-    count_infinite,
-    counted,
-    counted_images,
-    score_matrix,
-)
+from unetseg.studies.analysis.score_matrix import RunScores, counted_images, score_matrix
 from unetseg.studies.analysis.sentences import contrast_sentence, estimate_text, sentence
 from unetseg.studies.analysis.statistics import Floats
 from unetseg.studies.analysis.verdicts import Judgement, judge, same_runs
@@ -115,9 +110,10 @@ def _contrast(
     arms: Sequence[ArmScores], metric: MetricResult, other: MetricResult, question: Question
 ) -> ContrastResult:
     first, second = _differences(metric), _differences(other)
+    shortage = options_of(arms[0].runs[0], METRICS[metric.key], metric.class_name)["shortage"]
     gaps, judgements = _judge(
         arms,
-        {name: contrast(first[name], second[name]) for name in first},
+        {name: contrast(first[name], second[name], shortage=shortage) for name in first},
         question.baseline,
         question.margin_of(METRICS[metric.key]),
     )
@@ -155,15 +151,13 @@ def analyse_pairs(
     found = {metric.key: metric for metric in metrics if metric.class_name == class_name}
     results = []
     for metric in [found[key] for key in dict.fromkeys((question.primary, PRIMARY)) if key in found]:
-        limits = (0.0, METRICS[metric.key].highest)
+        options = options_of(arms[0].runs[0], METRICS[metric.key], class_name)
         differences = {
-            (first, second): difference_of_means(
-                metric.values[first], metric.values[second], pooled=metric.pooled, limits=limits
-            )
+            (first, second): difference_of_means(metric.values[first], metric.values[second], **options)
             for first, second in pairs
         }
         judgements = judge(differences, metric.margin, higher_is_better=metric.higher_is_better)
-        for (first, second), difference in simultaneous(differences, limits).items():
+        for (first, second), difference in simultaneous(differences, options["limits"]).items():
             judgement = judgements[first, second]
             told = sentence(
                 f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
@@ -203,21 +197,19 @@ def _compared(
     in_training = metric.group == "training"
     images = tuple(row["image"] for row in run.training) if in_training else run.images
     baseline = question.baseline
-    limits = (0.0, metric.highest)
+    options = options_of(run, metric, class_name)
     margin = question.margin_of(metric)
     differences, judgements = _judge(
         arms,
         {
-            arm.name: difference_of_means(
-                values[arm.name], values[baseline], pooled=metric.pooled, limits=limits
-            )
+            arm.name: difference_of_means(values[arm.name], values[baseline], **options)
             for arm in arms
             if arm.name != baseline
         },
         baseline,
         margin,
         metric.higher_is_better,
-        limits,
+        options["limits"],
     )
     return MetricResult(
         key=metric.key,
@@ -231,14 +223,15 @@ def _compared(
         pooled=metric.pooled,
         arms={
             arm.name: ArmScore(
-                estimate=mean_interval(values[arm.name], pooled=metric.pooled, limits=limits),
+                estimate=mean_interval(values[arm.name], **options),
                 difference=differences.get(arm.name),
                 judgement=judgements.get(arm.name),
             )
             for arm in arms
         },
         values=values,
-        note=_note(arms, metric, class_name),
+        by_image=by_image({arm.name: arm.runs for arm in arms}, metric, class_name, values),
+        note=note({arm.name: arm.runs for arm in arms}, metric, class_name),
     )
 
 
@@ -276,15 +269,3 @@ def _comparable(values: Mapping[str, Floats]) -> bool:
     if len({matrix.shape[1] for matrix in values.values()}) > 1:
         return False
     return bool((~np.isnan(np.concatenate(list(values.values())))).all(axis=0).any())
-
-
-def _note(arms: Sequence[ArmScores], metric: Metric, class_name: str) -> str:
-    """Say how much a stratum holds, or how often a distance was infinite."""
-    if metric.counted:
-        counts = counted(arms[0].runs[0], metric, class_name)
-        return f"{sum(counts):.0f} {metric.counted} in {sum(count > 0 for count in counts)} images"
-    if not metric.can_be_infinite:
-        return ""
-    infinite = {arm.name: count_infinite(arm.runs, metric.key, class_name) for arm in arms}
-    missed = ", ".join(f"{name} {count}" for name, count in infinite.items() if count)
-    return f"infinite, and counted as the image's diagonal: {missed}" if missed else ""

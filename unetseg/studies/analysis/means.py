@@ -113,6 +113,7 @@ def difference_of_means(
     *,
     groups: Sequence[Hashable] | None = None,
     pooled: bool = False,
+    shortage: str = "",
     limits: Range = ANYTHING,
     confidence: float = 0.95,
 ) -> Difference:
@@ -129,6 +130,7 @@ def difference_of_means(
         groups: Of each image, the label of the group that it belongs to. Under ten groups there is no
             interval.
         pooled: Whether the values are influence values of a ratio. Under ten images there is no interval.
+        shortage: Why there can be no interval, where that is known already.
         limits: Smallest and largest value that one arm's mean can have.
         confidence: Of the interval, between 0 and 1.
 
@@ -138,7 +140,7 @@ def difference_of_means(
     whole = matrix(arm), matrix(baseline)
     if whole[0].shape[1] != whole[1].shape[1]:
         raise ValueError(f"arm and baseline differ in images: {whole[0].shape[1]} and {whole[1].shape[1]}")
-    sample = Sample(whole, groups, pooled)
+    sample = Sample(whole, groups, pooled, shortage)
     comparison = compare_means(sample.values[0], sample.values[1], sample.groups)
     if np.array_equal(sample.values[0], sample.values[1]):
         comparison = comparison._replace(standard_error=np.asarray(0.0))
@@ -190,6 +192,7 @@ def mean_interval(
     *,
     groups: Sequence[Hashable] | None = None,
     pooled: bool = False,
+    shortage: str = "",
     limits: Range = ANYTHING,
     confidence: float = 0.95,
 ) -> Estimate:
@@ -199,13 +202,14 @@ def mean_interval(
         values: As ``arm`` of `difference_of_means`.
         groups: As of `difference_of_means`.
         pooled: As of `difference_of_means`.
+        shortage: As of `difference_of_means`.
         limits: Smallest and largest value that the mean can have: the interval ends there.
         confidence: Of the interval, between 0 and 1.
 
     Raises:
         ValueError: A value is infinite, or no image is left.
     """
-    sample = Sample((matrix(values),), groups, pooled)
+    sample = Sample((matrix(values),), groups, pooled, shortage)
     return Estimate(**_numbers(sample, average(sample.values[0], sample.groups), limits, confidence))
 
 

@@ -24,7 +24,11 @@ class Sample:
     """
 
     def __init__(
-        self, arms: tuple[Floats, ...], labels: Sequence[Hashable] | None = None, pooled: bool = False
+        self,
+        arms: tuple[Floats, ...],
+        labels: Sequence[Hashable] | None = None,
+        pooled: bool = False,
+        shortage: str = "",
     ) -> None:
         """Find the images.
 
@@ -32,6 +36,7 @@ class Sample:
             arms: of `matrix`, with the same images.
             labels: of each image, the group that it belongs to.
             pooled: whether values are influence values of a ratio.
+            shortage: why there can be no interval, where that is known already.
 
         Raises:
             ValueError: No image is left, or labels are missing.
@@ -50,7 +55,8 @@ class Sample:
             kept = [label for label, keep in zip(labels, defined, strict=True) if keep]
             numbers = {label: number for number, label in enumerate(dict.fromkeys(kept))}
             self.groups = np.array([numbers[label] for label in kept])
-        self.shortage = _shortage(units(self.images, self.groups), labels is not None, pooled)
+        known = _shortage(units(self.images, self.groups), labels is not None, pooled)
+        self.shortage = shortage or known
 
 
 def matrix(values: ArrayLike) -> Floats:

@@ -145,7 +145,10 @@ class MetricResult:
         pooled: whether the number is a ratio of sums over the images, so that ``values`` are influence values
             and not what one image scored.
         arms: by name, in the study's order.
-        values: by arm: float64 [seed, image]; NaN where the metric is not defined. Not in ``summary.json``.
+        values: by arm: float64 [seed, image], whose mean is the arm's; NaN where the metric is not defined.
+            Not in ``summary.json``.
+        by_image: by arm: what single images scored, of ``mean`` their own means over classes; empty where
+            ``pooled``. Not in ``summary.json``.
         note: what a reader must know, such as how many pixels a stratum has.
     """
 
@@ -160,6 +163,7 @@ class MetricResult:
     pooled: bool
     arms: Mapping[str, ArmScore]
     values: Mapping[str, Floats] = field(repr=False)
+    by_image: Mapping[str, Floats] = field(repr=False)
     note: str = ""
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.rows import LABELS, MEAN, Row, finite_score
+from unetseg.evaluation.rows import LABELS, MEAN, Row, finite_score, in_reference, only_defined
 from unetseg.evaluation.summary import Evaluation
-from unetseg.metrics import registry
+from unetseg.metrics import class_mean_values, registry
 from unetseg.metrics.registry import Metric
 from unetseg.runs import Run
 from unetseg.studies.analysis.ratios import influence_values
@@ -62,9 +62,9 @@ def read_scores(run: Run) -> RunScores:
     """
     summary = run.test_scores()
     try:
-        rows = tuple(_read_rows(run.test_images))
-        training = tuple(_read_rows(run.train_images)) if run.train_images.is_file() else ()
         classes = tuple(summary["classes"])
+        rows = tuple(only_defined(row, len(classes)) for row in _read_rows(run.test_images))
+        training = tuple(_read_rows(run.train_images)) if run.train_images.is_file() else ()
         return RunScores(str(run.path), summary["split"], summary["fingerprint"], classes, rows, training)
     except (OSError, ValueError, KeyError) as error:
         raise UnetsegError(
@@ -82,8 +82,10 @@ def scores_of(evaluation: Evaluation, name: str) -> RunScores:
 def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats | None:
     """Return one metric of one class as float64 [seed, image], or None if the runs do not have it.
 
-    An infinite distance counts as its image's diagonal. A metric that is a ratio of sums comes as influence
-    values, whose mean is the ratio; of ``mean`` it is the mean over the classes that occur.
+    An infinite distance counts as its image's diagonal. Of several classes, each has NaN in the images whose
+    ground truth lacks it. Of ``mean`` it is the mean over the classes' own averages, and comes
+    as what each image adds to it; so does a metric that is a ratio of sums. Their mean over images is that
+    average. Classes that no image's ground truth has are no part of it.
 
     Args:
         runs: of one arm, one a seed, of one set of test images.
@@ -93,19 +95,54 @@ def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats
     metric = registry.METRICS[key]
     if metric.group == "training":
         return _training(runs, metric.key)
+    classes = _classes(runs[0], class_name)
+    if not classes or (class_name == MEAN and metric.counted):
+        return None  # objects and widths of several classes are not one population
     if metric.pooled:
-        if class_name == MEAN and metric.counted:
-            return None  # objects and widths of several classes are not one population
-        return _ratio(runs, metric, runs[0].classes if class_name == MEAN else (class_name,))
+        return _ratio(runs, metric, classes)
+    by_class = [image_scores(runs, key, name) for name in classes]
+    known = [matrix for matrix in by_class if matrix is not None]
+    if len(known) < len(by_class):
+        return None
+    return class_mean_values(np.stack(known, axis=1)) if class_name == MEAN else known[0]
+
+
+def image_scores(runs: Sequence[RunScores], key: str, class_name: str) -> Floats | None:
+    """Return what single images scored, as float64 [seed, image], or None if the runs do not have it.
+
+    Of ``mean`` it is each image's own mean over the classes that it has, which is no metric of a set.
+
+    Args:
+        runs: as of ``score_matrix``.
+        key: of a metric of single images.
+        class_name: a foreground class, or ``mean``.
+    """
     if not all(key in row for run in runs for row in run.table[class_name].values()):
         return None
     return np.array([[_finite(run, class_name, image, key) for image in runs[0].images] for run in runs])
 
 
 def count_infinite(runs: Sequence[RunScores], key: str, class_name: str) -> int:
-    """Return in how many (seed, image) pairs a distance is infinite: one mask is empty, the other not."""
-    rows = [row for run in runs for row in run.table[class_name].values()]
-    return sum(math.isinf(row[key]) for row in rows)
+    """Return in how many (seed, image) pairs a distance is infinite: one mask is empty, the other not.
+
+    Of ``mean`` each class of an image counts.
+    """
+    classes = _classes(runs[0], class_name)
+    return sum(math.isinf(row[key]) for run in runs for name in classes for row in run.table[name].values())
+
+
+def images_with(run: RunScores) -> dict[str, int]:
+    """Return how many images' ground truth has each class."""
+    return {name: sum(map(in_reference, run.table[name].values())) for name in run.classes}
+
+
+def _classes(run: RunScores, class_name: str) -> list[str]:
+    """Return the classes that a name stands for; of several those that any image's ground truth has."""
+    names = run.classes if class_name == MEAN else (class_name,)
+    if len(run.classes) == 1:
+        return [*names]
+    found = images_with(run)
+    return [name for name in names if found[name]]
 
 
 def counted(run: RunScores, metric: Metric, class_name: str) -> list[float]:

@@ -48,7 +48,7 @@ def _finite(value: Any) -> Any:
 
 
 def _plain_metric(metric: MetricResult) -> dict[str, Any]:
-    left_out = ("arms", "values", "images")
+    left_out = ("arms", "values", "by_image", "images")
     plain = {key: value for key, value in vars(metric).items() if key not in left_out}
     arms = {
         name: {

@@ -132,7 +132,7 @@ SETS = {
     "pets": (draw_pets, (2, 1, 2), [0, 1, 1, 1]),
     "pets:trimap": (draw_pets, (2, 1, 2), [0, 2, 1, 1]),
     "voc2012": (draw_voc, (3, 1, 2), [0, IGNORED, 15, 20]),
-    "camvid": (draw_camvid, (2, 1, 1), [0, 3, 10, IGNORED]),
+    "camvid": (draw_camvid, (2, 1, 1), [1, 4, 11, IGNORED]),
     "drive": (draw_drive, (5, 1, 3), [0, 1]),
     "chase_db1": (draw_chase, (16, 4, 8), [0, 1]),
     "dsb2018": (draw_dsb, (7, 1, 2), [0, 1, 0, 1]),

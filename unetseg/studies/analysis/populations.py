@@ -1,0 +1,94 @@
+"""The images that a metric of a class is about: how many there are, and what each of them scored."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from unetseg.evaluation.rows import MEAN
+from unetseg.metrics.registry import Metric
+from unetseg.studies.analysis.means import Range
+from unetseg.studies.analysis.paired_sample import LEAST_UNITS
+from unetseg.studies.analysis.score_matrix import (
+    RunScores,
+    count_infinite,
+    counted,
+    image_scores,
+    images_with,
+)
+from unetseg.studies.analysis.statistics import Floats
+from unetseg.utilities.text import first_few
+
+
+class Options(TypedDict):
+    """What ``difference_of_means`` and ``mean_interval`` must know of a metric and its images."""
+
+    pooled: bool
+    limits: Range
+    shortage: str
+
+
+def options_of(run: RunScores, metric: Metric, class_name: str) -> Options:
+    """Return how a metric of a class is compared.
+
+    Args:
+        run: any of those compared.
+        metric: of a study.
+        class_name: a foreground class, or ``mean``.
+    """
+    rare = class_name == MEAN and metric.group != "training"
+    return {
+        "pooled": metric.pooled,
+        "limits": (0.0, metric.highest),
+        "shortage": _rare_classes(run) if rare else "",
+    }
+
+
+def by_image(
+    runs: Mapping[str, Sequence[RunScores]], metric: Metric, class_name: str, values: Mapping[str, Floats]
+) -> Mapping[str, Floats]:
+    """Return what single images scored, by arm: not what they add to the mean of classes, or to a ratio.
+
+    Args:
+        runs: of each arm, one a seed.
+        metric: of a study.
+        class_name: a foreground class, or ``mean``.
+        values: of each arm, from ``score_matrix``.
+    """
+    if metric.pooled:
+        return {}
+    if class_name != MEAN or metric.group == "training":
+        return values
+    own = {name: image_scores(each, metric.key, MEAN) for name, each in runs.items()}
+    return {name: matrix for name, matrix in own.items() if matrix is not None}
+
+
+def note(runs: Mapping[str, Sequence[RunScores]], metric: Metric, class_name: str) -> str:
+    """Say how much a stratum holds, or how often a distance was infinite.
+
+    Args:
+        runs: of each arm, one a seed.
+        metric: of a study.
+        class_name: a foreground class, or ``mean``.
+    """
+    if metric.counted:
+        counts = counted(next(iter(runs.values()))[0], metric, class_name)
+        return f"{sum(counts):.0f} {metric.counted} in {sum(count > 0 for count in counts)} images"
+    if not metric.can_be_infinite:
+        return ""
+    infinite = {name: count_infinite(each, metric.key, class_name) for name, each in runs.items()}
+    missed = ", ".join(f"{name} {count}" for name, count in infinite.items() if count)
+    return f"infinite, and counted as the image's diagonal: {missed}" if missed else ""
+
+
+def _rare_classes(run: RunScores) -> str:
+    """Say which classes have too few images for an interval of the mean over classes, if any.
+
+    How far such a class's own average would move with other images is as little known as that of a ratio
+    that few images hold. Classes that all images have are no such case: there the images are few, not theirs.
+    """
+    found = images_with(run)
+    rare = [name for name, count in found.items() if 0 < count < min(LEAST_UNITS, len(run.images))]
+    if not rare:
+        return ""
+    most = max(found[name] for name in rare)
+    held = "1 image has" if most == 1 else f"{most} images have"
+    return f"only {held} {first_few(rare)}, and an interval needs {LEAST_UNITS}"
