@@ -78,7 +78,7 @@ def test_a_metric_that_only_the_test_knows_is_in_what_compare_writes(planted):
     ]
     page = Path("out/report.html").read_text(encoding="utf-8")
     assert "Match of areas" in page  # heads a row and a figure
-    assert "match of areas falls by 0.500" in page
+    assert "match of areas changes by −0.500" in page
 
 
 @pytest.mark.usefixtures("masks", "own_metrics")

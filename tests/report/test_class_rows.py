@@ -60,7 +60,7 @@ def test_a_class_that_few_images_have_leaves_the_mean_of_classes_without_a_verdi
     )
     lost = iou["arms"]["lost"]
     assert lost["difference"]["mean"] == -0.5 and lost["difference"]["low"] is None
-    assert lost["judgement"]["verdict"] == "undecided"
+    assert lost["judgement"]["verdict"] == "not decidable"
     assert lost["judgement"]["reason"] == "only 1 image has dog, and an interval needs 10"
 
 

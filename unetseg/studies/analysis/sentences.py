@@ -78,7 +78,10 @@ def contrast_sentence(
 
 def estimate_text(estimate: Estimate) -> str:
     """Return an arm's own mean with its interval and sample."""
-    interval = f"{100 * estimate.confidence:g} % interval {estimate.low:.3f} to {estimate.high:.3f}"
+    if math.isinf(estimate.standard_error):
+        interval = "no interval"
+    else:
+        interval = f"{100 * estimate.confidence:g} % interval {estimate.low:.3f} to {estimate.high:.3f}"
     return f"{estimate.mean:.3f} ({interval}, {sample_text(estimate)})"
 
 
