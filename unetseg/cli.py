@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean
+from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean, in_one_line
 from unetseg.utilities.current_file import with_file
 from unetseg.utilities.signals import Stopped, stop_on_signals
 from unetseg.utilities.text import kind_of, more_like_it
@@ -111,8 +111,8 @@ class _WarningLines:
 
 
 def _printable(text: str) -> str:
-    """Return ``text`` with the bytes of file names that are no UTF-8 written out."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return ``text`` as one line, with the bytes of file names that are no UTF-8 written out."""
+    return in_one_line(text).encode("utf-8", "backslashreplace").decode()
 
 
 def entry() -> None:

@@ -1,7 +1,26 @@
 """The errors that a user can act on, and the nearest valid word for a wrong one."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+_LONGEST = 2000  # characters of a line that is still read
+_VISIBLE = ("Zs", "Cs")  # spaces, and the bytes of file names that are no UTF-8
+
+
+def in_one_line(text: str) -> str:
+    """Return text as one line that a terminal shows as it is, line ends and control characters escaped.
+
+    What is too long to be read loses its middle.
+    """
+    if not text.isprintable():
+        text = "".join(
+            c
+            if c.isprintable() or unicodedata.category(c) in _VISIBLE
+            else c.encode("unicode_escape").decode()
+            for c in text
+        )
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 class UnetsegError(Exception):
@@ -12,6 +31,10 @@ class UnetsegError(Exception):
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """Return the message as one line, whatever the names and values that it quotes hold."""
+        return in_one_line(super().__str__())
 
 
 class UsageError(UnetsegError):

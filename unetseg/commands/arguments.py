@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, NoReturn, TypeVar, cast, get_args
 
-import yaml
-
 from unetseg.api.settings import NetSettings, setting_names
 from unetseg.config import DEVICES, HINTS, RunConfig, flag
-from unetseg.errors import UsageError, did_you_mean, one_line
+from unetseg.errors import UsageError, did_you_mean
+from unetseg.utilities.yaml_files import parse_yaml
 
 _Settings = TypeVar("_Settings", bound=NetSettings)
 
@@ -153,9 +152,9 @@ def split_trainer_flags(argv: Sequence[str]) -> tuple[list[str], dict[str, Any]]
                 raise UsageError(f"{word}: needs a value")
             value = found
         try:
-            trainer[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise UsageError(f"{TRAINER}{name} {value}: is not valid YAML: {one_line(error)}") from None
+            trainer[name] = parse_yaml(value)
+        except ValueError as error:
+            raise UsageError(f"{TRAINER}{name} {value}: is not valid YAML: {error}") from None
     return rest, trainer
 
 

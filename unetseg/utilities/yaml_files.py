@@ -10,9 +10,53 @@ from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.utilities.text import decode_text
 
 _TEXTS = ("name", "mask_suffix")
+# Nobody writes a settings file beyond these; larger ones take the reader's time or memory
+_LARGEST_FILE, _MOST_VALUES, _DEEPEST, _LARGEST_NUMBER = 100_000, 20_000, 50, 2**63
 
 
-class _AsWritten(yaml.SafeLoader):
+class _Bounded(yaml.SafeLoader):
+    """Refuses what is small to write and large to read: references to references, deep nesting, numbers."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._values: dict[int, int] = {}  # of each node: how many values it stands for
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Read a node, and count what it stands for; what is referred to counts each time."""
+        self._depth += 1
+        mark = self.peek_event().start_mark
+        if self._depth > _DEEPEST:
+            raise yaml.composer.ComposerError(None, None, f"is nested deeper than {_DEEPEST} levels", mark)
+        reference = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is None or id(node) in self._values:
+            return node
+        if reference:
+            raise yaml.composer.ComposerError(None, None, "refers to itself", mark)
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        pairs = (each if isinstance(each, tuple) else (each,) for each in below)
+        total = 1 + sum(self._values.get(id(each), 1) for pair in pairs for each in pair)
+        if total > _MOST_VALUES:
+            raise yaml.composer.ComposerError(
+                None, None, f"stands for more than {_MOST_VALUES:,} values", mark
+            )
+        self._values[id(node)] = total
+        return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Return a whole number that other software can hold, too."""
+        number = super().construct_yaml_int(node)
+        if abs(number) >= _LARGEST_NUMBER:
+            raise yaml.constructor.ConstructorError(None, None, "a number is too large", node.start_mark)
+        return number
+
+
+_Bounded.add_constructor("tag:yaml.org,2002:int", _Bounded.construct_yaml_int)
+
+
+class _AsWritten(_Bounded):
     """Keys, lists of classes and names stay as they are written: ``no`` and ``007`` are names, too."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -47,7 +91,12 @@ def read_yaml(path: str | Path) -> Any:
         UsageError: if the file is missing, unreadable or no YAML.
     """
     try:
-        return yaml.load(decode_text(Path(path).read_bytes()), Loader=_AsWritten)
+        content = Path(path).read_bytes()
+        if len(content) > _LARGEST_FILE:
+            raise UsageError(f"{path}: has {len(content):,} bytes, no settings; give the path of a YAML file")
+        return yaml.load(decode_text(content), Loader=_AsWritten)
+    except (ValueError, OverflowError, RecursionError) as error:  # a number or date that there is not
+        raise UsageError(f"{path}: not valid YAML: {one_line(error, 160)}") from error
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"
@@ -57,6 +106,18 @@ def read_yaml(path: str | Path) -> Any:
         raise UsageError(f"{path}{line}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: not valid YAML: {one_line(error)}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the value of YAML text, under the bounds of files.
+
+    Raises:
+        ValueError: if it is no YAML.
+    """
+    try:
+        return yaml.load(text, Loader=_Bounded)
+    except (yaml.YAMLError, OverflowError, RecursionError) as error:
+        raise ValueError(one_line(error)) from error
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:

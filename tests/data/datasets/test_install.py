@@ -164,6 +164,22 @@ def test_a_file_that_the_card_knows_is_verified_when_a_person_fetched_it(card, s
     assert sum(map(len, open_dataset(card, root=tmp_path / "data").splits.values())) == 4
 
 
+def test_an_archive_with_part_of_a_set_is_refused_and_a_folder_is_taken_with_a_warning(
+    by_hand, archive_of, tmp_path
+):
+    members = {f"{part}/{number}.png": png() for part in ("images", "masks") for number in range(3)}
+    (tmp_path / "half.zip").write_bytes(archive_of(members, "zip"))
+    name = by_hand(images=4)
+    with pytest.raises(UnetsegError, match="Tiny: 3 images were found, the whole set has 4"):
+        get_dataset(name, tmp_path / "data", sources=[tmp_path / "half.zip"])
+    assert not (tmp_path / "data/tiny").exists()
+    for member, content in members.items():
+        (tmp_path / "own" / member).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / member).write_bytes(content)
+    with pytest.warns(UserWarning, match="the whole set has 4; it is taken as it is"):
+        get_dataset(name, tmp_path / "data", sources=[tmp_path / "own"])
+
+
 def test_files_for_a_set_that_is_there_are_not_taken(by_hand, tmp_path):
     (tmp_path / "data/tiny").mkdir(parents=True)
     with pytest.raises(UsageError, match="data/tiny: is there already"):

@@ -2,14 +2,24 @@
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
-from unetseg.data.datasets.cards.card import Card, catalog, catalog_names, find_card, open_card, read_card
+from unetseg.data.datasets.cards.archives import unpack
+from unetseg.data.datasets.cards.card import (
+    Card,
+    catalog,
+    catalog_names,
+    count_images,
+    find_card,
+    open_card,
+    read_card,
+)
 from unetseg.data.datasets.cards.convert import convert
-from unetseg.data.datasets.cards.download import Progress, fetch, find_fault, unpack
+from unetseg.data.datasets.cards.download import Progress, fetch, find_fault
 from unetseg.data.datasets.embedded import is_synthetic, synthetic_recipe
 from unetseg.data.datasets.image_folder import list_files
 from unetseg.data.datasets.open import EMBEDDED
@@ -142,7 +152,10 @@ def get_dataset(
                 _take(card, sources, raw)
             else:
                 _download(card, workplace, raw, progress)
-            _install(card, raw, Path(scratch, card.name), target, converting)
+            made = Path(scratch, card.name)
+            _make(card, raw, made, converting)
+            _count_images(card, made, unpacked=any(source.is_file() for source in sources))
+            made.rename(target)
     except OSError as error:
         raise UnetsegError(f"{error.filename or root}: {error.strerror or error}") from error
     shutil.rmtree(workplace, ignore_errors=True)
@@ -182,10 +195,8 @@ def _take(card: Card, sources: Sequence[Path], raw: Path) -> None:
         unpack(source, raw / file.into if file else raw)
 
 
-def _install(
-    card: Card, raw: Path, made: Path, target: Path, converting: Callable[[int, int], None] | None
-) -> None:
-    """Convert where the card says so, see that the set can be opened, and put it in place."""
+def _make(card: Card, raw: Path, made: Path, converting: Callable[[int, int], None] | None) -> None:
+    """Convert where the card says so, and see that the set can be opened."""
     if card.convert:
         convert(card.convert, raw, made, converting)
     else:
@@ -195,4 +206,14 @@ def _install(
     except UnetsegError as error:
         found = str(error).replace(f"{made}: ", "")
         raise UnetsegError(f"{card.texts['title']}: what was unpacked is another set: {found}") from error
-    made.rename(target)
+
+
+def _count_images(card: Card, folder: Path, *, unpacked: bool) -> None:
+    """Refuse an archive that is part of a set; of a folder, which a person may have chosen from, warn."""
+    found = count_images(card, folder)
+    if found >= card.images:
+        return
+    line = f"{card.texts['title']}: {found} images were found, the whole set has {card.images}"
+    if unpacked:
+        raise UnetsegError(f"{line}; fetch the archive again, or unpack it and name the folder")
+    warnings.warn(f"{line}; it is taken as it is", stacklevel=2)

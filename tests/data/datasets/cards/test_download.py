@@ -9,8 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
+from unetseg.data.datasets.cards.archives import unpack
 from unetseg.data.datasets.cards.card import RemoteFile
-from unetseg.data.datasets.cards.download import fetch, unpack
+from unetseg.data.datasets.cards.download import fetch
 from unetseg.errors import UnetsegError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from unetseg.data.datasets.cards.convert import check_steps
 from unetseg.data.datasets.cards.layout import Layout
 from unetseg.data.datasets.cards.splits import check_split, divide
+from unetseg.data.datasets.cards.values import items, path_inside, text, whole
 from unetseg.data.datasets.class_entries import Classes, parse_classes
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -19,7 +20,8 @@ CATALOG = Path(__file__).parents[2] / "catalog"
 _TEXTS = ("title", "citation", "homepage", "licence", "terms", "manual")
 _CLASSES = ("classes", "ignore", "threshold")
 _SETTINGS = ("layout", *_CLASSES, "variants", "split")
-_ENTRIES = ("name", "aliases", "files", "convert", *_SETTINGS)
+_ENTRIES = ("name", "aliases", "files", "images", "convert", *_SETTINGS)
+_CHECKSUMS = ("sha256", "md5")
 _FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
 
 
@@ -55,6 +57,7 @@ class Card:
         aliases: Other names it answers to.
         texts: title, citation, homepage, licence, terms, manual (the steps a person takes).
         files: What to download.
+        images: How many images the whole set has, 0 where its files have checksums.
         convert: The steps that make the layout's files from those downloaded (:mod:`~.convert`).
         settings: The layout, classes, variants and split, as they stand in the file.
     """
@@ -64,6 +67,7 @@ class Card:
     aliases: tuple[str, ...]
     texts: dict[str, str]
     files: tuple[RemoteFile, ...]
+    images: int
     convert: list[dict[str, str]]
     settings: dict[str, Any]
 
@@ -100,24 +104,30 @@ def read_card(path: Path) -> Card:
     missing = [key for key in ("name", "title", "licence", "layout", "classes", "split") if key not in entry]
     if missing:
         raise UsageError(f"{where}: lacks {', '.join(missing)}")
-    if not re.fullmatch(r"\w[\w.-]*", str(entry["name"])):
-        raise UsageError(f"{where}: '{entry['name']}' is no name: it may hold letters, digits, '-', '_', '.'")
+    name = text(entry["name"], f"{where}: name")
+    if not re.fullmatch(r"\w[\w.-]*", name) or len(name) > 100:
+        raise UsageError(f"{where}: '{name[:100]}' is no name: it may hold letters, digits, '-', '_', '.'")
     card = Card(
         path,
-        str(entry["name"]),
-        tuple(str(alias) for alias in entry.get("aliases", ())),
-        {key: str(entry[key]).strip() for key in _TEXTS if key in entry},
-        tuple(_remote(file, where) for file in entry.get("files", ())),
+        name,
+        tuple(
+            text(alias, f"{where}: aliases") for alias in items(entry.get("aliases", []), f"{where}: aliases")
+        ),
+        {"title": name, "licence": "not said"}
+        | {key: text(entry[key], f"{where}: {key}") for key in _TEXTS if entry.get(key) is not None},
+        tuple(_remote(file, where) for file in items(entry.get("files", []), f"{where}: files")),
+        whole(entry.get("images", 0), f"{where}: images"),
         entry.get("convert", []),
         {key: entry[key] for key in _SETTINGS if key in entry},
     )
     if "convert" in entry:
         check_steps(card.convert, where)
     variants = entry.get("variants", {})
-    for name in (None, *require_keys(variants, list(variants), f"{where}: variants")):
-        if name is not None:
-            require_keys(variants[name], ("layout", *_CLASSES), f"{where}: variant {name}")
-        settings = card.with_variant(name)
+    require_keys(variants, variants if isinstance(variants, dict) else (), f"{where}: variants")
+    for variant in (None, *variants):
+        if variant is not None:
+            require_keys(variants[variant], ("layout", *_CLASSES), f"{where}: variant {variant}")
+        settings = card.with_variant(variant)
         _classes(settings, where)
         layout = Layout.parse(settings["layout"], where)
         check_split(entry["split"], layout, where)
@@ -189,24 +199,45 @@ def open_card(
     )
 
 
+def count_images(card: Card, folder: Path) -> int:
+    """Return how many images of a card's layout lie in ``folder``, whether a split names them or not."""
+    layout = Layout.parse(card.settings["layout"], str(card.path))
+    return len(layout.find(layout.image.locate(folder)))
+
+
 def _classes(settings: dict[str, Any], where: str) -> Classes:
     return parse_classes(settings["classes"], settings.get("ignore"), where, settings.get("threshold"))
 
 
 def _remote(entry: Any, where: str) -> RemoteFile:
     """Read one of the ``files``: nothing that a card says may lead out of the set's own folder."""
-    entry = require_keys(entry, _FILE_KEYS, f"{where}: files")
+    place = f"{where}: files"
+    entry = require_keys(entry, _FILE_KEYS, place)
     addresses = entry.get("addresses")
     if not isinstance(addresses, list) or not addresses:
         raise UsageError(f"{where}: a file lacks 'addresses' (a list)")
     for address in addresses:
-        if urlsplit(str(address)).scheme not in ("http", "https"):
+        if not _is_web_address(address):
             raise UsageError(f"{where}: '{address}' is no http or https address")
-    checksums = {kind: str(entry[kind]).lower() for kind in ("sha256", "md5") if kind in entry}
-    file = RemoteFile(tuple(addresses), entry.get("size"), checksums, str(entry.get("into", ".")))
-    if not file.name or PurePosixPath(file.into).is_absolute() or ".." in PurePosixPath(file.into).parts:
-        raise UsageError(f"{where}: '{file.into}/{file.name}' does not lie below the set's folder")
+    checksums = {kind: text(entry[kind], f"{place}: {kind}").lower() for kind in _CHECKSUMS if kind in entry}
+    size = whole(entry["size"], f"{place}: size", least=1) if entry.get("size") is not None else None
+    into = path_inside(entry.get("into", "."), f"{place}: into")
+    file = RemoteFile(tuple(addresses), size, checksums, into)
+    if (
+        file.name in ("", ".", "..")
+        or not file.name.isprintable()
+        or "\\" in file.name
+        or len(file.name) > 200
+    ):
+        raise UsageError(f"{place}: '{addresses[0]}' ends in no file's name")
     return file
+
+
+def _is_web_address(value: Any) -> bool:
+    try:
+        return urlsplit(str(value)).scheme in ("http", "https") and bool(urlsplit(str(value)).hostname)
+    except ValueError:
+        return False
 
 
 def _miss_files(folder: Path, samples: dict[str, Sample], missing: list[str] | None) -> None:

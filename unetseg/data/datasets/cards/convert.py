@@ -12,6 +12,7 @@ from PIL import Image
 from tifffile import TiffFile
 
 from unetseg.data.datasets.cards.layout import Fields, Template
+from unetseg.data.datasets.cards.values import path_inside
 from unetseg.data.images.decode import naming
 from unetseg.data.images.pixels import Refused
 from unetseg.data.images.read import read_labels
@@ -40,9 +41,8 @@ def check_steps(steps: Any, where: str) -> None:
         if len(kinds) != 1 or "to" not in step:
             raise UsageError(f"{where}: convert: a step has 'to' and one of {', '.join(_KINDS)}")
         kind = kinds.pop()
-        Template(str(step[kind])).require_fields(
-            str(step["to"]), where, also=("page",) if kind == "pages" else ()
-        )
+        source, target = (path_inside(step[key], f"{where}: convert: {key}") for key in (kind, "to"))
+        Template(source).require_fields(target, where, also=("page",) if kind == "pages" else ())
 
 
 def convert(

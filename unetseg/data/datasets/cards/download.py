@@ -1,15 +1,11 @@
-"""Downloads that resume and are verified, and archives that are unpacked safely."""
+"""Downloads that resume, are verified, and end at the size that their card says."""
 
 import hashlib
-import shutil
-import stat
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from unetseg.data.datasets.cards.card import RemoteFile
 from unetseg.errors import UnetsegError
@@ -19,7 +15,6 @@ Progress = Callable[[str, int, int | None], None]
 
 _CHUNK = 1 << 18
 _TIMEOUT = 30  # seconds without a byte
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 def fetch(file: RemoteFile, target: Path, progress: Progress | None = None) -> Path:
@@ -66,37 +61,6 @@ def find_fault(file: RemoteFile, path: Path) -> str | None:
     return None
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip archive into ``folder``; any other file is moved there as it is.
-
-    Raises:
-        UnetsegError: The archive is damaged, or a member would land outside ``folder`` or is a link
-            or a device.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                tar.extractall(folder, filter="data")
-        elif zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as bundle:
-                for member in bundle.infolist():
-                    _refuse_unsafe(member)
-                bundle.extractall(folder)
-        elif archive.suffix.lower() in _ARCHIVES:
-            raise UnetsegError(
-                f"{archive}: is cut off, or no tar or zip archive; fetch it again, or unpack it yourself"
-            )
-        else:
-            shutil.copyfile(archive, folder / archive.name)
-    except tarfile.FilterError as error:
-        raise UnetsegError(f"{archive}: not unpacked, the archive is not safe: {error}") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise UnetsegError(f"{archive}: the archive is damaged: {error}; delete it and try again") from error
-    except (RuntimeError, NotImplementedError) as error:  # encrypted, or compressed in an unusual way
-        raise UnetsegError(f"{archive}: cannot be unpacked: {error}; unpack it yourself") from error
-
-
 def _transfer(address: str, part: Path, file: RemoteFile, progress: Progress | None) -> str | None:
     """Append what ``part`` lacks; return None when it is complete, else the reason why it is not."""
     done = part.stat().st_size if part.is_file() else 0
@@ -113,8 +77,11 @@ def _transfer(address: str, part: Path, file: RemoteFile, progress: Progress | N
             total = done + int(length) if length else file.size
             with part.open("ab" if resumes else "wb") as sink:
                 while chunk := reply.read(_CHUNK):
-                    sink.write(chunk)
                     done += len(chunk)
+                    if file.size is not None and done > file.size:
+                        part.unlink()
+                        return f"{address}: sends more than the {file.size} bytes that the card says"
+                    sink.write(chunk)
                     if progress:
                         progress(file.name, done, total)
     except urllib.error.HTTPError as error:
@@ -126,12 +93,3 @@ def _transfer(address: str, part: Path, file: RemoteFile, progress: Progress | N
     if total is not None and done < total:
         return f"{address}: the connection broke off after {done} of {total} bytes"
     return None
-
-
-def _refuse_unsafe(member: zipfile.ZipInfo) -> None:
-    path = PurePosixPath(member.filename.replace("\\", "/"))
-    mode = member.external_attr >> 16
-    if path.is_absolute() or ".." in path.parts or ":" in member.filename:
-        raise UnetsegError(f"not unpacked, the archive is not safe: '{member.filename}' lies outside of it")
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnetsegError(f"not unpacked, the archive is not safe: '{member.filename}' is a link")

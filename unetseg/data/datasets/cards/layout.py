@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from unetseg.data.datasets.cards.values import path_inside, template
 from unetseg.data.datasets.samples import Sample
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.yaml_files import require_keys
@@ -93,10 +94,11 @@ class Layout:
         for key in ("image", "mask"):
             if key not in entry:
                 raise UsageError(f"{where}: layout lacks '{key}'")
-        image = Template(entry["image"])
-        layout = cls(image, {key: entry[key] for key in _PATHS if key in entry}, entry.get("name", "{name}"))
-        for template in (*layout.paths.values(), layout.name):
-            image.require_fields(template, where)
+        paths = {key: path_inside(entry[key], f"{where}: layout: {key}") for key in _PATHS if key in entry}
+        image = Template(paths["image"])
+        layout = cls(image, paths, template(entry.get("name", "{name}"), f"{where}: layout: name"))
+        for text in (*layout.paths.values(), layout.name):
+            image.require_fields(text, where)
         return layout
 
     def find(self, folder: Path) -> dict[str, Fields]:
@@ -111,6 +113,4 @@ class Layout:
 
     def sample(self, folder: Path, name: str, fields: Fields) -> Sample:
         """Return the sample whose path filled the fields so."""
-        return Sample(
-            name, **{key: folder / template.format(**fields) for key, template in self.paths.items()}
-        )
+        return Sample(name, **{key: folder / text.format(**fields) for key, text in self.paths.items()})

@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from unetseg.data.datasets.cards.layout import Fields, Layout
+from unetseg.data.datasets.cards.values import path_inside, template, text, whole
 from unetseg.data.datasets.samples import SPLITS, split_names
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import decode_text, first_few
@@ -34,14 +35,10 @@ def check_split(entry: Any, layout: Layout, where: str) -> None:
     for split, selector in require_keys(entry, (*SPLITS, "group"), f"{where}: split").items():
         place = f"{where}: split: {split}"
         if split == "group":
-            if isinstance(selector, dict) and require_keys(selector, ("by", "until"), place).keys() != {
-                "by",
-                "until",
-            }:
-                raise UsageError(f"{place} needs 'by' and 'until'")
+            _check_group(selector, place)
             layout.image.require_fields(_group_template(selector)[0], where, also=("name",))
         elif isinstance(selector, dict):
-            require_keys(selector, _SELECTORS, place)
+            _check_selector(selector, place)
             if not selector.keys() & {"list", "csv", "where"}:
                 raise UsageError(f"{place} needs 'list', 'csv' or 'where'")
             if "otherwise" in selector and not _may_replace(selector["otherwise"], split):
@@ -51,6 +48,30 @@ def check_split(entry: Any, layout: Layout, where: str) -> None:
     for split in SPLITS[1:]:
         if split not in entry:
             raise UsageError(f"{where}: split: lacks '{split}' (a selection, or a share of train)")
+
+
+def _check_group(entry: Any, place: str) -> None:
+    if not isinstance(entry, dict):
+        template(entry, place)
+        return
+    if require_keys(entry, ("by", "until"), place).keys() != {"by", "until"}:
+        raise UsageError(f"{place} needs 'by' and 'until'")
+    template(entry["by"], f"{place}: by")
+    text(entry["until"], f"{place}: until")
+
+
+def _check_selector(selector: dict[str, Any], place: str) -> None:
+    require_keys(selector, _SELECTORS, place)
+    for key in selector.keys() & {"list", "csv"}:
+        path_inside(selector[key], f"{place}: {key}")
+    whole(selector.get("column", 0), f"{place}: column")
+    text(selector.get("name", "name"), f"{place}: name")
+    where = selector.get("where", {})
+    if not isinstance(where, dict):
+        raise UsageError(f"{place}: where: expected 'key: value' lines")
+    for name, wanted in where.items():
+        for choice in wanted if isinstance(wanted, list) else [wanted]:
+            text(choice, f"{place}: where: {name}")
 
 
 def divide(
@@ -123,6 +144,8 @@ def _selected(
             names = [row[selector.get("name", "name")] for row in rows if _fits(row, selector)]
         else:
             names = [name for name, values in fields.items() if _fits(values, selector)]
+    except csv.Error as error:
+        raise UnetsegError(f"{table}: is no table of plain text ({error}); save it as CSV") from error
     except (IndexError, KeyError) as error:
         raise UnetsegError(f"{table}: lacks the column that the card names for {split}") from error
     names = [name if name in fields else PurePosixPath(name).stem for name in names]
