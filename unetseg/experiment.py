@@ -19,7 +19,7 @@ from unetseg.inference.loading import load_predictor
 from unetseg.plots import training_curves
 from unetseg.runs import Run, discard_empty, new_run
 from unetseg.training.gradient_log import plot_gradients
-from unetseg.training.train import train
+from unetseg.training.train import Net, build_net, train
 from unetseg.utilities.files import write_json, write_rows
 from unetseg.utilities.progress import Report, print_line, show_progress
 from unetseg.utilities.signals import Stopped
@@ -38,10 +38,10 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    dataset = _open_sound(config, report)
+    dataset, net = _prepare(config, report, goes_on=False)
     run = new_run(config, output)
     try:
-        return finish(config, dataset, run, report)
+        return finish(config, dataset, run, report, net)
     finally:
         discard_empty(run)
 
@@ -62,23 +62,27 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
         return run
     config = config or run.config()
     run.remove_parts()
-    dataset = _open_sound(config, report)
-    return finish(config, dataset, run, report)
+    dataset, net = _prepare(config, report, goes_on=run.last.is_file())
+    return finish(config, dataset, run, report, net)
 
 
-def _open_sound(config: RunConfig, report: Report) -> SegmentationSet:
-    """Open a dataset that can be trained on, and say what its masks hold."""
+def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[SegmentationSet, Net]:
+    """Open a dataset that can be trained on, and say what its masks hold.
+
+    The net is built before the look at all files, which takes long.
+    """
     dataset = open_data(config)
+    net = build_net(config, len(dataset.classes), goes_on)
     found = require_sound(dataset, progress=show_progress("checking"))
     for line in describe_classes(dataset, found):
         report(line)
-    return dataset
+    return dataset, net
 
 
-def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> Run:
+def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report, net: Net) -> Run:
     """Train what is left to train in ``run``, then test it."""
     with _naming(run):
-        train(config, dataset, run, report)
+        train(config, dataset, run, report, net)
         training_curves(run.epochs(), run.curves)
         if run.gradients.is_file():
             plot_gradients(run)

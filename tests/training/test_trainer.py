@@ -1,13 +1,15 @@
 """--trainer.NAME reaches Lightning's Trainer, or is refused before anything is written."""
 
 import csv
+import re
 from pathlib import Path
 
 import lightning.pytorch as pl
 import pytest
 import yaml
 
-from unetseg.errors import UsageError
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.training.epoch_bar import EpochBar
 from unetseg.training.extensions import build_callbacks, build_logger
 
 
@@ -83,3 +85,57 @@ def test_what_is_no_logger_or_callback_is_refused(value, tmp_path):
         build_logger(value, tmp_path)
     with pytest.raises(UsageError, match=r"--trainer\.callbacks"):
         build_callbacks(value)
+
+
+def test_the_bar_and_the_log_count_epochs_alike(fit, monkeypatch):
+    shown = []
+    describe = EpochBar._get_train_description
+
+    def recorded(bar, epoch):
+        shown.append(describe(bar, epoch).strip())
+        return describe(bar, epoch)
+
+    monkeypatch.setattr(EpochBar, "_get_train_description", recorded)
+    done = fit("--epochs", "3", "--trainer.enable_progress_bar", "true")
+    assert done.code == 0, done.err
+    logged = re.findall(r"^(epoch \S+)  loss", done.out, re.MULTILINE)
+    assert list(dict.fromkeys(shown)) == logged == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+
+
+def test_a_bar_of_the_users_own_takes_the_place_of_ours(fit):
+    own = "lightning.pytorch.callbacks.TQDMProgressBar"
+    done = fit("--epochs", "1", "--trainer.enable_progress_bar", "true", "--trainer.callbacks", own)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize(("patience", "words"), [([], ""), (["--patience", "9"], "at most ")])
+def test_every_epoch_but_the_last_says_how_much_time_is_left(fit, patience, words):
+    lines = [line for line in fit("--epochs", "3", *patience).out.splitlines() if line.startswith("epoch ")]
+    assert all(re.search(rf"[0-9.]+ s, {words}[0-9.]+ (s|min|h) left$", line) for line in lines[:-1])
+    assert len(lines) == 3 and "left" not in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--encoder", "resnet18", "--weights", "imagenet", "--size", "32"], "weights: no hub in reach"),
+        (["--size", "17"], "--size 17: must be a multiple of 2"),
+        (["--device", "cuda"], "--device cuda: this machine has none"),
+    ],
+    ids=["weights", "size", "device"],
+)
+def test_what_is_wrong_whatever_the_files_hold_is_said_before_they_are_read(
+    fit, drawn, monkeypatch, flags, line
+):
+    def out_of_reach(name, build):
+        raise UnetsegError("weights: no hub in reach")
+
+    def read(*paths, **options):
+        raise AssertionError("a file of the dataset was opened")
+
+    monkeypatch.setattr("unetseg.models.encoder.load_pretrained", out_of_reach)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("unetseg.data.datasets.samples.read_picture", read)
+    refused = fit(*flags, data=drawn())
+    assert refused.code and line in refused.line
+    assert not refused.run.path.exists()

@@ -11,9 +11,10 @@ import lightning.pytorch as pl
 from unetseg.config import RunConfig
 from unetseg.runs import Run
 from unetseg.training import checkpoints
+from unetseg.training.epoch_bar import epoch_name
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.files import write_json, write_text
-from unetseg.utilities.progress import Report
+from unetseg.utilities.progress import Report, duration
 
 
 class Recorder(pl.Callback):
@@ -49,7 +50,8 @@ class Recorder(pl.Callback):
         self.best_epoch = 0
         self.risen_epoch = 0  # the first that reached the best IoU: patience counts from there
         self.validated = False
-        self.started = time.perf_counter()
+        self.begun = self.started = time.perf_counter()  # of this process's training, of the epoch
+        self.first_step = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed run must know."""
@@ -78,6 +80,7 @@ class Recorder(pl.Callback):
         if trainer.is_global_zero:
             write_text(self.run.config_file, self.config.to_yaml())
             write_json(self.run.split, self.split)
+        self.begun, self.first_step = time.perf_counter(), trainer.global_step
         if self.rows:
             self.report(f"resume    after epoch {self.rows[-1]['epoch']}")
         if self._patience_is_spent():
@@ -106,15 +109,29 @@ class Recorder(pl.Callback):
                 checkpoints.save(self.run.best, {"state_dict": weights, "inference": self.inference})
             write_text(self.run.metrics, _table(self.rows))
         trainer.save_checkpoint(self.run.last)
-        seconds = time.perf_counter() - self.started
-        value = "none, no object there" if math.isnan(iou) else f"{iou:.4f}"
-        score = f"  validation IoU {value}{' (best)' if better else ''}" if self.validated else ""
-        self.report(
-            f"epoch {epoch}/{trainer.max_epochs}  loss {row['train_loss']:.4f}{score}  {seconds:.1f} s"
-        )
+        self._report_epoch(trainer, pl_module, row, better)
         if self._patience_is_spent():
             trainer.should_stop = True
             self.report(f"no better validation IoU for {self.config.patience} epochs: stopping")
+
+    def _report_epoch(
+        self, trainer: pl.Trainer, task: SegmentationTask, row: dict[str, float], better: bool
+    ) -> None:
+        seconds = time.perf_counter() - self.started
+        iou = row["val_iou"]
+        value = "none, no object there" if math.isnan(iou) else f"{iou:.4f}"
+        score = f"  validation IoU {value}{' (best)' if better else ''}" if self.validated else ""
+        left = self._left(trainer, task)
+        self.report(f"{epoch_name(trainer)}  loss {row['train_loss']:.4f}{score}  {seconds:.1f} s{left}")
+
+    def _left(self, trainer: pl.Trainer, task: SegmentationTask) -> str:
+        """Return the time that is left at the speed so far; nothing after the last step."""
+        done, planned = trainer.global_step, task.planned_steps or 0
+        if done <= self.first_step or done >= planned or self._patience_is_spent():
+            return ""
+        speed = (time.perf_counter() - self.begun) / (done - self.first_step)
+        limit = "" if self.config.patience is None else "at most "
+        return f", {limit}{duration((planned - done) * speed)} left"
 
     def _take_if_better(self, iou: float, loss: float, epoch: int) -> bool:
         """Tell whether the epoch just validated is the best: by IoU, of equal ones by the training loss.

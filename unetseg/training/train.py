@@ -4,7 +4,7 @@ import io
 import json
 import time
 from contextlib import redirect_stderr
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,7 +15,7 @@ from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.models.cost import measure_cost
-from unetseg.models.hardware import choose_hardware
+from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.models.unet import Unet, build_model, check_size, output_channels
 from unetseg.runs import Run
 from unetseg.training.distributed import partners
@@ -30,7 +30,41 @@ from unetseg.utilities.files import write_json
 from unetseg.utilities.progress import Report, print_line, show_progress
 
 
-def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report = print_line) -> None:
+@dataclass(frozen=True)
+class Net:
+    """A network about to be trained, and what it computes in."""
+
+    model: Unet
+    hardware: Hardware
+
+
+def build_net(config: RunConfig, classes: int, goes_on: bool) -> Net:
+    """Build what is to be trained; needs no file of the dataset, so that what is wrong is said at once.
+
+    Args:
+        config: the complete configuration.
+        classes: with the background.
+        goes_on: with a checkpoint of its own.
+
+    Raises:
+        UsageError: if the configuration names no network, or none that this machine can train.
+        UnetsegError: if pretrained weights cannot be loaded.
+    """
+    hardware = choose_hardware(config)
+    # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
+    fresh = config.init is None and not goes_on
+    model = build_model(config if fresh else config.changed(weights="none"), output_channels(classes))
+    check_size(config, model)
+    return Net(model, hardware)
+
+
+def train(
+    config: RunConfig,
+    dataset: SegmentationSet,
+    run: Run,
+    report: Report = print_line,
+    net: Net | None = None,
+) -> None:
     """Train ``config`` on ``dataset`` and leave weights, metrics and settings in the run's folder.
 
     Where the folder holds a ``last.ckpt``, training goes on from there and ends in the same bits as if it
@@ -41,18 +75,15 @@ def train(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report 
         dataset: a sound dataset (its pairs checked).
         run: the folder, just made or left by an interrupted training of the same configuration.
         report: is given the log, line by line.
+        net: what :func:`build_net` made of the configuration; made here if not given.
 
     Raises:
         UnetsegError: if training diverges or something cannot be written.
         UsageError: if the configuration does not fit the dataset or the machine; nothing is written then.
     """
     started = time.perf_counter()
-    hardware = choose_hardware(config)
-    # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
-    fresh = config.init is None and not run.last.is_file()
-    outputs = output_channels(len(dataset.classes))
-    model = build_model(config if fresh else config.changed(weights="none"), outputs)
-    check_size(config, model)
+    net = net or build_net(config, len(dataset.classes), goes_on=run.last.is_file())
+    model, hardware = net.model, net.hardware
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
     data = _load_data(config, dataset, run, model, report)

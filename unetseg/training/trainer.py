@@ -17,6 +17,7 @@ from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
+from unetseg.training.epoch_bar import EpochBar
 from unetseg.training.extensions import build_callbacks, build_logger
 from unetseg.utilities.signals import SIGNALS
 
@@ -55,10 +56,15 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
         "deterministic": "warn" if hardware.device == "cuda" else False,
     }
     arguments |= _given_arguments(config.trainer, folder)
+    given = arguments.pop("callbacks", None) or []
+    own_bar = any(isinstance(each, pl.callbacks.ProgressBar) for each in given)
+    if arguments["enable_progress_bar"] is True and not own_bar:
+        given = [*given, EpochBar()]
     try:
         with quiet():
             trainer = pl.Trainer(
-                **{**arguments, "callbacks": [*callbacks, *arguments.get("callbacks", ())]},
+                **arguments,
+                callbacks=[*callbacks, *given],
                 plugins=[AtomicCheckpointIO()],
                 use_distributed_sampler=False,
             )
