@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unetseg.data.images.find import check_collisions, find_images
+from unetseg.data.datasets.image_folder import list_files
+from unetseg.data.images.find import check_collisions, find_images, set_aside_collisions
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 
@@ -167,3 +168,38 @@ def test_many_folders_linked_to_each_other_are_searched_in_no_time(tmp_path):
         for other in folders:
             (each / f"to_{other.name}").symlink_to(other)
     assert relatives(tmp_path) == sorted(f"{each.name}/a.png" for each in folders)
+
+
+@pytest.fixture
+def deep(tmp_path, monkeypatch) -> int:
+    """Folders in folders below the working directory, an image in each: how many. No path is long enough."""
+    depth = 1200
+    monkeypatch.chdir(tmp_path)
+    for _ in range(depth):
+        Path("a.png").write_bytes(b"")
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir(tmp_path)
+    yield depth
+    for _ in range(depth):
+        os.chdir("d")
+    for _ in range(depth):
+        os.chdir("..")
+        os.rmdir("d")
+        os.unlink("a.png")
+
+
+def test_a_tree_of_any_depth_is_searched_looking_at_each_folder_but_a_few_times(deep, monkeypatch):
+    looked = []
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda path, **more: looked.append(path) or real(path, **more))
+    apart, refused = set_aside_collisions(find_images(["."]), ".png")
+    assert len(apart) == deep and not refused
+    assert len(looked) < 10 * deep  # resolving each path part by part looks a thousand times as often
+    assert sum(1 for _ in list_files(Path("."))) == deep
+
+
+def test_files_of_one_content_under_two_names_are_two_images(folder):
+    (folder / "one.png").write_bytes(b"")
+    os.link(folder / "one.png", folder / "other.png")
+    assert {image.relative.name for image in find_images([folder])} >= {"one.png", "other.png"}

@@ -13,7 +13,7 @@ from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
-from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES
+from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, folder_identity, visible_entries
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
 
@@ -108,16 +108,17 @@ def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
     Links to folders are followed, but no real folder is entered twice.
     """
     seen: set[tuple[int, int]] = set()
-    for parent, subfolders, files in os.walk(folder, followlinks=True):
-        status = os.stat(parent)
-        if (status.st_dev, status.st_ino) in seen:
-            subfolders.clear()
+    pending = [folder]
+    while pending:
+        parent = pending.pop()
+        real = folder_identity(parent)
+        if real in seen:
             continue
-        seen.add((status.st_dev, status.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                path = Path(parent, name)
+        seen.add(real)
+        entries = [(os.path.isdir(entry), Path(entry)) for entry in visible_entries(parent)]
+        pending += [path for is_folder, path in reversed(entries) if is_folder]
+        for is_folder, path in entries:
+            if not is_folder:
                 yield path.relative_to(folder).as_posix(), path
 
 

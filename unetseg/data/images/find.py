@@ -4,7 +4,8 @@ import glob
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -101,6 +102,7 @@ def set_aside_collisions(
     """
     images = list(found)
     owners: dict[Path, list[FoundImage]] = {}
+    above: dict[Path, Path | None] = {}
     for image in images:
         owners.setdefault(image.output(suffix), []).append(image)
     reasons: dict[FoundImage, str] = {}
@@ -113,8 +115,9 @@ def set_aside_collisions(
                 "rename one, or process them into different folders"
             )
             reasons |= dict.fromkeys(alike, reason)
-        for folder in output.parents:
-            for image in owners.get(folder, ()):
+        folder = _nearest_owned(output.parent, owners, above)
+        if folder is not None:
+            for image in owners[folder]:
                 reason = (
                     f"{printable(image.path)} would be written to {printable(folder)}, "
                     f"which is the folder that {printable(alike[0].path)} is written to; rename one"
@@ -122,6 +125,17 @@ def set_aside_collisions(
                 reasons |= dict.fromkeys((image, *alike), reason)
     refused = [RefusedImage(image, reasons[image]) for image in images if image in reasons]
     return [image for image in images if image not in reasons], refused
+
+
+def _nearest_owned(folder: Path, owners: Container[Path], above: dict[Path, Path | None]) -> Path | None:
+    """Return the lowest of a folder and those above it that is an image's output, each looked at once."""
+    seen = []
+    while folder not in above and folder not in owners and folder != folder.parent:
+        seen.append(folder)
+        folder = folder.parent
+    found = folder if folder in owners else above.get(folder)
+    above.update(dict.fromkeys(seen, found))
+    return found
 
 
 def find_images_apart(
@@ -210,25 +224,35 @@ def _in_folder(top: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
 
     Each real folder is entered once, links after real ones.
     """
-    entered: set[str] = set()
+    entered: set[tuple[int, int]] = set()
     files: list[Path] = []
     pending, linked = [top], list[Path]()
     while pending or linked:
         folder = pending.pop() if pending else linked.pop(0)
-        real = os.path.realpath(folder)
+        real = folder_identity(folder)
         if real in entered:
             continue
         entered.add(real)
-        for entry in _visible_entries(folder):
-            path = Path(entry)
-            if os.path.isdir(path):
-                (linked if entry.is_symlink() else pending).append(path)
+        for entry in visible_entries(folder):
+            if os.path.isdir(entry):
+                (linked if entry.is_symlink() else pending).append(Path(entry))
             elif entry.name.lower().endswith(suffixes):
-                files.append(path)
+                files.append(Path(entry))
     return files
 
 
-def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
+def folder_identity(folder: str | Path) -> tuple[int, int]:
+    """Return what two paths share that lead to one folder; resolving them would look at each part of each.
+
+    Raises:
+        OSError: There is no such folder.
+    """
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder, less what is hidden, by name; one that cannot be opened is warned of."""
     try:
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith(".")]
@@ -240,11 +264,16 @@ def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _real_once(paths: Iterable[Path]) -> list[Path]:
     """Keep one path a real file: the one that is no link, else the first."""
-    kept: dict[str, Path] = {}
+    kept: dict[object, Path] = {}
+    folders: dict[Path, object] = {}
     for path in paths:
-        real = os.path.realpath(path)
-        if real not in kept or (kept[real].is_symlink() and not path.is_symlink()):
-            kept[real] = path
+        real = Path(os.path.realpath(path)) if path.is_symlink() else path
+        if real.parent not in folders:
+            with suppress(OSError):  # of a link that leads nowhere, which the reader will name
+                folders[real.parent] = folder_identity(real.parent)
+        place = (folders.get(real.parent, real.parent), real.name)
+        if place not in kept or (kept[place].is_symlink() and not path.is_symlink()):
+            kept[place] = path
     return list(kept.values())
 
 
