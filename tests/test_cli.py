@@ -100,7 +100,8 @@ def test_no_help_imports_torch():
 
 ANY_ENCODER = {
     "skips": "1,2", "control": "self", "merge": "gate", "encoder": "resnet18", "weights": "imagenet",
-    "data": "textures:0.5", "data_dir": "somewhere", "split_seed": "3", "size": "64", "scale": "longest:128",
+    "data": "textures:0.5", "data_dir": "somewhere", "images": "photos", "masks": "labels", "split_seed": "3",
+    "size": "64", "scale": "longest:128",
     "augment": "full", "foreground_crops": "0.5", "class_weights": "1,3", "workers": "2", "epochs": "7",
     "batch_size": "3", "lr": "0.5", "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other",
     "log_gradients": "true", "bottleneck": "transformer", "bottleneck_layers": "2", "norm": "post",

@@ -61,6 +61,8 @@ class RunConfig:
 
     data: str = option("data", "a dataset by name, or a folder with images/ and masks/", "filaments")
     data_dir: str | None = option("data", "where the named dataset already lies on disk", None)
+    images: str | None = option("data", "a folder's images, where they do not lie in images/", None)
+    masks: str | None = option("data", "a folder's masks, where they do not lie in masks/", None)
     split_seed: int = option("data", "draws the splits that a dataset does not come with", 0)
     size: int = option("data", "side of the training crops, pixels", 96)
     scale: str = option("data", "native, or longest:N to bring each image's longer side to N", "native")
@@ -109,6 +111,9 @@ class RunConfig:
         values = asdict(self)
         for name in ("device", "workers", "log_gradients"):
             del values[name]
+        for name in ("images", "masks"):  # not in the hashes of before
+            if values[name] is None:
+                del values[name]
         if self.skips == "on":
             del values["control"]  # with every skip on, nothing stands in for one
         if self.skips == "off" and self.control == "drop":

@@ -131,5 +131,5 @@ def evaluate_existing(
 def with_data(config: RunConfig, data: str | None, data_dir: str | None) -> RunConfig:
     """Return a configuration with another dataset, or the same in another place; as it is for None."""
     if data is not None:
-        return config.changed(data=data, data_dir=data_dir)
+        return config.changed(data=data, data_dir=data_dir, images=None, masks=None)
     return config if data_dir is None else config.changed(data_dir=data_dir)

@@ -39,6 +39,8 @@ class NetSettings(TypedDict, total=False):
     bottleneck_residual: str
     data: str
     data_dir: str | None
+    images: str | None
+    masks: str | None
     split_seed: int
     size: int
     scale: str

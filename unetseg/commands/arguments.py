@@ -175,7 +175,15 @@ def settings_from(
 
 def _metavar(name: str) -> str:
     kinds = get_args(HINTS[name]) or (HINTS[name],)
-    return "N" if int in kinds else "X" if float in kinds else "DIR" if name == "data_dir" else name.upper()
+    return (
+        "N"
+        if int in kinds
+        else "X"
+        if float in kinds
+        else "DIR"
+        if name in ("data_dir", "images", "masks")
+        else name.upper()
+    )
 
 
 def _reader(name: str) -> Callable[[str], Any]:

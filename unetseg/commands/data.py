@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +86,7 @@ def check_command(argv: Sequence[str]) -> int:
     from unetseg.data.datasets.check import inspect_dataset
 
     missing: list[str] = []
-    dataset = _open(options.name, options.data_dir, options.split_seed, missing)
+    dataset = _open(options, missing)
     result = inspect_dataset(dataset, progress=show_progress("checking"))
     print(f"{dataset.name}: {_sizes(dataset)}")
     rows = [["share of pixels", *dataset.classes, "not counted"]]
@@ -115,7 +116,7 @@ def export_command(argv: Sequence[str]) -> int:
     parser.add_argument("--split", default="test", metavar="train|val|test", help="the split [test]")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="where the images go")
     options = parser.parse(argv)
-    dataset = _open(options.name, options.data_dir, options.split_seed)
+    dataset = _open(options)
     if options.split not in dataset.splits:
         hint = did_you_mean(options.split, dataset.splits)
         raise UsageError(f"--split '{options.split}': choose from {', '.join(dataset.splits)}{hint}")
@@ -155,19 +156,25 @@ def _dataset_parser(action: str, description: str) -> Parser:
     parser = Parser(f"data {action}", f"data {action} NAME|FOLDER [flags]", description)
     parser.add_argument("name", metavar="NAME|FOLDER")
     parser.add_argument("--data-dir", metavar="DIR", help="where the named dataset already lies on disk")
+    parser.add_argument("--images", metavar="DIR", help="a folder's images, where they do not lie in images/")
+    parser.add_argument("--masks", metavar="DIR", help="a folder's masks, where they do not lie in masks/")
     parser.add_argument(
         "--split-seed", type=int, default=0, metavar="N", help="draws splits that are not given [0]"
     )
     return parser
 
 
-def _open(
-    name: str, data_dir: str | None, split_seed: int, missing: list[str] | None = None
-) -> "SegmentationSet":
+def _open(options: Namespace, missing: list[str] | None = None) -> "SegmentationSet":
     from unetseg.data.datasets.open import open_dataset
 
-    folder = Path(data_dir) if data_dir else None
-    return open_dataset(name, data_dir=folder, split_seed=split_seed, missing=missing)
+    return open_dataset(
+        options.name,
+        data_dir=Path(options.data_dir) if options.data_dir else None,
+        split_seed=options.split_seed,
+        missing=missing,
+        images=options.images,
+        masks=options.masks,
+    )
 
 
 def _download(entry: "CatalogEntry") -> str:

@@ -33,7 +33,7 @@ STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, compl
 PRESETS = Path(__file__).parent / "presets"
 KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin", "pairs")
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
-SHARED = ("seed", "data", "data_dir", "split_seed")
+SHARED = ("seed", "data", "data_dir", "images", "masks", "split_seed")
 
 
 def preset_names() -> list[str]:

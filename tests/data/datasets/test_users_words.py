@@ -275,3 +275,50 @@ def test_an_unread_picture_with_a_mask_stops_a_training_and_one_without_is_told(
     (folder / "images/a.png").rename(folder / "images/a.heic")
     with pytest.raises(Exception, match=r"1 image\(s\) of a type that is not read: images/a.heic"):
         open_folder(folder)
+
+
+# --- folders under other names ---------------------------------------------------------------------
+
+
+def test_folders_under_other_names_are_given_by_flags(folder, tmp_path, capsys):
+    write_lists(
+        folder,
+        ("train.txt", "val.txt", "test.txt"),
+        lambda names: "".join(f"JPEGImages/{name}.png\n" for name in names),
+    )
+    (folder / "images").rename(folder / "JPEGImages")
+    (folder / "masks").rename(tmp_path / "elsewhere")
+    assert main(["data", "check", str(folder)]) == 2
+    assert "has no folder 'images'" in (line := capsys.readouterr().err)
+    assert "--images DIR --masks DIR" in line
+    flags = ["--images", "JPEGImages", "--masks", str(tmp_path / "elsewhere")]
+    assert main(["data", "check", str(folder), *flags]) == 0
+    assert "4 train, 1 val, 1 test images" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there_is_named_with_its_flag(folder, capsys):
+    assert main(["data", "check", str(folder), "--images", "pictures"]) == 2
+    assert "--images pictures: no such folder" in capsys.readouterr().err
+
+
+def test_flags_for_a_folder_are_refused_with_a_dataset_that_has_a_name(capsys):
+    assert main(["data", "check", "filaments", "--masks", "x"]) == 2
+    assert "--masks goes with a folder, and 'filaments' is none" in capsys.readouterr().err
+
+
+def test_a_folder_in_the_layout_of_a_card_is_told_which(tmp_path, capsys):
+    for path in ("images/Abyssinian_1.jpg", "annotations/trimaps/Abyssinian_1.png"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(b"any")
+    assert main(["data", "check", str(tmp_path)]) == 2
+    assert f"lie as those of a known dataset: --data pets --data-dir {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_run_knows_the_folders_that_it_was_trained_on(folder):
+    from unetseg.config import RunConfig
+    from unetseg.data.datasets.open import open_data
+
+    (folder / "images").rename(folder / "pictures")
+    config = RunConfig(data=str(folder), images="pictures")
+    assert len(open_data(config).splits["train"]) == 4
+    assert config.identity() != RunConfig(data=str(folder)).identity()

@@ -3,11 +3,19 @@
 from pathlib import Path
 
 from unetseg.config import RunConfig
-from unetseg.data.datasets.cards.card import Card, catalog_names, find_card, open_card, read_card
+from unetseg.data.datasets.cards.card import (
+    Card,
+    catalog_names,
+    find_card,
+    fitting_cards,
+    open_card,
+    read_card,
+)
 from unetseg.data.datasets.embedded import is_synthetic, materialise
-from unetseg.data.datasets.image_folder import open_folder
+from unetseg.data.datasets.image_folder import MissingFolder, open_folder
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.utilities.text import printable
 
 __all__ = ["SPLITS", "Sample", "SegmentationSet", "open_dataset"]
 
@@ -24,6 +32,8 @@ def open_dataset(
     split_seed: int = 0,
     root: Path = Path("data"),
     missing: list[str] | None = None,
+    images: str | None = None,
+    masks: str | None = None,
 ) -> SegmentationSet:
     """Open a dataset.
 
@@ -36,11 +46,19 @@ def open_dataset(
         root: Where downloaded and drawn sets lie.
         missing: Takes one line for each file that is not there, and its sample is left out; without, such
             files are an error.
+        images: Of a folder, the images' folder, where that is not its ``images/``.
+        masks: Of a folder, the masks' folder, where that is not its ``masks/``.
 
     Raises:
         UsageError: There is no such dataset, variant or folder.
         UnetsegError: Its files are missing or do not fit together; the message names them.
     """
+    if Path(name).is_dir() and find_card(name.partition(":")[0]) is None and not is_synthetic(name):
+        _refuse_data_dir(name, data_dir)
+        return _open_own_folder(Path(name), split_seed, missing, images, masks)
+    for flag, given in (("--images", images), ("--masks", masks)):
+        if given is not None:
+            raise UsageError(f"{flag} goes with a folder, and '{name}' is none")
     if is_synthetic(name):
         _refuse_data_dir(name, data_dir)
         return open_folder(materialise(name, root), split_seed=split_seed)
@@ -57,10 +75,24 @@ def open_dataset(
         )
     if _is_card_file(name):
         return _open_own_card(name, data_dir, split_seed, root, missing)
-    if Path(name).is_dir():
-        _refuse_data_dir(name, data_dir)
-        return open_folder(Path(name), split_seed=split_seed, missing=missing)
     raise _unknown(name)
+
+
+def _open_own_folder(
+    folder: Path, split_seed: int, missing: list[str] | None, images: str | None, masks: str | None
+) -> SegmentationSet:
+    try:
+        return open_folder(
+            folder,
+            split_seed=split_seed,
+            missing=missing,
+            images=images or "images",
+            masks=masks or "masks",
+        )
+    except MissingFolder as error:
+        fits = [f"--data {card.name} --data-dir {printable(folder)}" for card in fitting_cards(folder)]
+        offer = f"; its files lie as those of a known dataset: {' or '.join(fits)}" if fits else ""
+        raise UsageError(f"{error}{offer}") from error
 
 
 def require_dataset(name: str) -> None:
@@ -115,4 +147,10 @@ def _refuse_data_dir(name: str, data_dir: Path | None) -> None:
 def open_data(config: RunConfig) -> SegmentationSet:
     """Open the dataset that ``config`` names."""
     folder = Path(config.data_dir) if config.data_dir else None
-    return open_dataset(config.data, data_dir=folder, split_seed=config.split_seed)
+    return open_dataset(
+        config.data,
+        data_dir=folder,
+        split_seed=config.split_seed,
+        images=config.images,
+        masks=config.masks,
+    )

@@ -241,6 +241,21 @@ def test_slices_that_were_not_converted_are_told_how_to(tmp_path):
         open_dataset("isbi2012", data_dir=tmp_path / "set")
 
 
+@pytest.mark.parametrize("source", ["unet/data/membrane", "unet/data", "unet"])
+def test_slices_are_taken_from_the_folder_that_most_people_have(tmp_path, source):
+    for number in range(30):
+        photo(tmp_path / f"unet/data/membrane/train/image/{number}.png", "L")
+        mask(tmp_path / f"unet/data/membrane/train/label/{number}.png", [255, 0])
+    photo(tmp_path / "unet/data/membrane/test/0.png", "L")
+    with pytest.raises(UnetsegError, match=r"unetseg data get isbi2012 --from"):
+        open_dataset("isbi2012", data_dir=tmp_path / source)
+    get_dataset("isbi2012", tmp_path / "data", sources=[tmp_path / source])
+    dataset = open_dataset("isbi2012", root=tmp_path / "data")
+    assert [len(names(dataset, split)) for split in ("train", "val", "test")] == [20, 3, 5]
+    assert names(dataset, "val") == ["21", "22", "23"]
+    assert set(np.unique(dataset.mask(dataset.splits["train"][0]))) == {0, 1}
+
+
 def test_no_slice_of_one_part_touches_another_part(drawn):
     dataset = drawn("isbi2012")
     numbers = {split: {int(name) for name in names(dataset, split)} for split in dataset.splits}

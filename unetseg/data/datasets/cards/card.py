@@ -68,7 +68,7 @@ class Card:
     texts: dict[str, str]
     files: tuple[RemoteFile, ...]
     images: int
-    convert: list[dict[str, str]]
+    convert: list[Any]
     settings: dict[str, Any]
 
     @property
@@ -147,6 +147,11 @@ def catalog_names() -> list[str]:
 def find_card(name: str) -> Card | None:
     """Return the card with that name or alias, or None."""
     return next((card for card in catalog() if name in (card.name, *card.aliases)), None)
+
+
+def fitting_cards(folder: Path) -> list[Card]:
+    """Return the cards of the catalogue whose layout an image and its mask in ``folder`` have."""
+    return [card for card in catalog() if Layout.parse(card.settings["layout"], str(card.path)).fits(folder)]
 
 
 def open_card(

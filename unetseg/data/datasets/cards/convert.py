@@ -12,7 +12,7 @@ from PIL import Image
 from tifffile import TiffFile
 
 from unetseg.data.datasets.cards.layout import Fields, Template
-from unetseg.data.datasets.cards.values import path_inside
+from unetseg.data.datasets.cards.values import path_inside, whole
 from unetseg.data.images.decode import naming
 from unetseg.data.images.pixels import Refused
 from unetseg.data.images.read import read_labels
@@ -21,6 +21,9 @@ from unetseg.utilities.files import write_bytes
 from unetseg.utilities.yaml_files import require_keys
 
 Found = Iterable[tuple[Path, Fields]]
+
+_BESIDE = {"to", "digits"}  # what stands in a step beside its kind
+_MOST_DIGITS = 9
 
 
 def check_steps(steps: Any, where: str) -> None:
@@ -31,22 +34,31 @@ def check_steps(steps: Any, where: str) -> None:
       mask, and the result a 16-bit PNG, 0 for the background and 1, 2, … for the objects in order of name;
     - ``{pages: TEMPLATE, to: TEMPLATE}`` writes each page of a TIFF, ``{page}`` being 00, 01, ….
 
+    ``digits: N`` beside them fills numbers in the names with zeros in front, to N digits. Several lists of
+    steps are for several forms that a set is handed on in: the first that fits is taken.
+
     Raises:
         UsageError: The entry is not of that form.
     """
     if not isinstance(steps, list) or not steps:
         raise UsageError(f"{where}: convert must be a list of steps")
+    if all(isinstance(step, list) for step in steps):
+        for form in steps:
+            check_steps(form, where)
+        return
     for step in steps:
-        kinds = require_keys(step, (*_KINDS, "to"), f"{where}: convert").keys() - {"to"}
+        kinds = require_keys(step, (*_KINDS, *_BESIDE), f"{where}: convert").keys() - _BESIDE
         if len(kinds) != 1 or "to" not in step:
             raise UsageError(f"{where}: convert: a step has 'to' and one of {', '.join(_KINDS)}")
         kind = kinds.pop()
+        if "digits" in step and whole(step["digits"], f"{where}: convert: digits") > _MOST_DIGITS:
+            raise UsageError(f"{where}: convert: digits: must be {_MOST_DIGITS} at most")
         source, target = (path_inside(step[key], f"{where}: convert: {key}") for key in (kind, "to"))
         Template(source).require_fields(target, where, also=("page",) if kind == "pages" else ())
 
 
 def convert(
-    steps: list[dict[str, str]],
+    steps: list[Any],
     source: Path,
     target: Path,
     progress: Callable[[int, int], None] | None = None,
@@ -63,16 +75,37 @@ def convert(
         UnetsegError: No file is called as a step says, or one cannot be read.
     """
     root = None
-    for step in steps:
-        kind = next(iter(step.keys() - {"to"}))
+    for step in _fitting(steps, source):
+        kind = _kind(step)
         template = Template(step[kind])
         root = root or template.locate(source)
-        found = sorted(template.match(root))
+        found = [
+            (path, _filled(fields, step.get("digits", 0))) for path, fields in sorted(template.match(root))
+        ]
         if not found:
             raise UnetsegError(f"{source}: no file is called {template.text}")
         for number, _ in enumerate(_KINDS[kind](found, target, step["to"]), start=1):
             if progress:
                 progress(number, len(found))
+
+
+def _kind(step: dict[str, Any]) -> str:
+    return next(iter(step.keys() - _BESIDE))
+
+
+def _filled(fields: Fields, digits: int) -> Fields:
+    return {name: text.zfill(digits) if text.isdecimal() else text for name, text in fields.items()}
+
+
+def _fitting(steps: list[Any], source: Path) -> list[dict[str, Any]]:
+    """Return the steps, of several lists those whose first files lie in ``source``."""
+    if not isinstance(steps[0], list):
+        return steps
+    firsts = [Template(form[0][_kind(form[0])]) for form in steps]
+    for form, first in zip(steps, firsts, strict=True):
+        if next(first.match(first.locate(source)), None):
+            return form
+    raise UnetsegError(f"{source}: no file is called {' or '.join(first.text for first in firsts)}")
 
 
 def _copy(found: Found, target: Path, to: str) -> Iterator[Path]:

@@ -101,6 +101,17 @@ class Layout:
             image.require_fields(text, where)
         return layout
 
+    def fits(self, folder: Path) -> bool:
+        """Tell whether an image and its mask lie so in ``folder``, or up to two levels below."""
+        try:
+            root = self.image.locate(folder)
+        except UnetsegError:  # several folders do
+            return True
+        for path, fields in self.image.match(root):
+            mask = root / self.paths["mask"].format(**fields)
+            return path != mask and mask.is_file()
+        return False
+
     def find(self, folder: Path) -> dict[str, Fields]:
         """Return, for every image below ``folder``, its name and what its path fills the fields with."""
         found: dict[str, Fields] = {}
