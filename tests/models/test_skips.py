@@ -54,7 +54,7 @@ def changed_levels(model, features):
 
 
 @pytest.mark.usefixtures("shared_encoders")
-@pytest.mark.parametrize(("encoder", "control"), itertools.product(FAMILIES, CONTROLS))
+@pytest.mark.parametrize(("encoder", "control"), list(itertools.product(FAMILIES, CONTROLS)))
 def test_output_depends_on_a_level_exactly_if_it_is_on(encoder, control):
     levels = network(encoder).levels
     settings = ["on", "off", *(str(level) for level in levels), *(f"^{level}" for level in levels)]
@@ -65,7 +65,7 @@ def test_output_depends_on_a_level_exactly_if_it_is_on(encoder, control):
 
 
 @pytest.mark.usefixtures("shared_encoders")
-@pytest.mark.parametrize(("merge", "control"), itertools.product(MERGES[1:], CONTROLS))
+@pytest.mark.parametrize(("merge", "control"), list(itertools.product(MERGES[1:], CONTROLS)))
 def test_so_it_does_whatever_the_merge(merge, control):
     for skips in ("on", "1,3", "^1"):
         model = network("basic", skips=skips, control=control, merge=merge)

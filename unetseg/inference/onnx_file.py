@@ -1,12 +1,7 @@
 """A run's network as one ONNX file, to run anywhere."""
 
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +14,7 @@ from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import Network, OnnxNetwork, onnx_session
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, net_text, not_ours
+from unetseg.utilities.quiet import quiet
 from unetseg.utilities.text import printable
 
 _CHECKED_SIZES = ((1, 2, 2), (2, 3, 5), (3, 4, 1))  # batch, and height and width in strides
@@ -90,7 +86,7 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     images = torch.zeros(2, 3, side, side)  # sizes of 1 would be taken for fixed ones
     sizes = {0: "batch", 2: "height", 3: "width"}
     try:
-        with _quiet():
+        with quiet(logs=True, stdout=True, stderr=True):  # pages of advice, where it fails
             program = torch.onnx.export(
                 model.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
                 (images,),
@@ -137,16 +133,3 @@ def _check_same(exported: Network, original: Network, path: Path) -> None:
                 f"{printable(path)}: was not written: ONNX Runtime {problem} on {batch} images of "
                 f"{shape[1]}×{shape[2]}; --format safetensors ships this network"
             )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress and complaints off the screen; its errors are raised."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)

@@ -9,7 +9,7 @@ from unetseg.config import RunConfig
 from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.blocks import build_stage, conv3x3
 from unetseg.models.initialise import seed_for
-from unetseg.models.pretrained import load_pretrained, quiet
+from unetseg.models.pretrained import load_pretrained
 
 
 class BasicEncoder(nn.Module):
@@ -93,8 +93,7 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
         raise UsageError(f"--encoder '{name}': no such encoder{hint}")
     build = partial(get_encoder, name, in_channels=3, depth=5)
     try:
-        with quiet():
-            encoder = build(weights=None)
+        encoder = build(weights=None)
     except Exception as error:
         raise UsageError(
             f"--encoder '{name}': cannot serve a U-Net of five levels ({one_line(error, 160)})"

@@ -1,14 +1,13 @@
 """Pretrained weights of smp and timm: from the hub's cache on this machine, else from the hub."""
 
 import contextlib
-import io
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 
 from torch import nn
 
 from unetseg.errors import UnetsegError, UsageError, one_line
+from unetseg.utilities.quiet import quiet
 
 _TIMEOUT = 5  # seconds for the hub to answer at all
 
@@ -32,11 +31,11 @@ def load_pretrained(name: str, build: Callable[[], nn.Module]) -> nn.Module:
     repository, revision = _repository(name)
     try:
         try:
-            with _offline(), quiet():
+            with _offline(), quiet(stderr=True):
                 return build()
         except LocalEntryNotFoundError:
             _require_hub(name, repository, revision)
-        with contextlib.nullcontext() if sys.stderr.isatty() else quiet():  # a terminal sees its progress
+        with quiet(stderr=not sys.stderr.isatty()):  # a terminal sees its progress
             return build()
     except UnetsegError:
         raise
@@ -45,14 +44,6 @@ def load_pretrained(name: str, build: Callable[[], nn.Module]) -> nn.Module:
             f"--weights imagenet: the weights of {name} cannot be loaded ({one_line(error, 160)}); "
             f"try again, after deleting {_cache_folder(repository)} if the file there is damaged"
         ) from error
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what libraries warn of and print off the screen."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 @contextlib.contextmanager

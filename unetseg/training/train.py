@@ -25,9 +25,10 @@ from unetseg.training.gradient_log import GradientLog
 from unetseg.training.initial import preprocessing_of, start_from_run
 from unetseg.training.recorder import Recorder
 from unetseg.training.task import SegmentationTask
-from unetseg.training.trainer import KeepSignalHandlers, build_trainer, quiet, refused
+from unetseg.training.trainer import LOGGERS, KeepSignalHandlers, build_trainer, refused
 from unetseg.utilities.files import write_json
 from unetseg.utilities.progress import Report, print_line, show_progress
+from unetseg.utilities.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def train(
         report(f"trainer   {', '.join(f'{name} {value}' for name, value in config.trainer.items())}")
     if trainer.world_size > 1:
         report(f"processes {trainer.world_size}, each with batches of {config.batch_size}")
-    with quiet(), partners(trainer, _train_silently, config, dataset, run):
+    with quiet(loggers=LOGGERS), partners(trainer, _train_silently, config, dataset, run):
         _fit(trainer, task, data, config, run)
         if trainer.is_global_zero:
             environment = describe_environment(hardware, trainer, time.perf_counter() - started)

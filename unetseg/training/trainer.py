@@ -1,13 +1,10 @@
 """Lightning's Trainer, with any of its arguments from the command line."""
 
 import inspect
-import logging
 import signal
 import sys
 import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,10 @@ from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
 from unetseg.training.epoch_bar import EpochBar
 from unetseg.training.extensions import build_callbacks, build_logger
+from unetseg.utilities.quiet import quiet
 from unetseg.utilities.signals import SIGNALS
 
+LOGGERS = ("lightning.pytorch", "lightning.fabric")  # whose advice is kept out of the log
 NOT_OFFERED = {
     "barebones": "nothing would be recorded",
     "num_nodes": "all processes run on one machine",
@@ -61,7 +60,7 @@ def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callback
     if arguments["enable_progress_bar"] is True and not own_bar:
         given = [*given, EpochBar()]
     try:
-        with quiet():
+        with quiet(loggers=LOGGERS):
             trainer = pl.Trainer(
                 **arguments,
                 callbacks=[*callbacks, *given],
@@ -119,19 +118,3 @@ class KeepSignalHandlers(pl.Callback):
         if threading.current_thread() is threading.main_thread():
             for each, handler in self.handlers.items():
                 signal.signal(each, handler)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Lightning's advice out of the log."""
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
