@@ -23,18 +23,19 @@ import cv2
 import numpy as np
 import torch
 from medpy.metric import binary as medpy
-from scipy.ndimage import gaussian_filter
-from skimage import measure, metrics
-
-from unetseg.metrics import binary_scores, mask_pair, registry, scored_keys
-
-warnings.simplefilter("ignore")
 from monai.metrics import (
     compute_average_surface_distance,
     compute_hausdorff_distance,
     compute_panoptic_quality,
     compute_surface_dice,
 )
+from scipy.ndimage import gaussian_filter
+from skimage import measure, metrics
+
+from unetseg.metrics import binary_scores, mask_pair, registry, scored_keys
+
+# MONAI calls itself by an argument that it gives up.
+warnings.filterwarnings("ignore", "monai.metrics.utils get_mask_edges", FutureWarning)
 
 DISTANCES = ["hd", "hd95", "assd", "nsd"]
 SKELETONS = [each.key for each in registry.scored() if "skeleton" in each.needs]

@@ -1,7 +1,5 @@
 """Each metric against its definition by brute force, and against an independent library."""
 
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -9,23 +7,20 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from medpy.metric import binary as medpy
+from monai.metrics import (
+    compute_average_surface_distance,
+    compute_dice,
+    compute_hausdorff_distance,
+    compute_iou,
+    compute_panoptic_quality,
+    compute_surface_dice,
+    get_confusion_matrix,
+)
 from scipy import ndimage
 from skimage import measure, metrics, morphology
 
 from unetseg.metrics import binary_scores, mask_pair, multiclass_scores
 from unetseg.metrics.geometry import distance_map, mutual_distances, near
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from monai.metrics import (
-        compute_average_surface_distance,
-        compute_dice,
-        compute_hausdorff_distance,
-        compute_iou,
-        compute_panoptic_quality,
-        compute_surface_dice,
-        get_confusion_matrix,
-    )
 
 SPACINGS = st.sampled_from([(1.0, 1.0), (0.5, 0.5), (1.0, 2.0), (0.7, 0.3)])
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unetseg.config import check_choice
 from unetseg.data.images.find import FoundImage, check_collisions
 from unetseg.errors import UsageError
 from unetseg.inference.folder.formats import FORMATS
@@ -41,8 +42,7 @@ class OutputOptions:
     overlap: int | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise UsageError(f"--format '{self.format}': choose from {', '.join(FORMATS)}")
+        check_choice("--format", self.format, FORMATS)
         if self.overwrite and self.continue_:
             raise UsageError("--overwrite and --continue: give one of them")
         for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
