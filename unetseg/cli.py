@@ -85,7 +85,8 @@ def _dispatch(words: list[str]) -> int:
         raise UsageError(
             f"unetseg: no verb '{words[0]}'{did_you_mean(words[0], VERBS) or '; see unetseg --help'}"
         )
-    return import_module(f"unetseg.commands.{words[0]}").run(words[1:])
+    code: int = import_module(f"unetseg.commands.{words[0]}").run(words[1:])
+    return code
 
 
 class _WarningLines:

@@ -126,7 +126,8 @@ class Run:
     def test_scores(self) -> dict[str, Any]:
         """Read the scores on the test split."""
         try:
-            return json.loads(self.test.read_text())
+            scores: dict[str, Any] = json.loads(self.test.read_text())
+            return scores
         except (OSError, ValueError) as error:
             raise UnetsegError(
                 f"{self.test}: cannot be read ({error}); run 'unetseg evaluate {self.path}'"

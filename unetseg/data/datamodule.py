@@ -193,7 +193,7 @@ class SegmentationData(pl.LightningDataModule):
             )
         return weights
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of augmented crops."""
         rank, world_size = self._place()
         sampler = TrainingSampler(len(self.train_samples), self.config.seed, rank, world_size)
@@ -212,7 +212,7 @@ class SegmentationData(pl.LightningDataModule):
         crops = TrainingCrops(self.train_samples, self.config)
         return collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of whole validation images, like sizes together."""
         return DataLoader(
             WholeImages(self.val_samples, self.stride),

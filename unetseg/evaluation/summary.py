@@ -195,7 +195,8 @@ def _mean(values: Sequence[float | str | None]) -> float | str | None:
     """Average plain values, as ``plain_row`` makes them; None for none."""
     defined = [inf if value == "inf" else float(value) for value in values if value is not None]
     mean = fmean(defined) if defined else nan
-    return plain_row({"mean": mean})["mean"]
+    cell: float | str | None = plain_row({"mean": mean})["mean"]
+    return cell
 
 
 def _thickness(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

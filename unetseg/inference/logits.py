@@ -21,7 +21,8 @@ def to_probabilities(logits: np.ndarray) -> np.ndarray:
         foreground = 1 / (1 + np.exp(-np.clip(logits[0], -80, 80)))
         return np.stack([1 - foreground, foreground])
     exponent = np.exp(logits - logits.max(axis=0, keepdims=True))
-    return exponent / exponent.sum(axis=0, keepdims=True)
+    probabilities: np.ndarray = exponent / exponent.sum(axis=0, keepdims=True)
+    return probabilities
 
 
 def average(members: Sequence[np.ndarray]) -> np.ndarray:
@@ -45,15 +46,19 @@ def to_mask(logits: np.ndarray, threshold: float = 0.5) -> np.ndarray:
         threshold: the probability above which one output means foreground; of no effect on several.
     """
     if logits.shape[0] == 1:
-        return (logits[0] > math.log(threshold / (1 - threshold))).astype(np.uint8)
-    return logits.argmax(axis=0).astype(np.uint8)
+        above: np.ndarray = logits[0] > math.log(threshold / (1 - threshold))
+        return above.astype(np.uint8)
+    mask: np.ndarray = logits.argmax(axis=0).astype(np.uint8)
+    return mask
 
 
 def confidences(logits: np.ndarray) -> np.ndarray:
     """Return the probability of each pixel's most probable class, H×W float32."""
     if logits.shape[0] == 1:
-        return 1 / (1 + np.exp(-np.minimum(np.abs(logits[0]), 80)))
-    return 1 / np.exp(logits - logits.max(axis=0, keepdims=True)).sum(axis=0)
+        sure: np.ndarray = 1 / (1 + np.exp(-np.minimum(np.abs(logits[0]), 80)))
+        return sure
+    confidence: np.ndarray = 1 / np.exp(logits - logits.max(axis=0, keepdims=True)).sum(axis=0)
+    return confidence
 
 
 def to_16_bits(logits: np.ndarray) -> np.ndarray:

@@ -54,7 +54,7 @@ class TorchNetwork:
         on_cpu = hardware.device == "cpu"
         self.batch_pixels = CPU_BATCH_PIXELS if on_cpu else 1 << 23
         self.most_bytes = CPU_BYTES if on_cpu else math.inf
-        self.model = model.to(hardware.device, memory_format=hardware.memory_format).eval()  # type: ignore[call-overload]
+        self.model: torch.nn.Module = model.to(hardware.device, memory_format=hardware.memory_format).eval()  # type: ignore[call-overload]
 
     def __str__(self) -> str:
         return str(self.hardware)
@@ -64,7 +64,8 @@ class TorchNetwork:
         images = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).to(self.hardware.device)
         images = images.contiguous(memory_format=self.hardware.memory_format)
         with torch.inference_mode(), self.hardware.autocast():
-            return self.model(images).float().cpu().contiguous().numpy()
+            logits: np.ndarray = self.model(images).float().cpu().contiguous().numpy()
+            return logits
 
     @cached_property
     def bytes_per_pixel(self) -> int:
@@ -109,7 +110,8 @@ class OnnxNetwork:
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Map N×H×W×3 float32 to N×outputs×H×W float32."""
         images = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
-        return self._session.run(None, {self._input: images})[0]
+        logits: np.ndarray = self._session.run(None, {self._input: images})[0]
+        return logits
 
     @property
     def bytes_per_pixel(self) -> int:

@@ -88,7 +88,7 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     try:
         with quiet(logs=True, stdout=True, stderr=True):  # pages of advice, where it fails
             program = torch.onnx.export(
-                model.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+                model.to(memory_format=torch.contiguous_format),
                 (images,),
                 dynamo=True,
                 input_names=["images"],

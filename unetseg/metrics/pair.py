@@ -116,12 +116,14 @@ class MaskPair:
     @cached_property
     def prediction_skeleton(self) -> BoolArray:
         """Skeleton of the prediction (scikit-image's default: Zhang & Suen 1984)."""
-        return skeletonize(self.prediction)
+        skeleton: BoolArray = skeletonize(self.prediction)
+        return skeleton
 
     @cached_property
     def ground_truth_skeleton(self) -> BoolArray:
         """Skeleton of the ground truth (scikit-image's default: Zhang & Suen 1984)."""
-        return skeletonize(self.ground_truth)
+        skeleton: BoolArray = skeletonize(self.ground_truth)
+        return skeleton
 
     @cached_property
     def objects(self) -> ObjectOverlaps:
@@ -196,7 +198,8 @@ def _object_labels(mask: BoolArray, instances: NDArray[np.integer] | None) -> ND
         return np.asarray(cv2.connectedComponents(source, connectivity=8, ltype=cv2.CV_32S)[1], np.int32)
     if instances.max() <= mask.size:
         return instances.astype(np.int64)
-    return np.unique(instances, return_inverse=True)[1].reshape(mask.shape)
+    numbered: NDArray[np.integer] = np.unique(instances, return_inverse=True)[1].reshape(mask.shape)
+    return numbered
 
 
 def _areas(labels: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -153,7 +153,7 @@ def registered(
         function: Callable[Concatenate[MaskPair, Options], float],
     ) -> Callable[Concatenate[MaskPair, Options], float]:
         @wraps(function)
-        def scored(pair: MaskPair, *args: Options.args, **options: Options.kwargs) -> float:
+        def scored(pair: MaskPair, /, *args: Options.args, **options: Options.kwargs) -> float:
             known = None if record.empty is None else record.empty.score(pair)
             return function(pair, *args, **options) if known is None else known
 

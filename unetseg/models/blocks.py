@@ -66,7 +66,8 @@ class PlainBlock(nn.Module):
 
     def transform(self, x: Tensor) -> Tensor:
         """Return F(x)."""
-        return self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+        y: Tensor = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+        return y
 
     def forward(self, x: Tensor) -> Tensor:
         """Return relu(F(x))."""
@@ -108,7 +109,8 @@ class PreactivationBlock(nn.Module):
         """Return F(x) + x."""
         y = self.conv1(torch.relu(self.norm1(x)))
         y = self.conv2(torch.relu(self.norm2(y)))
-        return y + self.shortcut(x)
+        output: Tensor = y + self.shortcut(x)
+        return output
 
     def start_as_identity(self) -> None:
         """Zero the last convolution of F, so that F(x) = 0 before training.
@@ -132,7 +134,8 @@ class HighwayBlock(PlainBlock):
     def forward(self, x: Tensor) -> Tensor:
         """Return the gated mean of what is carried and what is new."""
         carried = self.shortcut(x)
-        return carried + self.gate(carried) * (super().forward(x) - carried)
+        output: Tensor = carried + self.gate(carried) * (super().forward(x) - carried)
+        return output
 
 
 class DenseStage(nn.Module):
@@ -164,7 +167,8 @@ class DenseStage(nn.Module):
         x = self.pool(x)
         for layer in self.layers:
             x = torch.cat([x, layer(x)], dim=1)
-        return self.transition(x)
+        output: Tensor = self.transition(x)
+        return output
 
 
 def _conv_norm_relu(conv: nn.Conv2d) -> nn.Sequential:

@@ -34,7 +34,8 @@ class Add(nn.Module):
 
     def forward(self, up: Tensor, skip: Tensor) -> Tensor:
         """Return up + P(skip)."""
-        return up + self.project(skip)
+        joined: Tensor = up + self.project(skip)
+        return joined
 
 
 class GatedSum(Add):
@@ -47,7 +48,8 @@ class GatedSum(Add):
     def forward(self, up: Tensor, skip: Tensor) -> Tensor:
         """Return T·P(skip) + (1 − T)·up."""
         projected = self.project(skip)
-        return up + self.gate(torch.cat([up, projected], dim=1)) * (projected - up)
+        joined: Tensor = up + self.gate(torch.cat([up, projected], dim=1)) * (projected - up)
+        return joined
 
 
 class Attention(nn.Module):

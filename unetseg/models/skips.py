@@ -66,7 +66,7 @@ class SkipDecoder(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Map the encoder's features, finest first, to (N, channels[-1], H, W)."""
         features = self.received(features)
-        x = self.center(features[-1])
+        x: Tensor = self.center(features[-1])
         for level in self.levels:
             x = self.step(level, x, features)
         return x
@@ -92,7 +92,8 @@ class SkipDecoder(nn.Module):
         x = F.interpolate(x, size=features[level].shape[2:], mode="nearest")
         if str(level) in self.merges:
             x = self.merges[str(level)](x, self._joining(level, x, features))
-        return self.blocks[self.levels.index(level)](x)
+        output: Tensor = self.blocks[self.levels.index(level)](x)
+        return output
 
     def _joins(self, level: int) -> bool:
         """Tell whether anything joins the decoder at ``level``: its skip, or a stand-in of the same shape."""
@@ -127,12 +128,13 @@ class SkipDecoder(nn.Module):
                 raise ValueError(f"level {level}: nothing joins there under the control '{self.control}'")
 
 
-class DecoderBlock(UnetDecoderBlock):
+class DecoderBlock(UnetDecoderBlock):  # type: ignore[misc]  # smp has no types
     """smp's two convolutions; upsampling and joining are the decoder's."""
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Tensor:
         """Map (N, in_channels, H, W) to (N, out_channels, H, W)."""
-        return self.conv2(self.conv1(x))
+        output: Tensor = self.conv2(self.conv1(x))
+        return output
 
 
 def _block(in_channels: int, out_channels: int, short: str | None) -> nn.Module:

@@ -38,7 +38,8 @@ class Transformer(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens)
         tokens = self.norm(tokens).to(x.dtype)  # under autocast the sums are float32
-        return tokens.transpose(1, 2).unflatten(2, (height, width))
+        image: Tensor = tokens.transpose(1, 2).unflatten(2, (height, width))
+        return image
 
 
 class TransformerLayer(nn.Module):
@@ -98,11 +99,13 @@ class SelfAttention(nn.Module):
         """Map (N, tokens, channels) to the same shape."""
         query, key, value = (self._by_head(layer(x)) for layer in (self.query, self.key, self.value))
         mixed = F.scaled_dot_product_attention(query, key, value)
-        return self.output(mixed.transpose(1, 2).flatten(2))
+        output: Tensor = self.output(mixed.transpose(1, 2).flatten(2))
+        return output
 
     def _by_head(self, x: Tensor) -> Tensor:
         """Map (N, tokens, channels) to (N, heads, tokens, channels / heads)."""
-        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        by_head: Tensor = x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return by_head
 
 
 def head_count(channels: int) -> int:

@@ -40,7 +40,8 @@ class Unet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
-        return self.segmentation_head(self.decoder(self.features(images)))
+        logits: Tensor = self.segmentation_head(self.decoder(self.features(images)))
+        return logits
 
     def features(self, images: Tensor) -> list[Tensor]:
         """Map normalised images (N, 3, H, W) to what the decoder is given: one map a level, finest first.
@@ -65,7 +66,7 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
     skip_channels = channels_by_level(encoder)
     available = [level for level, count in enumerate(skip_channels) if count]
     active_levels = select_levels(config.skips, available, config.encoder)
-    deepest = int(encoder.out_channels[-1])  # type: ignore[index, arg-type]
+    deepest = int(encoder.out_channels[-1])  # type: ignore[index]
     bottleneck = _bottleneck(config, deepest)
     channels = _decoder_channels(encoder, skip_channels)
 

@@ -219,7 +219,9 @@ def _swarm(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.f
         members = np.flatnonzero(columns == column)
         ranks[members] = np.arange(members.size)
     moves = np.where(ranks % 2, 1, -1) * np.ceil(ranks / 2)
-    return moves * min(_POINT, (_SWARM / 2 - 5) / max(1.0, np.abs(moves).max(initial=0)))
+    step = min(_POINT, (_SWARM / 2 - 5) / max(1.0, np.abs(moves).max(initial=0)))
+    scaled: NDArray[np.float64] = moves * step
+    return scaled
 
 
 def _short(text: str, length: int) -> str:

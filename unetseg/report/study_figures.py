@@ -46,7 +46,8 @@ def compared(results: StudyResults) -> list[ArmResult]:
 
 def image_differences(results: StudyResults, metric: MetricResult, arm: str) -> Floats:
     """Return the arm minus the baseline for each image, averaged over seeds; NaN where undefined."""
-    return metric.by_image[arm].mean(axis=0) - metric.by_image[results.baseline].mean(axis=0)
+    difference: Floats = metric.by_image[arm].mean(axis=0) - metric.by_image[results.baseline].mean(axis=0)
+    return difference
 
 
 def heading(metric: MetricResult) -> str:

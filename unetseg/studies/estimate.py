@@ -102,7 +102,7 @@ def run_seconds(config: RunConfig, dataset: SegmentationSet) -> float:
     model = build_model(config.changed(weights="none"), outputs)
     data = SegmentationData(dataset, config, model.stride)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
-    task.to(hardware.device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
+    task.to(hardware.device, memory_format=hardware.memory_format)
     optimiser = torch.optim.AdamW(task.parameters(), lr=config.lr)
 
     def loss_of(batch: Batch) -> torch.Tensor:

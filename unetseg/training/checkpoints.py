@@ -45,7 +45,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not Path(path).is_file():
         raise UnetsegError(f"{path}: no such checkpoint")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return content
     except Exception as error:
         reason = one_line(error, 120)
         raise UnetsegError(

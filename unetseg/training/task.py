@@ -52,7 +52,8 @@ class SegmentationTask(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
-        return self.model(images)
+        logits: Tensor = self.model(images)
+        return logits
 
     def loss(self, logits: Tensor, masks: Tensor) -> Tensor:
         """Return cross-entropy plus Dice loss of logits (N, outputs, H, W) against masks (N, H, W) int64."""
@@ -60,9 +61,10 @@ class SegmentationTask(pl.LightningModule):
             return logits.sum() * 0  # the mean over no pixel would be NaN
         logits = logits.float()  # the losses sum over many pixels: too many for half precision
         target = masks.unsqueeze(1).float() if self.binary else masks
-        return self.pixel_loss(logits, target) + self.dice_loss(
+        loss: Tensor = self.pixel_loss(logits, target) + self.dice_loss(
             logits, masks.unsqueeze(1) if self.binary else masks
         )
+        return loss
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make chance inside the network (dropout, stochastic depth) a function of the seed and the batch."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from unetseg.config import RunConfig
 from unetseg.data.datamodule import SegmentationData
@@ -90,7 +90,7 @@ def train(
     data = _load_data(config, dataset, run, model, report)
     split = _split(dataset, run)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
-    task.to(memory_format=hardware.memory_format)  # type: ignore[call-overload]
+    task.to(memory_format=hardware.memory_format)
     recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report)
     callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
     if config.log_gradients:

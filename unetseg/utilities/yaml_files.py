@@ -25,7 +25,7 @@ class _Bounded(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Read a node, and count what it stands for; what is referred to counts each time."""
         self._depth += 1
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self._depth > _DEEPEST:
             raise yaml.composer.ComposerError(None, None, f"is nested deeper than {_DEEPEST} levels", mark)
         reference = self.check_event(yaml.AliasEvent)

@@ -37,7 +37,8 @@ class Inspection:
     def shares(self, split: str) -> np.ndarray:
         """Return each class's share of the split's pixels (float64, those not counted in the last place)."""
         counts = self.pixels[split]
-        return counts / max(1, counts.sum())
+        shares: np.ndarray = counts / max(1, counts.sum())
+        return shares
 
     def notes(self) -> list[str]:
         """Return what is no problem by itself and should be looked at, a line each."""

@@ -144,7 +144,8 @@ class LabelMap:
         if numbers <= self.values.keys() or numbers == {*range(len(grey))}:
             table = np.zeros(65536, np.uint8)
             table[: len(grey)] = grey
-            return table[mask.values]
+            classes: np.ndarray = table[mask.values]
+            return classes
         return mask.values
 
     def _refuse_colours_of_values(self, mask: StoredMask, where: str) -> None:

@@ -96,7 +96,8 @@ def _average(canvas: NDArray[np.uint8], size: int) -> Array:
     factor = len(canvas) // size
     # Rows first: summing along whole rows is many times faster than along eight neighbours.
     rows = canvas.reshape(size, factor, -1).sum(axis=1, dtype=np.uint8)
-    return rows.reshape(size, size, factor).sum(axis=2) / factor**2
+    mean: Array = rows.reshape(size, size, factor).sum(axis=2) / factor**2
+    return mean
 
 
 def draw_filament(rng: np.random.Generator, size: int = 96) -> Drawing:
@@ -196,13 +197,15 @@ def _random_field(rng: np.random.Generator, size: int, frequency: float, directi
     amplitude[0, 0] = 0
     spectrum = np.fft.fft2(rng.normal(0, 1, (size, size, 3)), axes=(0, 1)) * amplitude[..., None]
     field = np.fft.ifft2(spectrum, axes=(0, 1)).real
-    return field / field.std(axis=(0, 1))
+    scaled: Array = field / field.std(axis=(0, 1))
+    return scaled
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Array:
     """Return noise smoothed over its first two axes, of zero mean and unit variance in each channel."""
     field = gaussian_filter(rng.normal(0, 1, shape), sigma, mode="wrap", truncate=2.5, axes=(0, 1))
-    return (field - field.mean(axis=(0, 1))) / field.std(axis=(0, 1))
+    scaled: Array = (field - field.mean(axis=(0, 1))) / field.std(axis=(0, 1))
+    return scaled
 
 
 def _unit(vector: Array) -> Array:

@@ -63,7 +63,9 @@ def to_uint8(samples: np.ndarray, maximum: int) -> np.ndarray:
         return samples
     if samples.dtype not in (np.bool_, np.uint8, np.uint16):
         raise Refused(f"holds {samples.dtype} values; save it with 8 or 16 bits a channel, unsigned")
-    return _table(maximum)[samples.astype(np.uint8) if samples.dtype == np.bool_ else samples]
+    indices = samples.astype(np.uint8) if samples.dtype == np.bool_ else samples
+    converted: np.ndarray = _table(maximum)[indices]
+    return converted
 
 
 def lost_levels(samples: np.ndarray) -> str:

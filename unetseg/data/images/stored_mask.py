@@ -71,14 +71,16 @@ class StoredMask:
         assert self.palette is not None
         padded = np.zeros((max(len(self.palette), int(self.used[-1]) + 1), 3), np.uint8)
         padded[: len(self.palette)] = self.palette
-        return padded[self.used]
+        colours: np.ndarray = padded[self.used]
+        return colours
 
     @property
     def rgb(self) -> np.ndarray:
         """The colours of a mask with a palette, H×W×3 uint8."""
         table = np.zeros((65536, 3), np.uint8)
         table[self.used] = self.colours
-        return table[self.values]
+        rgb: np.ndarray = table[self.values]
+        return rgb
 
     @property
     def shown(self) -> np.ndarray:
@@ -89,20 +91,24 @@ class StoredMask:
     def white(self) -> np.ndarray:
         """H×W bool: which pixels of a mask that shows two tones are white."""
         if self.palette is None:
-            return self.values == self.maximum
+            white: np.ndarray = self.values == self.maximum
+            return white
         table = np.zeros(65536, bool)
         table[self.used] = self.colours[:, 0] == WHITE[0]
-        return table[self.values]
+        white = table[self.values]
+        return white
 
     @property
     def grey(self) -> np.ndarray:
         """What is shown as grey of 0 to 255, H×W floating point or uint8; of colours the mean."""
         if self.values.ndim == 3:
-            return self.values.mean(axis=2)
+            mean: np.ndarray = self.values.mean(axis=2)
+            return mean
         if self.palette is not None:
             table = np.zeros(65536)
             table[self.used] = self.colours.mean(axis=1)
-            return table[self.values]
+            shade: np.ndarray = table[self.values]
+            return shade
         grey = self.values if self.maximum == 255 else self.values * (255 / self.maximum)
         return 255 - grey if self.inverted else grey
 

@@ -201,7 +201,9 @@ class TiffPicture:
         if page.photometric == PHOTOMETRIC.PALETTE:
             if page.colormap is None:
                 raise Refused("has a palette image without palette; save it as RGB")
-            return to_uint8(page.colormap.T, 65535)[np.minimum(samples[:, :, 0], page.colormap.shape[1] - 1)]
+            indices = np.minimum(samples[:, :, 0], page.colormap.shape[1] - 1)
+            rgb: np.ndarray = to_uint8(page.colormap.T, 65535)[indices]
+            return rgb
         maximum = 1 if samples.dtype == np.bool_ else 2 ** _bits(page) - 1
         eight_bits = to_uint8(samples, maximum)
         if page.photometric == PHOTOMETRIC.MINISWHITE:

@@ -93,7 +93,8 @@ def _vertical_partners(corners: _Corners) -> np.ndarray:
 
 def _sources(corners: _Corners) -> np.ndarray:
     """Return the corner that each horizontal edge is walked from: with the inside below, the left one."""
-    return np.arange(0, len(corners.x), 2) + ~corners.below[0::2]
+    edges: np.ndarray = np.arange(0, len(corners.x), 2) + ~corners.below[0::2]
+    return edges
 
 
 def _cycles(corners: _Corners, along: np.ndarray) -> Iterator[list[int]]:

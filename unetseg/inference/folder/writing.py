@@ -114,7 +114,8 @@ def _probability_sink(path: Path, size: tuple[int, int]) -> Sink:
 def _count(mask: np.ndarray, classes: int) -> np.ndarray:
     """Return the pixels of each class, in pieces because ``bincount`` takes eight bytes a pixel."""
     pieces = (mask[top : top + PIECE].ravel() for top in range(0, len(mask), PIECE))
-    return np.sum([np.bincount(piece, minlength=classes) for piece in pieces], axis=0)
+    counts: np.ndarray = np.sum([np.bincount(piece, minlength=classes) for piece in pieces], axis=0)
+    return counts
 
 
 def _write_overlay(

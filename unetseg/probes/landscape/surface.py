@@ -100,7 +100,8 @@ def filter_normalised(model: nn.Module, number: int) -> Direction:
 
 
 def _filter_norms(weight: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.dim())), keepdim=True)
+    norms: Tensor = torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.dim())), keepdim=True)
+    return norms
 
 
 def slice_landscape(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from torch import nn
 
-from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.evaluation.run import sample_fingerprint, samples_to_score, score_images
 from unetseg.evaluation.scoring import ImageMasks
@@ -214,7 +214,7 @@ def _evaluate(
 
 
 def _jobs(
-    predictor: Predictor, variants: int, dataset: SegmentationSet, samples: Sequence
+    predictor: Predictor, variants: int, dataset: SegmentationSet, samples: Sequence[Sample]
 ) -> Iterator[list[ImageMasks]]:
     """Yield for each image its prediction under every variant, beside the ground truth."""
 

@@ -50,7 +50,8 @@ def skewness_of_mean(by_image: Floats, groups: Integers | None = None) -> Floats
         groups: Of each image, a number from 0 on; without them each image is its own.
     """
     skewness, count = _skewness(by_image, groups)
-    return skewness / np.sqrt(count)
+    of_mean: Floats = skewness / np.sqrt(count)
+    return of_mean
 
 
 def heavily_skewed(by_image: Floats, groups: Integers | None = None) -> NDArray[np.bool_]:
@@ -69,7 +70,8 @@ def heavily_skewed(by_image: Floats, groups: Integers | None = None) -> NDArray[
         return np.zeros(skewness.shape, dtype=np.bool_)
     error = np.sqrt(6 * count * (count - 1) / ((count - 2) * (count + 1) * (count + 3)))
     heavy = np.abs(skewness) / np.sqrt(count) > _HEAVY
-    return heavy & (np.abs(skewness) > _SURE * error)
+    sure: NDArray[np.bool_] = heavy & (np.abs(skewness) > _SURE * error)
+    return sure
 
 
 def undetected_rate(count: int) -> float:

@@ -173,7 +173,8 @@ def _decides(
     if judgement.margin is not None:
         room = judgement.margin - abs(mean)
         shown |= (stats.t.isf(judgement.level, degrees) + spare) * error < room
-    return shown & (np.asarray(seeds) >= LEAST_SEEDS)
+    decided: NDArray[np.bool_] = shown & (np.asarray(seeds) >= LEAST_SEEDS)
+    return decided
 
 
 def _combined(

@@ -44,7 +44,8 @@ def influence_values(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     pull = (numerator - ratio * denominator) / size * (1 - 1 / count)
     # An image that holds everything has no others to be left out of: its ratio is the whole's.
     pull = np.divide(pull, others, out=np.zeros_like(pull), where=others > 0)
-    return ratio + np.where(holds, pull - pull.sum(axis=-1, keepdims=True) / count, 0.0)
+    values: Floats = ratio + np.where(holds, pull - pull.sum(axis=-1, keepdims=True) / count, 0.0)
+    return values
 
 
 def on_counted(values: Floats, counted: NDArray[np.bool_]) -> Floats:

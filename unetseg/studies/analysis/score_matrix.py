@@ -161,7 +161,8 @@ def counted_images(runs: Sequence[RunScores], metric: Metric, class_name: str) -
     """
     classes = runs[0].classes if class_name == MEAN else (class_name,)
     every = [_column(runs, name, column) for name in classes for column in metric.denominator]
-    return np.any(np.array(every) > 0, axis=(0, 1))
+    occurring: NDArray[np.bool_] = np.any(np.array(every) > 0, axis=(0, 1))
+    return occurring
 
 
 def _ratio(runs: Sequence[RunScores], metric: Metric, classes: Sequence[str]) -> Floats | None:

@@ -104,13 +104,15 @@ def variance_of_mean(values: Floats, groups: Integers | None = None) -> Floats:
     images = values.shape[-1]
     deviations = values - values.mean(axis=-1, keepdims=True)
     if groups is None:
-        return np.square(deviations).sum(axis=-1) / (images * max(images - 1, 1))
+        variance: Floats = np.square(deviations).sum(axis=-1) / (images * max(images - 1, 1))
+        return variance
     sizes = np.bincount(groups)
     if len(sizes) == 1:
         return np.zeros(values.shape[:-1])
     members = (groups[:, None] == np.arange(len(sizes))).astype(np.float64)
     sums = deviations @ members / (1 - sizes / images)
-    return np.square(sums).sum(axis=-1) * (len(sizes) - 1) / len(sizes) / images**2
+    jackknife: Floats = np.square(sums).sum(axis=-1) * (len(sizes) - 1) / len(sizes) / images**2
+    return jackknife
 
 
 def seed_variances(values: Floats, groups: Integers | None = None) -> tuple[Floats, Floats]:
@@ -192,4 +194,5 @@ def _upper_tail(distance: Floats, comparison: Comparison) -> Floats:
     with np.errstate(over="ignore"):
         t = distance / np.where(certain, 1.0, comparison.standard_error)
     t = np.where(certain, np.where(distance == 0, 0.0, np.copysign(np.inf, distance)), t)
-    return stats.t.sf(t, comparison.degrees_of_freedom)
+    tail: Floats = stats.t.sf(t, comparison.degrees_of_freedom)
+    return tail

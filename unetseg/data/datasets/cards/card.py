@@ -90,7 +90,8 @@ class Card:
             offered = f"there are: {', '.join(self.variants)}" if self.variants else "it has none"
             near = did_you_mean(variant, self.variants)
             raise UsageError(f"'{self.name}' has no variant '{variant}'{near} ({offered})")
-        return self.settings | self.settings["variants"][variant]
+        settings: dict[str, Any] = self.settings | self.settings["variants"][variant]
+        return settings
 
 
 def read_card(path: Path) -> Card:
