@@ -101,8 +101,9 @@ def _fitting(steps: list[Any], source: Path) -> list[dict[str, Any]]:
     """Return the steps, of several lists those whose first files lie in ``source``."""
     if not isinstance(steps[0], list):
         return steps
-    firsts = [Template(form[0][_kind(form[0])]) for form in steps]
-    for form, first in zip(steps, firsts, strict=True):
+    forms: list[list[dict[str, Any]]] = steps
+    firsts = [Template(form[0][_kind(form[0])]) for form in forms]
+    for form, first in zip(forms, firsts, strict=True):
         if next(first.match(first.locate(source)), None):
             return form
     raise UnetsegError(f"{source}: no file is called {' or '.join(first.text for first in firsts)}")
