@@ -5,7 +5,8 @@ from unetseg.errors import UnetsegError
 
 def explain(error: Exception) -> UnetsegError | None:
     """Return a UnetsegError for what libraries say in their own words or many lines, else None."""
-    text = str(error)
+    # As torch sent it, line by line: a UnetsegError shows itself as one.
+    text = Exception.__str__(error) if isinstance(error, UnetsegError) else str(error)
     if "DataLoader worker" in text:
         if "Original Traceback" in text:  # torch sends a loader's traceback as the message
             last = text.strip().splitlines()[-1]
