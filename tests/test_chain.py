@@ -92,13 +92,14 @@ def test_where_no_run_is_finished_the_one_to_go_on_with_is_named(fit, discs, cap
 def test_the_newest_finished_run_under_checkpoints_is_taken_and_named(fit, discs, capsys):
     for name in ("older", "newer"):
         fit(out=f"checkpoints/{name}")
-    fit(out="checkpoints/study/inside")  # a study's runs lie below their study
+    inside = fit(out="checkpoints/study/inside").run  # a study's runs lie below their study
+    (inside.path.parent / "study.yaml").write_text("base: {data: discs}\n")
     Path("checkpoints/broken").mkdir()
     Path("checkpoints/broken/config.yaml").write_text("seed: 1\n")
     assert main(["predict", str(discs / "images" / "test0.png"), "-o", "masks"]) == 0
     assert str(Path("checkpoints/newer")) in capsys.readouterr().out
     assert main(["runs"]) == 0
-    listed = capsys.readouterr().out.splitlines()[1:]
+    listed = capsys.readouterr().out.split("\n\n")[0].splitlines()[1:]
     assert [Path(line.split()[0]).name for line in listed] == ["older", "newer", "broken"]
     assert "unfinished" in listed[2]
 

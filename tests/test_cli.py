@@ -145,7 +145,7 @@ def test_an_unforeseen_error_is_one_line_and_a_traceback_only_with_debug(unetseg
     def broken(root=None):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("unetseg.commands.runs.list_runs", broken)
+    monkeypatch.setattr("unetseg.commands.runs.list_below", broken)
     code, _, err = unetseg("runs")
     assert code == 1
     assert err == "unetseg: unexpected RuntimeError: first line second line (--debug shows where)\n"
@@ -157,7 +157,7 @@ def test_a_stop_is_one_line_and_the_shells_exit_code(unetseg, monkeypatch, signu
     def stopped(root=None):
         raise Stopped(signum)
 
-    monkeypatch.setattr("unetseg.commands.runs.list_runs", stopped)
+    monkeypatch.setattr("unetseg.commands.runs.list_below", stopped)
     code, _, err = unetseg("runs")
     assert code == expected and err.startswith("unetseg: stopped by SIG")
 

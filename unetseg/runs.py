@@ -17,6 +17,8 @@ from unetseg.utilities.files import require_absent
 from unetseg.utilities.yaml_files import load_yaml
 
 CHECKPOINTS = Path("checkpoints")
+STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, complete
+_DEPTH = 3  # of the folders in which runs and studies are looked for
 
 
 @dataclass(frozen=True)
@@ -212,10 +214,66 @@ def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:
     return run
 
 
+@dataclass(frozen=True)
+class StudyFolder:
+    """A study's folder, and the runs in it."""
+
+    path: Path
+    runs: tuple[Run, ...]
+
+    @property
+    def file(self) -> Path:
+        """What was last asked for."""
+        return self.path / STUDY_FILE
+
+
+def list_below(top: Path) -> tuple[list[Run], list[StudyFolder]]:
+    """Return the runs and the studies up to three folders below ``top``, each oldest first.
+
+    So those are found that were given a place of their own, too. A study's runs are in its record alone.
+    Outside ``checkpoints/`` a folder is a run if it also holds the names of its images: other programs write
+    files called config.yaml as well.
+    """
+    runs, studies = list[Run](), list[StudyFolder]()
+    for folder in _folders_below(top):
+        run = Run(folder)
+        if (folder / STUDY_FILE).is_file() and (inside := list_runs(folder)):
+            studies.append(StudyFolder(folder, tuple(inside)))
+        elif run.config_file.is_file() and (folder.parent == top / CHECKPOINTS or run.split.is_file()):
+            runs.append(run)
+    of_studies = {run.path for study in studies for run in study.runs}
+    return (
+        sorted((run for run in runs if run.path not in of_studies), key=_age),
+        sorted(studies, key=lambda study: (study.file.stat().st_mtime_ns, study.path.name)),
+    )
+
+
+def _folders_below(top: Path) -> Iterator[Path]:
+    """Yield the visible folders below ``top``, no real one twice; those of runs are not looked into."""
+    entered = set()
+    pending = [(top, 0)]
+    while pending:
+        folder, depth = pending.pop()
+        real = os.path.realpath(folder)
+        if real in entered:
+            continue
+        entered.add(real)
+        if depth:
+            yield folder
+        if depth < _DEPTH and not (depth and Run(folder).config_file.is_file()):
+            with suppress(OSError), os.scandir(folder) as entries:
+                below = sorted(each.name for each in entries if each.is_dir() and each.name[0] != ".")
+                pending += [(folder / name, depth + 1) for name in below]
+
+
+def _age(run: Run) -> tuple[int, str]:
+    return run.config_file.stat().st_mtime_ns, run.path.name
+
+
 def list_runs(root: Path | None = None) -> list[Run]:
     """Return the runs directly under ``root``, oldest first."""
     root = root or CHECKPOINTS
     if not root.is_dir():
         return []
     runs = [Run(path.parent) for path in root.glob("*/config.yaml")]
-    return sorted(runs, key=lambda run: (run.config_file.stat().st_mtime_ns, run.path.name))
+    return sorted(runs, key=_age)

@@ -9,10 +9,10 @@ from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.evaluation.rows import LABELS
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
+from unetseg.runs import STUDY_FILE
 from unetseg.studies.analysis.results import StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores
 from unetseg.studies.analysis.study_summary import study_summary
-from unetseg.studies.study_file import STUDY_FILE
 from unetseg.utilities.files import atomic_path, free_folder, write_json, write_text
 from unetseg.utilities.progress import show_progress
 

@@ -12,14 +12,14 @@ from unetseg.data.datasets.open import open_data
 from unetseg.errors import UnetsegError
 from unetseg.models.cost import Cost
 from unetseg.models.hardware import choose_hardware
-from unetseg.runs import CHECKPOINTS, slug
+from unetseg.runs import CHECKPOINTS, STUDY_FILE, slug
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
 from unetseg.studies.analysis.differences import Question
 from unetseg.studies.analysis.results import ArmResult, Candidate, MissingRun, StudyResults
 from unetseg.studies.analysis.score_matrix import read_scores
 from unetseg.studies.plan import Plan, Setting, make_plan, plan_costs
 from unetseg.studies.study import Study
-from unetseg.studies.study_file import STUDY_FILE, load_study, study_yaml
+from unetseg.studies.study_file import load_study, study_yaml
 from unetseg.studies.trials import train_trials
 from unetseg.utilities.files import write_text
 from unetseg.utilities.progress import Report, print_line

@@ -25,11 +25,10 @@ import yaml
 from unetseg.config import from_mapping
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.metrics.registry import PRIMARY, find_metric
-from unetseg.runs import CHECKPOINTS
+from unetseg.runs import CHECKPOINTS, STUDY_FILE
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 from unetseg.utilities.yaml_files import load_yaml
 
-STUDY_FILE = "study.yaml"  # in a study's folder: what was last asked for, complete
 PRESETS = Path(__file__).parent / "presets"
 KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin", "pairs")
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
