@@ -82,6 +82,21 @@ def test_masks_have_the_images_sizes_and_the_classes_as_palette_indices(fit, dis
             assert mask.getpalette()[:3] == [0, 0, 0] != mask.getpalette()[3:6]
 
 
+@pytest.mark.parametrize(
+    ("last", "standing"), [(1, "epoch 1 of 3"), (3, "epoch 3 of 3, not tested"), (0, "no whole epoch")]
+)
+def test_predicting_with_an_interrupted_run_says_so(fit, discs, capsys, last, standing):
+    begun = fit("--epochs", "3").run
+    image = str(discs / "images" / "test0.png")
+    assert main(["predict", image, "-o", "finished", "--run", "run"]) == 0
+    assert "not finished" not in capsys.readouterr().out
+    begun.test.unlink()
+    begun.metrics.write_text("".join(begun.metrics.read_text().splitlines(keepends=True)[: last + 1]))
+    assert main(["predict", image, "-o", "masks", "--run", "run"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
+    assert f"run is not finished ({standing})" in line and "'unetseg fit --resume run'" in line
+
+
 def test_where_no_run_is_finished_the_one_to_go_on_with_is_named(fit, discs, capsys):
     begun = fit(out="checkpoints/begun").run
     begun.test.unlink()

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -115,6 +116,20 @@ class Run:
     def finished(self) -> bool:
         """Whether the run was trained to its end and tested."""
         return self.test.is_file() and self.best.is_file()
+
+    @property
+    def standing(self) -> str:
+        """One line on how far an unfinished run is, and how to go on; empty for a finished one."""
+        if self.finished:
+            return ""
+        rows, planned = self.epochs(), self.config().epochs
+        done = f"epoch {rows[-1]['epoch']:.0f} of {planned}" if rows else "no whole epoch"
+        if rows and rows[-1]["epoch"] >= planned:
+            done += ", not tested"
+        return (
+            f"{self.path} is not finished ({done}): these are its best weights so far; "
+            f"go on with 'unetseg fit --resume {shlex.quote(str(self.path))}'"
+        )
 
     def remove_parts(self) -> None:
         """Remove the half-written files that a killed process left behind."""

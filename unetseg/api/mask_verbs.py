@@ -73,7 +73,7 @@ def predict(
         max_pixels: the largest image that is decoded whole; Pillow's own limit if not given.
         tile: side of the tiles of large images, pixels; by the free memory if not given.
         overlap: of neighbouring tiles, pixels; what the network needs if not given.
-        report: is told which run it is; that is printed if not given.
+        report: is told which run it is, and whether it was interrupted; that is printed if not given.
 
     Returns:
         How many masks were written, and the images that failed; one bad file stops no other.
@@ -107,6 +107,9 @@ def predict(
     models = find_models([str(each.path if isinstance(each, Run) else each) for each in runs])
     predictor = load_models(models, device, precision, flips=tta == "flips", threshold=threshold)
     report(f"run {', '.join(printable(path_of(model)) for model in models)} ({predictor})")
+    for model in models:
+        if isinstance(model, Run) and model.standing:
+            report(f"note: {printable(model.standing)}")
     return predict_images(predictor, found, Path(output), outputs, show_progress, refused)
 
 
