@@ -28,7 +28,7 @@ def class_map(**squares):
 
 
 DISTANCES = ("hd", "hd95", "assd")
-OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
+OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd", "nsd_length")
 
 
 def evaluation(pairs, classes=CLASSES):
@@ -148,7 +148,16 @@ def test_thickness_is_pooled_over_the_pixels_of_all_images():
     line, half = np.zeros((2, *SHAPE), np.uint8)
     line[5, 2:22] = half[5, 2:12] = 1
     found = summary([(half, line), (line, line), (NOTHING, NOTHING)], BINARY)["classes"]["vessel"]
-    assert found["thickness"] == {"1-2": {"hits": 30, "pixels": 40, "recall": 0.75}}
+    (thin,) = found["thickness"].items()
+    assert thin[0] == "1-2" and (thin[1]["hits"], thin[1]["pixels"], thin[1]["recall"]) == (30, 40, 0.75)
+    assert thin[1]["recall_within"] == 32 / 40  # the half's end is near two more pixels
+    assert thin[1]["precision"] == 1
+
+
+def test_blobs_have_no_widths():
+    found = summary([(BOTH, BOTH)])["classes"]
+    assert found["cat"]["thickness"] == found["dog"]["thickness"] == {}
+    assert [*found["cat"]["size"]] == ["small"]
 
 
 def test_sizes_are_the_terciles_of_the_whole_set_and_every_row_says_how_many_of_each_it_has():
@@ -168,8 +177,17 @@ def test_sizes_are_the_terciles_of_the_whole_set_and_every_row_says_how_many_of_
 
 
 def test_the_table_shows_where_detail_is_lost():
-    table = score_table(summary([(NOTHING, BOTH), (BOTH, BOTH)]), every_class=True)
-    for heading in ("structures' width", "5-8 px", "objects' area", "found (IoU > 0.5)", "mean of classes"):
+    lines = np.zeros(SHAPE, np.uint8)
+    lines[3:6, 1:29], lines[12, 1:29] = 1, 2
+    table = score_table(summary([(NOTHING, lines), (lines, lines)]), every_class=True)
+    for heading in (
+        "structures' width",
+        "3-4 px",
+        "precision, within 2 px",
+        "objects' area",
+        "found (IoU > 0.5)",
+        "mean of classes",
+    ):
         assert heading in table
 
 
@@ -181,7 +199,8 @@ def averages(found):
             sign = -1 if key in DISTANCES else 1
             yield sign * average["mean"]
             yield sign * (inf if average["median"] == "inf" else average["median"])
-        yield from (thickness["recall"] for thickness in part.get("thickness", {}).values())
+        widths = [each for each in part.get("thickness", {}).values() if each["pixels"]]
+        yield from (each[key] for each in widths for key in ("recall", "recall_within"))
         yield from (size["mean_recall"] for size in part.get("size", {}).values())
 
 

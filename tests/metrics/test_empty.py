@@ -18,6 +18,7 @@ DISTANCE_KEYS = ("hd", "hd95", "assd")
 COUNT_KEYS = ("tp", "fp", "fn")
 # What asks for parts of the ground truth, and so means nothing without any.
 PART_KEYS = ("trimap_iou", "cldice", "skeleton_recall", "object_recall", "pq")
+PART_KEYS += ("split_recall", "centre_recall", "centre_precision")
 SCORE_KEYS = [key for key in scored_keys() if key not in DISTANCE_KEYS and key not in COUNT_KEYS]
 OVERLAP_KEYS = [key for key in SCORE_KEYS if key not in PART_KEYS]
 

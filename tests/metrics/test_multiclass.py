@@ -8,7 +8,7 @@ import pytest
 from unetseg.metrics import binary_scores, multiclass_scores
 
 DISTANCES = ("hd", "hd95", "assd")
-OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd")
+OUTLINE = ("boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd", "nsd_length")
 CLASSES = ["background", "cat", "dog", "owl"]
 
 

@@ -136,7 +136,8 @@ def test_every_record_names_what_there_is():
 def test_the_columns_of_an_image_keep_their_order():
     assert [each.key for each in registry.scored()] == [
         *("iou", "dice", "boundary_iou", "boundary_f", "trimap_iou", "hd", "hd95", "assd", "nsd"),
-        *("cldice", "skeleton_recall", "object_recall", "pq", "tp", "fp", "fn"),
+        *("nsd_length", "cldice", "skeleton_recall", "object_recall", "pq"),
+        *("split_recall", "centre_recall", "centre_precision", "tp", "fp", "fn"),
     ]
 
 

@@ -3,13 +3,8 @@
 import numpy as np
 import pytest
 
-from unetseg.metrics.strata import (
-    ObjectScore,
-    object_areas_and_recall,
-    pool_thickness,
-    size_strata,
-    thickness_recall,
-)
+from unetseg.metrics.strata import ObjectScore, object_areas_and_recall, size_strata
+from unetseg.metrics.thickness import pool_thickness, thickness_recall
 
 BIN_OF_WIDTH = dict.fromkeys([1, 2], "1-2") | dict.fromkeys([3, 4], "3-4")
 BIN_OF_WIDTH |= dict.fromkeys([5, 6, 7, 8], "5-8") | dict.fromkeys([9, 10, 14], ">8")

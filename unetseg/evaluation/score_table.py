@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from unetseg.metrics import registry
+from unetseg.metrics.boundary import TOLERANCE
 from unetseg.metrics.registry import Metric
+from unetseg.metrics.strata import SIZE_STRATA
+from unetseg.metrics.thickness import THICKNESS_BINS
 from unetseg.utilities.text import align
 
 UNDEFINED = "–"
@@ -81,6 +84,10 @@ def strata_rows(scores: dict[str, Any]) -> list[list[list[str]]]:
             [
                 ["structures' width", *(f"{name} px" for name in thickness)],
                 ["skeleton recall", *(_number(each["recall"]) for each in thickness.values())],
+                *(
+                    [f"{what}, within {TOLERANCE:g} px", *(_number(each[key]) for each in thickness.values())]
+                    for what, key in (("recall", "recall_within"), ("precision", "precision"))
+                ),
                 ["skeleton pixels", *(str(each["pixels"]) for each in thickness.values())],
             ]
         )
@@ -99,8 +106,6 @@ def strata_rows(scores: dict[str, Any]) -> list[list[list[str]]]:
 
 
 def _line_a_class(classes: dict[str, Any], images: int) -> str:
-    from unetseg.metrics.strata import SIZE_STRATA, THICKNESS_BINS
-
     metrics = registry.shown("line")
     rows = [
         [

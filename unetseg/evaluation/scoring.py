@@ -10,7 +10,8 @@ from unetseg.evaluation.rows import MEAN, Row
 from unetseg.metrics import class_pairs, image_diagonal, mean_over_classes, without_reference
 from unetseg.metrics.registry import Metric
 from unetseg.metrics.score import metric_scores
-from unetseg.metrics.strata import ObjectScore, pair_objects, thickness_columns
+from unetseg.metrics.strata import ObjectScore, pair_objects
+from unetseg.metrics.thickness import thickness_columns
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,11 @@ from unetseg.metrics import (
 )
 from unetseg.metrics.strata import (
     SIZE_STRATA,
-    THICKNESS_BINS,
     ObjectScore,
     SizeStratum,
     size_strata,
-    thickness_column,
 )
+from unetseg.metrics.thickness import THICKNESS_BINS, WidthCounts, have_widths, thickness_column
 from unetseg.utilities.text import first_few, printable
 
 NO_OUTLINE = "scores of the outline are left out: the labels ignore pixels"
@@ -199,14 +198,25 @@ def _mean(values: Sequence[float | str | None]) -> float | str | None:
     return cell
 
 
-def _thickness(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    """Pool the skeleton pixels of each bin; one that no image has is left out."""
+def _thickness(rows: Sequence[Row]) -> dict[str, dict[str, float | None]]:
+    """Pool the skeleton pixels of each bin; one that no mask has is left out, and all are for blobs."""
     found = {}
-    for name in THICKNESS_BINS:
-        hits, pixels = (sum(row[thickness_column(name, what)] for row in rows) for what in ("hits", "pixels"))
-        if pixels:
-            found[name] = {"hits": hits, "pixels": pixels, "recall": hits / pixels}
+    for name in THICKNESS_BINS if have_widths(rows) else ():
+        counts = {
+            what: sum(row[thickness_column(name, what)] for row in rows) for what in WidthCounts._fields
+        }
+        if counts["pixels"] or counts["predicted"]:
+            ratios = {
+                "recall": _ratio(counts["hits"], counts["pixels"]),
+                "recall_within": _ratio(counts["near"], counts["pixels"]),
+                "precision": _ratio(counts["right"], counts["predicted"]),
+            }
+            found[name] = counts | ratios
     return found
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _size_columns(objects: Sequence[ObjectScore], strata: Mapping[str, SizeStratum]) -> dict[str, int]:

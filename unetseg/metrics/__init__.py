@@ -1,7 +1,7 @@
 """Masks into numbers: plain numpy in, floats out."""
 
 # The rooms whose functions are metrics: what is registered there is known wherever any of this is used.
-from unetseg.metrics import boundary, overlap, registry, strata, structure
+from unetseg.metrics import boundary, contour, overlap, registry, strata, structure, thickness, touching
 from unetseg.metrics.averages import (
     Averages,
     ImageAverage,
@@ -23,6 +23,7 @@ __all__ = [
     "boundary",
     "class_mean_values",
     "class_pairs",
+    "contour",
     "image_average",
     "image_diagonal",
     "mask_pair",
@@ -34,5 +35,7 @@ __all__ = [
     "scored_keys",
     "strata",
     "structure",
+    "thickness",
+    "touching",
     "without_reference",
 ]

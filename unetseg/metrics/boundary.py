@@ -17,6 +17,8 @@ from unetseg.metrics.registry import EmptyMasks, Metric, Place, registered
 
 BOUNDARY_WIDTH_RATIO = 0.02
 EDGE_RADIUS_RATIO = 0.008
+# How far apart two outlines, or lines, may lie to be the same, in spacing units.
+TOLERANCE = 2.0
 
 
 def _distance_metric(key: str, label: str, shown: Mapping[Place, int]) -> Metric:
@@ -169,7 +171,7 @@ def assd(pair: MaskPair) -> float:
 @registered(
     Metric(
         "nsd",
-        "NSD",
+        "NSD by border pixels",
         "boundary",
         empty=EmptyMasks.OVERLAP,
         needs=("outline",),
@@ -177,11 +179,11 @@ def assd(pair: MaskPair) -> float:
         shown={"table": 6, "study": 8, "line": 4, "study figures": 4, "run images": 3},
     )
 )
-def nsd(pair: MaskPair, tolerance: float = 2.0) -> float:
+def nsd(pair: MaskPair, tolerance: float = TOLERANCE) -> float:
     """Normalised surface distance: share of both borders' pixels within ``tolerance`` of the other border.
 
-    Counted in border pixels, not in contour length. Two empty masks score 1, one empty mask 0.
-    Source: Nikolov et al. 2018.
+    Counted in border pixels; :func:`~unetseg.metrics.contour.nsd_length` measures the contour. Two empty
+    masks score 1, one empty mask 0. Source: Nikolov et al. 2018.
 
     Args:
         pair: the masks.

@@ -126,10 +126,19 @@ class MaskPair:
         return skeleton
 
     @cached_property
+    def prediction_labels(self) -> NDArray[np.integer]:
+        """(h, w) positive ids, one a predicted object."""
+        return _object_labels(self.prediction, self.prediction_instances)
+
+    @cached_property
+    def ground_truth_labels(self) -> NDArray[np.integer]:
+        """(h, w) positive ids, one an object of the ground truth."""
+        return _object_labels(self.ground_truth, self.ground_truth_instances)
+
+    @cached_property
     def objects(self) -> ObjectOverlaps:
         """Areas and overlaps of the objects; one without any counted pixel is left out."""
-        predicted = _object_labels(self.prediction, self.prediction_instances)
-        present = _object_labels(self.ground_truth, self.ground_truth_instances)
+        predicted, present = self.prediction_labels, self.ground_truth_labels
         prediction_areas = _areas(predicted[self.counted(self.prediction)])
         ground_truth_areas = _areas(present[self.counted(self.ground_truth)])
         shared = self.counted(self.prediction & self.ground_truth)

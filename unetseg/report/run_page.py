@@ -191,7 +191,9 @@ def _findings(summary: Mapping[str, Any]) -> list[Finding]:
             found.append(Finding(f"{label}{what}: {number(score['mean'])} on average ({sample})."))
     for name, scores in summary["classes"].items():
         if widths := scores["thickness"]:
-            told = ", ".join(f"{number(each['recall'])} at {width} px" for width, each in widths.items())
+            told = ", ".join(
+                f"{number(each['recall'])} at {width} px" for width, each in widths.items() if each["pixels"]
+            )
             found.append(Finding(f"Share of the skeleton of {name} that is found, by width: {told}."))
     return found
 

@@ -93,18 +93,19 @@ def test_difference_of_the_dataset_iou(three, arm):
     assert score["judgement"]["verdict"] == "not decidable"
 
 
-def test_recall_by_width_is_pooled_over_images(study):
-    hits, pixels = (
-        np.sum(study.rows(f"thickness_over_8_{what}", "off"), axis=1) for what in ("hits", "pixels")
+def test_what_is_found_of_a_size_is_pooled_over_images(study):
+    found, objects = (
+        np.sum(study.rows(f"size_small_{what}", "off"), axis=1) for what in ("found", "objects")
     )
-    metric = study.metric("recall_over_8")
-    assert metric["arms"]["off"]["estimate"]["mean"] == pytest.approx(np.mean(hits / pixels))
-    assert metric["note"] == f"{pixels[0]:.0f} skeleton pixels in 3 images"
+    metric = study.metric("found_small")
+    assert metric["arms"]["off"]["estimate"]["mean"] == pytest.approx(np.mean(found / objects))
+    images = np.count_nonzero(study.rows("size_small_objects", "off")[0])
+    assert metric["note"] == f"{objects[0]:.0f} objects in {images} images"
 
 
-def test_strata_that_hold_nothing_are_left_out(study):
-    assert not np.any(study.rows("thickness_1_2_pixels", "on"))
-    assert "recall_1_2" not in {metric["key"] for metric in study.summary["metrics"]}
+def test_discs_have_no_widths(study):
+    assert np.any(study.rows("thickness_over_8_pixels", "on"))
+    assert "thickness" not in {metric["group"] for metric in study.summary["metrics"]}
 
 
 def test_p_values_are_adjusted_for_the_arms_that_were_trained(study):

@@ -19,7 +19,7 @@ from unetseg.studies.analysis.means import (
     no_difference,
     simultaneous,
 )
-from unetseg.studies.analysis.populations import by_image, note, options_of
+from unetseg.studies.analysis.populations import by_image, has_widths, note, options_of
 from unetseg.studies.analysis.ratios import on_counted
 from unetseg.studies.analysis.results import (
     ArmPairResult,
@@ -77,6 +77,8 @@ def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[Metr
     for class_name, metric in itertools.product(shown, registry.studied()):
         if metric.group == "training" and class_name != shown[0]:
             continue  # it is of all classes together
+        if metric.group == "thickness" and not has_widths(arms[0].runs[0], class_name):
+            continue
         values = {arm.name: score_matrix(arm.runs, metric.key, class_name) for arm in arms}
         known = {name: matrix for name, matrix in values.items() if matrix is not None}
         if metric.pooled and len(known) == len(arms):

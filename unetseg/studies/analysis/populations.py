@@ -5,6 +5,7 @@ from typing import TypedDict
 
 from unetseg.evaluation.rows import MEAN
 from unetseg.metrics.registry import Metric
+from unetseg.metrics.thickness import have_widths
 from unetseg.studies.analysis.means import Range
 from unetseg.studies.analysis.paired_sample import LEAST_UNITS
 from unetseg.studies.analysis.score_matrix import (
@@ -77,6 +78,16 @@ def note(runs: Mapping[str, Sequence[RunScores]], metric: Metric, class_name: st
     infinite = {name: count_infinite(each, metric.key, class_name) for name, each in runs.items()}
     missed = ", ".join(f"{name} {count}" for name, count in infinite.items() if count)
     return f"infinite, and counted as the image's diagonal: {missed}" if missed else ""
+
+
+def has_widths(run: RunScores, class_name: str) -> bool:
+    """Tell whether widths mean anything for a class: by its ground truth, so the same of every run.
+
+    Args:
+        run: any of those compared.
+        class_name: a foreground class, or ``mean``, whose classes are not one population.
+    """
+    return class_name != MEAN and have_widths([*run.table[class_name].values()])
 
 
 def _rare_classes(run: RunScores) -> str:
