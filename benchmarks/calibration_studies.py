@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from unetseg.studies.analysis.ratios import influence_values, on_counted
+from unetseg.studies.analysis.ratios import LEAST_EFFECTIVE, effective_images, influence_values, on_counted
 from unetseg.studies.analysis.statistics import Floats, Integers
 
 SPREADS = ("equal", "unequal", "one wide arm", "wide baseline", "correlation +.5", "correlation -.5")
@@ -121,8 +121,8 @@ class RatioStudy:
     images: int = 60
 
     def draw(self, generator: np.random.Generator, studies: int) -> Floats:
-        """Draw influence values, NaN in images that hold nothing: errors vary with seed, image and size."""
-        size = generator.standard_normal((studies, 1, 1, self.images))
+        """Draw influence values of the images that hold any: errors vary with seed, image and size."""
+        size = self._sizes(generator, studies)[:, None, None]
         hard = -2 - 0.3 * size + 0.7 * generator.standard_normal(size.shape)
         shape = (studies, self.arms + 1, self.seeds, self.images)
         logit = hard + 0.5 * generator.standard_normal(shape)
@@ -132,3 +132,13 @@ class RatioStudy:
         areas = np.exp(self.sigma * size) * counted
         values = influence_values(areas * expit(-logit), areas * (1 + 0.1 * np.exp(logit + 2)))
         return on_counted(values, counted)[..., : self.holding]
+
+    def _sizes(self, generator: np.random.Generator, studies: int) -> Floats:
+        """Draw what images hold, as normal deviates; anew where one or two hold most: no interval."""
+        size = generator.standard_normal((studies, self.images))
+        while True:
+            held = np.exp(self.sigma * size[:, : self.holding])
+            uneven = effective_images(held) < LEAST_EFFECTIVE
+            if not uneven.any():
+                return size
+            size[uneven] = generator.standard_normal((uneven.sum(), self.images))

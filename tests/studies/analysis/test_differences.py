@@ -122,3 +122,15 @@ def test_pairs_of_another_primary_metric_are_told_in_iou_too():
     question = Question("on", "train_loss", 0.05, (("off", "on"),))
     pairs = analyse_pairs(arms, analyse_metrics(arms, question), question)
     assert [pair.metric for pair in pairs] == ["train_loss", "iou"]
+
+
+def test_a_ratio_that_one_image_decides_has_no_verdict():
+    arms = [arm("on"), arm("off", -0.1)]
+    for each in arms:
+        for run in each.runs:
+            for row in run.rows[1:]:
+                row |= {"tp": 1.0, "fp": 0.0, "fn": 1.0}
+    metrics, _, _ = analyse(arms)
+    (ratio,) = (metric for metric in metrics if metric.key == "dataset_iou")
+    assert ratio.arms["off"].verdict == "not decidable"
+    assert ratio.arms["off"].judgement.reason.startswith("one or two images hold most of it")
