@@ -17,8 +17,9 @@ from unetseg.studies.analysis.differences import (
     arm_sentence,
     shown_classes,
 )
-from unetseg.studies.analysis.results import ArmResult, MissingRun, RunResult, StudyResults
+from unetseg.studies.analysis.results import ArmResult, MetricResult, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores
+from unetseg.studies.analysis.sentences import caution_lines
 from unetseg.studies.analysis.statistics import LEAST_SEEDS
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def assemble(
         label = METRICS[question.primary].label
         raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
     sentences = [arm_sentence(arm, of_primary[0], question) for arm in scored]
-    notes = list(setup.notes)
+    notes = [*setup.notes, *_cautions(of_primary[0], question.baseline, seeds)]
     if len(seeds) < LEAST_SEEDS:
         notes.insert(0, f"{'one seed' if len(seeds) == 1 else 'two seeds'}: {FEW_SEEDS}")
     return StudyResults(
@@ -98,6 +99,16 @@ def assemble(
         command=setup.command,
         versions=setup.versions,
         scores={arm.name: runs for arm, runs in zip(arms, scores, strict=True)},
+    )
+
+
+def _cautions(metric: MetricResult, baseline: str, seeds: tuple[int, ...]) -> Iterable[str]:
+    """Return what the primary metric's means do not tell, each line once."""
+    return dict.fromkeys(
+        line
+        for name, score in metric.arms.items()
+        if score.difference is not None and not score.difference.identical
+        for line in caution_lines(name, baseline, metric.label, score.difference, seeds)
     )
 
 

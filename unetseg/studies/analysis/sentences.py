@@ -1,6 +1,9 @@
 """Verdicts as sentences: each says the change, its interval, its sample, its p-value and what follows."""
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from unetseg.studies.analysis.cautions import undetected_rate
 from unetseg.studies.analysis.means import Difference, Estimate
@@ -95,6 +98,35 @@ def sample_text(estimate: Estimate) -> str:
     if estimate.groups is not None:
         counted += f" in {estimate.groups} group{'s' * (estimate.groups != 1)}"
     return f"{counted}, {dropped} left out as undefined" if dropped else counted
+
+
+def caution_lines(
+    arm: str, baseline: str, metric: str, difference: Difference, seeds: Sequence[int]
+) -> list[str]:
+    """Name the seeds that lie apart from the others, and say where a few images make the difference.
+
+    Args:
+        arm: Its name.
+        baseline: The name of the arm that it is compared with.
+        metric: As a reader names it.
+        difference: Of the two.
+        seeds: Of both, in the order of their rows.
+    """
+    lines = []
+    both = ((arm, difference.arm), (baseline, difference.baseline))
+    for (name, values), apart in zip(both, difference.outlying, strict=True):
+        means = np.nanmean(values, axis=1)
+        lines += [
+            f"{name}, seed {seeds[index]} lies apart from its other seeds: {metric} {means[index]:.3f}, "
+            f"their median {np.median(np.delete(means, index)):.3f}"
+            for index in apart
+        ]
+    if difference.skewed:
+        lines.append(
+            f"{arm}: a few images differ far more than the others from {baseline} in {metric}, so that other "
+            "images may give another mean"
+        )
+    return lines
 
 
 def _numbers(difference: Difference, span: str, judgement: Judgement) -> str:
