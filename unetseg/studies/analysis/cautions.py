@@ -93,4 +93,5 @@ def _scaled(by_image: Floats, groups: Integers | None) -> Floats:
         members = groups[:, None] == np.arange(int(groups.max()) + 1)
         deviations = deviations @ members.astype(np.float64)
     spread = np.sqrt(np.square(deviations).mean(axis=-1, keepdims=True))
-    return np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > _ROUNDING)
+    scaled: Floats = np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > _ROUNDING)
+    return scaled

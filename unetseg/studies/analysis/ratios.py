@@ -61,7 +61,8 @@ def effective_images(sizes: ArrayLike) -> Floats:
     """
     sizes = np.asarray(sizes, dtype=np.float64)
     shares = sizes / sizes.sum(axis=-1, keepdims=True)
-    return 1 / np.square(shares).sum(axis=-1)
+    effective: Floats = 1 / np.square(shares).sum(axis=-1)
+    return effective
 
 
 def on_counted(values: Floats, counted: NDArray[np.bool_]) -> Floats:
