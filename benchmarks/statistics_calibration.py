@@ -1,206 +1,268 @@
-"""How often the intervals, tests and verdicts of the studies' analysis are right, by simulation.
+"""How often the studies' verdicts, intervals and claims of equivalence are right, by simulation.
 
-Run: ``python benchmarks/statistics_calibration.py [--studies 20000]``, under a minute on one core. Each cell
-is a number of seeds and the shares of the variance of the mean difference that come from seeds, images and
-their interaction (60 images), or a study of dataset IoU with skewed object areas. The columns:
+Run: ``python benchmarks/statistics_calibration.py [--studies 4000] [--only FAMILY …]``; it prints the tables
+of docs/statistics.md. ``--scores FILE.npz`` judges matrices instead that you have drawn: an array ``Y``
+[study, arm, seed, image] with arm 0 the baseline (and, if images come in groups, ``groups`` [image]); it
+prints the share of studies in which any arm is called better or worse.
 
-- covered: 95 % intervals that hold the true difference, of an arm that differs; needed 92 to 99 %
-- false +: differences found at p < 0.05 between equal arms; needed at most 8 % (3 seeds), 7 % (more)
-- equivalent: equal arms judged so where the standard deviation of the mean difference is a quarter of the
-  margin; needed at least 90 % from 5 seeds on
-- ideal: the same for two one-sided t tests that know that seeds alone differ
-- false =: arms judged equivalent that differ by exactly the margin; nominally at most 5 %, no bound
+No arm differs from another in truth unless a column says so. The columns:
 
-With 5 seeds two cells stay a little below the 90 % at exactly a quarter, and reach it where the margin is
-4.15 deviations instead of 4. "Seeds only" is the ideal test itself, which has 89.0 %. In "interaction only"
-the mean squares of seeds and images estimate one variance and the larger is taken: intervals somewhat wide
-are the price of intervals that hold wherever the variance comes from.
+- family-wise: studies in which any arm is called better or worse; aim .08 with 3 seeds, .06 with more
+- × alpha / K: how often one arm alone has p below .05 / arms, over .05 / arms
+- held: studies in which all simultaneous intervals hold the truth, of equal arms; aim .93
+- held, half: the same where every second arm differs by three standard errors
+- false =: arms called equivalent that differ by exactly the margin; aim .06
+- all =: studies said to be equivalent in all arms (Holm) though one differs by the margin; aim .06
+- true =: equal arms called equivalent, where the margin is 4 standard deviations of the difference
 
-Exits with 1 where a bound is broken.
+Exits with 1 where an aim is missed by more than two standard errors of the simulation.
 """
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from scipy import integrate, stats
-from scipy.special import expit
-
-from unetseg.studies.analysis.statistics import (
-    CrossedMean,
-    Floats,
-    crossed_mean,
-    equivalence_p,
-    influence_values,
-    interval,
-    two_sided_p,
+from calibration_judging import (
+    CHUNK,
+    Bools,
+    agrees_with_the_package,
+    draw_chunks,
+    follow_studies,
+    judge_cell,
+    judge_scores,
 )
+from calibration_studies import SPREADS, RatioStudy, Study
+from calibration_tables import COLUMNS, Tables, rates
 
-IMAGES = 60
-SEEDS = (3, 5, 10)
-MARGIN_IN_DEVIATIONS = 4.0
-CHUNK = 2_500
-# Shares of seeds, images and interaction. "mostly seeds" is where a search over the shares found the lowest
-# coverage with 3 seeds: Satterthwaite's rule then promises more degrees of freedom than there are.
-SHARES = {
-    "seeds only": (1.0, 0.0, 0.0),
-    "seed-dominated": (0.9, 0.05, 0.05),
-    "mostly seeds": (0.85, 0.15, 0.0),
-    "balanced": (0.45, 0.45, 0.1),
-    "image-dominated": (0.05, 0.9, 0.05),
-    "interaction only": (0.0, 0.0, 1.0),
-}
-# Differences [study, seed, image] of so many studies, for an arm that is (True) or is not shifted.
-Draw = Callable[[np.random.Generator, int, bool], Floats]
+from unetseg.studies.analysis.statistics import LEAST_SEEDS, Floats
+
+LOOKS = (3, 4, 5, 7, 10)
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What one cell measured: fractions of the simulated studies."""
-
-    covered: float
-    false_positive: float
-    equivalent: float
-    false_equivalent: float
-
-    def broken(self, seeds: int) -> list[str]:
-        """Return the names of the bounds that do not hold."""
-        bounds = {
-            "covered": 0.92 <= self.covered <= 0.99,
-            "false +": self.false_positive <= (0.08 if seeds == 3 else 0.07),
-            "equivalent": seeds < 5 or self.equivalent >= 0.90,
-        }
-        return [name for name, holds in bounds.items() if not holds]
+def family_tables(tables: Tables) -> None:
+    """Spreads of seeds, numbers of arms and seeds."""
+    for spread in SPREADS:
+        tables.head(f"Seeds: {spread}", "arms", "seeds", *COLUMNS)
+        for arms in (1, 4, 9, 15):
+            tables.row(arms, 2, "no verdict", *("–",) * (len(COLUMNS) - 1))
+            for seeds in (3, 5, 10):
+                judged = judge_cell(
+                    Study(spread=spread, arms=arms, seeds=seeds), tables.studies, seed=arms + seeds
+                )
+                most = 0.09 if spread.endswith("-.5") else None
+                tables.row(arms, seeds, *rates(tables, judged, seeds, most))
 
 
-def gaussian_studies(shares: tuple[float, float, float], seeds: int, shift: float) -> Draw:
-    """Return a source of Gaussian studies whose mean difference has the standard deviation 1."""
-    by_seed, by_image, rest = np.sqrt(np.array(shares) * (seeds, IMAGES, seeds * IMAGES))
+def image_tables(tables: Tables) -> None:
+    """Small test sets, images that matter more, groups, folds, ratios."""
+    tables.head("Images: how many, how different, in folds", "images", "seeds", *COLUMNS)
+    cells = {
+        "5 images": Study(images=5),
+        "10 images": Study(images=10),
+        "20 images": Study(images=20),
+        "300 images": Study(images=300, arms=4),
+        "60, arms differ most by image": Study(image=0.03, rest=0.02),
+        "60, seeds hardly differ": Study(seed=0.001),
+        "60, each seed five folds": Study(folds=True),
+    }
+    for name, study in cells.items():
+        for seeds in (3, 5):
+            judged = judge_cell(replace(study, seeds=seeds), tables.studies, seed=seeds)
+            tables.row(name, seeds, *rates(tables, judged, seeds))
 
-    def draw(generator: np.random.Generator, studies: int, shifted: bool) -> Floats:
-        values = rest * generator.standard_normal((studies, seeds, IMAGES))
-        values += by_seed * generator.standard_normal((studies, seeds, 1))
-        values += by_image * generator.standard_normal((studies, 1, IMAGES))
-        return values + shift * shifted
-
-    return draw
-
-
-def _dataset_iou(areas: Floats, miss: Floats, spill: Floats) -> tuple[Floats, Floats]:
-    """Return intersection and union of objects from the log-odds of a miss and the log of the spill."""
-    return areas * expit(-miss), areas * (1 + 0.1 * np.exp(spill))
-
-
-def iou_studies(seeds: int, loss: float) -> Draw:
-    """Return a source of dataset-IoU studies: lognormal areas, errors that vary with all factors and area."""
-
-    def arm(generator: np.random.Generator, areas: Floats, hard: Floats, loss: float) -> Floats:
-        shape = (len(areas), seeds, IMAGES)
-        logit = hard + loss + 0.5 * generator.standard_normal(shape)
-        logit += 0.15 * generator.standard_normal((len(areas), seeds, 1))
-        logit += 0.4 * generator.standard_normal((len(areas), 1, IMAGES))
-        return influence_values(*_dataset_iou(np.broadcast_to(areas, shape), logit, logit + 2))
-
-    def draw(generator: np.random.Generator, studies: int, shifted: bool) -> Floats:
-        size = generator.standard_normal((studies, 1, IMAGES))
-        hard = -2 - 0.3 * size + 0.7 * generator.standard_normal((studies, 1, IMAGES))
-        areas = np.exp(1.2 * size)
-        return arm(generator, areas, hard, loss * shifted) - arm(generator, areas, hard, 0.0)
-
-    return draw
-
-
-def true_iou_difference(loss: float, draws: int = 200_000) -> float:
-    """Return what `iou_studies` estimate, the mean over seeds of the ratio in the whole population."""
-    generator = np.random.default_rng(99)
-    size = generator.standard_normal(draws)
-    hard = -2 - 0.3 * size + np.sqrt(0.7**2 + 0.4**2 + 0.5**2) * generator.standard_normal(draws)
-    ratios = []
-    for seed_effect in 0.15 * stats.norm.ppf((np.arange(41) + 0.5) / 41):
-        of_arms = []
-        for logit in (hard + seed_effect + loss, hard + seed_effect):
-            intersection, union = _dataset_iou(np.exp(1.2 * size), logit, logit + 2)
-            of_arms.append(intersection.sum() / union.sum())
-        ratios.append(of_arms[0] - of_arms[1])
-    return float(np.mean(ratios))
-
-
-def analyse(draw: Draw, generator: np.random.Generator, studies: int, shifted: bool) -> CrossedMean:
-    """Return the package's analysis of simulated studies, drawn in chunks that fit into memory."""
-    parts = [
-        crossed_mean(draw(generator, min(CHUNK, studies - start), shifted))
-        for start in range(0, studies, CHUNK)
-    ]
-    return CrossedMean(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def measure(draw: Draw, truth: float, studies: int, seed: int) -> Rates:
-    """Simulate one cell: one set of studies of an arm that differs by ``truth``, one of an equal arm."""
-    generator = np.random.default_rng(seed)
-    differing = analyse(draw, generator, studies, shifted=True)
-    low, high = interval(differing, 0.95)
-    equal = analyse(draw, generator, studies, shifted=False)
-    margin = MARGIN_IN_DEVIATIONS * float(equal.mean.std())
-    at_margin = equal._replace(mean=equal.mean + margin)
-    return Rates(
-        covered=float(((low <= truth) & (truth <= high)).mean()),
-        false_positive=float((two_sided_p(equal) < 0.05).mean()),
-        equivalent=float((equivalence_p(equal, margin) < 0.05).mean()),
-        false_equivalent=float((equivalence_p(at_margin, margin) < 0.05).mean()),
+    tables.head(
+        "Groups of images, of uneven size", "images in groups", "seeds", "family-wise, as if none", *COLUMNS
     )
+    for groups, images in ((10, 60), (12, 120), (30, 120)):
+        for seeds in (3, 5):
+            study = Study(groups=groups, images=images, seeds=seeds, arms=4)
+            ignoring = np.concatenate(
+                [
+                    judge_scores(chunk).different().any(axis=1)
+                    for chunk in draw_chunks(study, tables.studies, groups)
+                ]
+            )
+            judged = judge_cell(study, tables.studies, seed=groups)
+            told = tables.rate(ignoring)
+            tables.row(f"{images} in {groups}", seeds, told, *rates(tables, judged, seeds))
+
+    tables.head("Ratios of sums", "images that hold any", "sizes", "seeds", *COLUMNS)
+    for holding in (2, 3, 5):
+        tables.row(f"{holding} of 60", "any", "any", "no interval", *("–",) * (len(COLUMNS) - 1))
+    for holding, images, sigma in ((10, 60, 1.2), (10, 10, 2), (20, 20, 2), (30, 30, 2), (60, 60, 1.2)):
+        for seeds in (3, 5):
+            ratio = RatioStudy(holding=holding, images=images, sigma=sigma, seeds=seeds)
+            judged = judge_cell(ratio, tables.studies, seed=holding)
+            tables.row(f"{holding} of {images}", f"lognormal {sigma}", seeds, *rates(tables, judged, seeds))
 
 
-def ideal_power(seeds: int) -> float:
-    """Return the power of two one-sided 5 % t tests on one exact value a seed, at the margin used here."""
-    freedom = seeds - 1
-    quantile = stats.t.ppf(0.95, freedom)
+def failure_tables(tables: Tables) -> None:
+    """Runs that collapse, and images that fail: what must not be said in their sight."""
+    columns = ("said equivalent", "… with a failure in sight", "family-wise")
+    tables.head("Runs that collapse by .3, margin .01, 4 arms", "rate", "seeds", *columns)
+    quiet = Study(seed=0.002, image=0.005, rest=0.01, arms=4)
+    for rate in (0.05, 0.1, 0.33):
+        for seeds in (3, 5, 10):
+            study = replace(quiet, collapse=rate, seeds=seeds)
+            tables.row(rate, seeds, *failures(tables, study, either_collapses))
 
-    def passed(error: float) -> float:
-        room = MARGIN_IN_DEVIATIONS - quantile * error
-        density = stats.chi.pdf(error * np.sqrt(freedom), freedom) * np.sqrt(freedom)
-        return density * (2 * stats.norm.cdf(room) - 1)
+    tables.head("2 % of an arm's images fail by .8, margin .01, 4 arms", "images", "seeds", *columns)
+    for images in (20, 60, 300):
+        for seeds in (3, 5, 10):
+            study = replace(quiet, failing=0.02, seeds=seeds, images=images)
+            tables.row(images, seeds, *failures(tables, study, only_one_fails))
 
-    return float(integrate.quad(passed, 0, MARGIN_IN_DEVIATIONS / quantile)[0])
+
+def concatenated(arms: Iterable[Bools]) -> Bools:
+    """Return in which studies, drawn in chunks, any arm is marked."""
+    return np.concatenate([each.any(axis=1) for each in arms])
 
 
-def cells() -> Iterator[tuple[str, int, Draw, float]]:
-    """Yield the name, seeds, source and true difference of every cell."""
-    loss = 0.3
-    truth = true_iou_difference(loss)
-    for seeds in SEEDS:
-        for name, shares in SHARES.items():
-            yield name, seeds, gaussian_studies(shares, seeds, 3.0), 3.0
-        yield "skewed dataset IoU", seeds, iou_studies(seeds, loss), truth
+def either_collapses(scores: Floats) -> Bools:
+    """Return for each arm whether one of its runs or of the baseline's collapsed."""
+    collapsed = (scores.mean(axis=-1) < -0.15).any(axis=-1)
+    return collapsed[:, 1:] | collapsed[:, :1]
+
+
+def only_one_fails(scores: Floats) -> Bools:
+    """Return for each arm whether an image fails in it and not in the baseline, or the other way round."""
+    failed = scores.mean(axis=-2) < -0.4
+    return (failed[:, 1:] ^ failed[:, :1]).any(axis=-1)
+
+
+def failures(tables: Tables, study: Study, failed: Callable[[Floats], Bools]) -> list[str]:
+    """Return how often arms are called equivalent, and how often with a failed run or image in sight."""
+    said, seen, wrong = [], [], []
+    for chunk in draw_chunks(study, tables.studies, seed=study.seeds):
+        judged = judge_scores(chunk)
+        said.append(judged.equivalent(0.01))
+        seen.append(said[-1] & failed(chunk))
+        wrong.append(judged.different().any(axis=1) & (study.seeds >= LEAST_SEEDS))
+    found = [np.concatenate(each) for each in (said, seen, wrong)]
+    return [tables.rate(found[0]), tables.rate(found[1], 0.0), tables.rate(found[2])]
+
+
+def look_tables(tables: Tables) -> None:
+    """Sequential studies: false calls over all looks, and how soon true differences are found."""
+    agree = agrees_with_the_package(LOOKS, 0.03)
+    print(
+        f"\nFollowing many studies at once agrees with the package on 30 of them: {'yes' if agree else 'NO'}."
+    )
+    tables.missed += not agree
+
+    tables.head(
+        "Looks after 3, 4, 5, 7 and 10 seeds: any arm called better or worse",
+        "seeds",
+        "4 arms",
+        "9 arms",
+        "15 arms",
+    )
+    for spread in SPREADS:
+        cells = []
+        for arms in (4, 9, 15):
+            study = Study(spread=spread, arms=arms, seeds=LOOKS[-1])
+            chunks = draw_chunks(study, tables.studies, arms)
+            found = concatenated(follow_studies(chunk, LOOKS).different for chunk in chunks)
+            cells.append(tables.rate(found, 0.09 if spread.endswith("-.5") else 0.06))
+        tables.row(spread, *cells)
+
+    tables.head("Other lists of looks, 9 arms", "looks", "equal", "unequal")
+    for looks in ((3, 10), (3, 4, 5, 6, 8), (3, 4, 5, 6, 7, 8, 9, 10), (5, 7, 10)):
+        cells = []
+        for spread in ("equal", "unequal"):
+            study = Study(spread=spread, seeds=looks[-1])
+            chunks = draw_chunks(study, tables.studies, 1)
+            found = concatenated(follow_studies(chunk, looks).different for chunk in chunks)
+            cells.append(tables.rate(found, 0.06))
+        tables.row(", ".join(map(str, looks)), *cells)
+
+    columns = ("arms that differ", "difference", "seeds until found", "found by ten seeds")
+    tables.head("How soon a true difference is found, 9 arms, looks after 3, 4, 5, 7 and 10 seeds", *columns)
+    for differing in (1, 5, 9):
+        for size in (0.04, 0.02):
+            shift = size * (np.arange(9) < differing)
+            followed = [
+                follow_studies(chunk, LOOKS, shift=shift)
+                for chunk in draw_chunks(Study(seeds=LOOKS[-1]), tables.studies, 2)
+            ]
+            seeds = np.concatenate([each.seeds[:, :differing] for each in followed])
+            found = np.concatenate([each.different[:, :differing] for each in followed])
+            tables.row(differing, size, f"{seeds.mean():.1f}", f"{found.mean():.2f}")
+
+    columns = (
+        "looks",
+        "arms",
+        "false = at the margin",
+        "false = in any arm of a study",
+        "equal arms said so",
+    )
+    tables.head("Equivalence over looks, margin .03", *columns)
+    for looks in (LOOKS, (5, 7, 10)):
+        for arms in (1, 9):
+            study = Study(arms=arms, seeds=looks[-1], seed=0.005)
+            at_margin, equal = [], []
+            for chunk in draw_chunks(study, tables.studies, 3):
+                at_margin.append(follow_studies(chunk, looks, 0.03, 0.03).equivalent)
+                equal.append(follow_studies(chunk, looks, 0.03).equivalent)
+            false = np.concatenate(at_margin)
+            told = ", ".join(map(str, looks))
+            tables.row(
+                told,
+                arms,
+                tables.rate(false[:, 0], 0.06),
+                tables.rate(false.any(axis=1)),
+                tables.rate(np.concatenate(equal)),
+            )
+
+
+def judge_file(path: Path) -> None:
+    """Print the share of given studies in which any arm is called better or worse."""
+    with np.load(path) as file:
+        scores = np.asarray(file["Y"], dtype=np.float64)
+        groups = np.unique(file["groups"], return_inverse=True)[1] if "groups" in file else None
+    if scores.ndim != 4 or scores.shape[1] < 2:
+        sys.exit(
+            f"{path}: Y must be [study, arm, seed, image] with two arms or more, not of shape {scores.shape}"
+        )
+    if scores.shape[2] < LEAST_SEEDS:
+        print(f"{scores.shape[2]} seeds: no verdict, for these nets only")
+    chunks = (scores[start : start + CHUNK] for start in range(0, len(scores), CHUNK))
+    called = concatenated(judge_scores(chunk, groups).different() for chunk in chunks)
+    print(f"family-wise {called.mean() * (scores.shape[2] >= LEAST_SEEDS):.4f}")
+
+
+FAMILIES: dict[str, Callable[[Tables], None]] = {
+    "family": family_tables,
+    "images": image_tables,
+    "failures": failure_tables,
+    "looks": look_tables,
+}
 
 
 def main() -> int:
-    """Print the table and return the exit status."""
+    """Print the tables and return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--studies", type=int, default=20_000, help="simulated studies a cell and question")
-    studies = parser.parse_args().studies
-    failures = 0
-    print(f"{studies} studies a cell, {IMAGES} images, margin {MARGIN_IN_DEVIATIONS:g} standard deviations")
-    header = ("covered", "false +", "equivalent", "ideal", "false =")
-    print(f"{'variance':<20}{'seeds':>6}" + "".join(f"{name:>11}" for name in header) + "  broken")
-    for index, (name, seeds, draw, truth) in enumerate(cells()):
-        rates = measure(draw, truth, studies, seed=index)
-        row = (
-            rates.covered,
-            rates.false_positive,
-            rates.equivalent,
-            ideal_power(seeds),
-            rates.false_equivalent,
-        )
-        broken = rates.broken(seeds)
-        failures += len(broken)
-        percent = "".join(f"{100 * rate:>10.1f}%" for rate in row)
-        print(f"{name:<20}{seeds:>6}{percent}  {', '.join(broken)}", flush=True)
-    print(f"{failures} bounds broken" if failures else "all bounds hold")
-    return 1 if failures else 0
+    parser.add_argument("--studies", type=int, default=4000, help="simulated studies a cell")
+    parser.add_argument(
+        "--only", nargs="*", choices=FAMILIES, default=list(FAMILIES), help="some of the tables"
+    )
+    parser.add_argument("--scores", type=Path, metavar="FILE.npz", help="judge these studies instead")
+    arguments = parser.parse_args()
+    if arguments.scores:
+        judge_file(arguments.scores)
+        return 0
+    tables = Tables(arguments.studies)
+    error = np.sqrt(0.05 * 0.95 / arguments.studies)
+    print(f"{arguments.studies} studies a cell: a rate of .05 has the standard error {error:.4f}.")
+    for name in arguments.only:
+        FAMILIES[name](tables)
+    print(f"\n{tables.missed} of {tables.cells} aims missed." if tables.missed else "\nAll aims are met.")
+    return 1 if tables.missed else 0
 
 
 if __name__ == "__main__":

@@ -245,14 +245,16 @@ class StudyFolder:
 def list_below(top: Path) -> tuple[list[Run], list[StudyFolder]]:
     """Return the runs and the studies up to three folders below ``top``, each oldest first.
 
-    So those are found that were given a place of their own, too. A study's runs are in its record alone.
+    So those are found that were given a place of their own, too. A study's runs are in its record alone;
+    ``checkpoints/`` itself is none.
     Outside ``checkpoints/`` a folder is a run if it also holds the names of its images: other programs write
     files called config.yaml as well.
     """
     runs, studies = list[Run](), list[StudyFolder]()
     for folder in _folders_below(top):
         run = Run(folder)
-        if (folder / STUDY_FILE).is_file() and (inside := list_runs(folder)):
+        is_study = folder != top / CHECKPOINTS and (folder / STUDY_FILE).is_file()
+        if is_study and (inside := list_runs(folder)):
             studies.append(StudyFolder(folder, tuple(inside)))
         elif run.config_file.is_file() and (folder.parent == top / CHECKPOINTS or run.split.is_file()):
             runs.append(run)

@@ -71,6 +71,12 @@ def test_a_study_is_one_line_with_its_runs_counted_wherever_it_lies(listed):
     assert all(line.split()[1:4] == ["pets", "2", "1"] for line in studies[1:])
 
 
+def test_a_study_file_in_the_folder_of_all_runs_hides_none_of_them(listed):
+    train("checkpoints/one")
+    Path("checkpoints/study.yaml").write_text("base: {}\n")
+    assert names(listed()[1][0]) == ["checkpoints/one"]
+
+
 def test_files_of_other_programs_and_hidden_folders_are_no_runs(listed):
     Path("hydra").mkdir()
     Path("hydra/config.yaml").write_text("model: {depth: 3}\n")

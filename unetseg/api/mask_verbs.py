@@ -82,7 +82,7 @@ def predict(
         UsageError: if an input is missing, two would write the same file, or a file would be written over.
         UnetsegError: if the run cannot be read, or nothing more can be written, as on a full disk.
     """
-    from unetseg.data.images.find import find_images_apart
+    from unetseg.data.images.collisions import find_images_apart
     from unetseg.inference.folder.formats import FORMATS
     from unetseg.inference.folder.jobs import OutputOptions
 

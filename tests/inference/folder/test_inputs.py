@@ -396,3 +396,60 @@ def test_only_the_files_that_clash_are_refused(predict, images, picture, table):
     rows = table()
     assert [bool(row["error"]) for row in rows.values()] == [False, True, True]
     assert [path.name for path in Path("masks").glob("*.png")] == ["a.png"]
+
+
+def test_a_picture_that_is_not_read_beside_its_conversion_is_no_failure(predict, images, picture, table):
+    for name in ("a.png", "scan.v2.tif"):
+        Image.fromarray(picture(20, 20)).save(images / name)
+    for name in ("a.psd", "scan.v2.heic"):
+        (images / name).write_bytes(b"any")
+    assert predict().code == 0
+    assert list(table()) == ["a.png", "scan.v2.tif"]
+
+
+@pytest.mark.parametrize("pattern", ["images/*", "images/**", "images/[ab].*"])
+def test_a_glob_names_the_pictures_that_are_not_read_as_a_folder_does(
+    predict, images, picture, table, pattern
+):
+    Image.fromarray(picture(20, 20)).save(images / "a.png")
+    (images / "b.heic").write_bytes(b"any")
+    outcome = predict(images=(pattern,))
+    assert outcome.code == 3 and "b.heic: is of a type that is not read" in outcome.err
+    assert list(table()) == ["a.png", "b.heic"]
+
+
+@pytest.mark.parametrize("inputs", ["images", "images/*", "images/**"])
+def test_where_no_picture_is_read_those_of_other_types_are_named(predict, images, inputs):
+    for name in ("b.heic", "c.nii.gz"):
+        (images / name).write_bytes(b"any")
+    outcome = predict(images=(inputs,))
+    assert outcome.code == 2 and "of a type that is not read: b.heic, c.nii.gz" in outcome.line
+
+
+@pytest.mark.parametrize("tiles", [False, True], ids=["whole", "tiles"])
+def test_what_a_tiff_loses_is_told_once_with_its_number(predict, images, tiles):
+    generator = np.random.default_rng(0)
+    size = (96, 96)
+    for number in range(4):
+        narrow = generator.integers(180, 351, size, np.uint16)
+        save_tiff(images / f"narrow{number}.tif", narrow, tile=(32, 32))
+        bands = generator.integers(0, 256, (*size, 4), np.uint8)
+        save_tiff(images / f"bands{number}.tif", bands, photometric="rgb", extrasamples=["unspecified"])
+        place = [(33550, 12, 3, (1.0, 1.0, 0.0), True)]
+        save_tiff(images / f"place{number}.tif", bands[..., :3], photometric="rgb", extratags=place)
+    outcome = predict(*(("--tile", "48", "--overlap", "8") if tiles else ()))
+    assert outcome.code == 0, outcome.err
+    lines = outcome.err.splitlines()
+    assert len([line for line in lines if "more like it" in line]) == 3
+    for words in ("grey level(s) of 171 are left", "has 4 bands; the first three", "has a georeference"):
+        assert len([line for line in lines if "0.tif" in line and words in line]) == 1
+
+
+@pytest.mark.parametrize("tiles", [(), ("--tile", "48", "--overlap", "8")], ids=["whole", "tiles"])
+def test_16_bits_that_use_their_range_and_plain_tiffs_raise_no_warning(predict, images, tiles):
+    wide = np.linspace(0, 65535, 96 * 96).astype(np.uint16).reshape(96, 96)
+    save_tiff(images / "wide.tif", wide, tile=(32, 32))
+    save_tiff(images / "flat.tif", np.full((96, 96), 300, np.uint16))
+    save_tiff(images / "plain.tif", (wide >> 8).astype(np.uint8))
+    outcome = predict(*tiles)
+    assert (outcome.code, outcome.err) == (0, "")

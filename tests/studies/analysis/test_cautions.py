@@ -50,6 +50,12 @@ def test_one_image_in_fifty_that_fails_is_a_heavy_skew(images):
     assert heavily_skewed(values) and not heavily_skewed(values[max(images // 50, 1) :])
 
 
+def test_images_that_fail_in_either_arm_are_seen_though_they_cancel():
+    values = 0.02 * np.random.default_rng(0).standard_normal(300)
+    values[:2], values[2:4] = -0.8, 0.8
+    assert abs(skewness_of_mean(values)) < 0.1 and heavily_skewed(values)
+
+
 @pytest.mark.parametrize("images", [6, 10, 60])
 def test_normal_images_are_rarely_called_skewed(images):
     assert heavily_skewed(np.random.default_rng(0).standard_normal((20_000, images))).mean() < 0.02

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from unetseg.studies.analysis.means import mean_interval
-from unetseg.studies.analysis.ratios import influence_values, on_counted
+from unetseg.studies.analysis.ratios import effective_images, influence_values, on_counted
 
 counts = arrays.arrays(np.int64, (3, 6), elements=st.integers(0, 10**6))
 
@@ -75,3 +75,9 @@ def test_a_ratio_over_no_pixels_at_all_is_undefined_for_that_seed_only():
 def test_counts_that_are_none_are_refused(wrong):
     with pytest.raises(ValueError, match=r"negative|shape"):
         influence_values(wrong, [[4, 4]])
+
+
+def test_images_count_by_what_they_hold():
+    assert effective_images([5, 5, 5, 5]) == pytest.approx(4)
+    assert effective_images([1e6, 1, 1, 1, 0]) == pytest.approx(1, rel=1e-4)
+    assert effective_images([[2, 2, 0], [4, 2, 0]]).tolist() == pytest.approx([2, 36 / 20])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unetseg.studies.analysis.means import contrast, difference_of_means
-from unetseg.studies.analysis.sentences import contrast_sentence, sentence
+from unetseg.studies.analysis.sentences import caution_lines, contrast_sentence, sentence
 from unetseg.studies.analysis.verdicts import judge, not_decidable
 
 
@@ -153,3 +153,23 @@ def test_the_contrast_is_told_with_its_numbers():
         "Without long skips, boundary IoU changes by -0.140 and IoU by -0.120, -0.020 apart "
         "(95 % interval -0.074 to +0.034, 5 seeds × 60 images, p = 0.450): undecided which changes more."
     )
+
+
+def test_a_seed_apart_is_named_with_what_the_others_reach():
+    generator = np.random.default_rng(0)
+    arm, baseline = (0.6 + 0.01 * generator.standard_normal((5, 1)) + np.zeros(12) for _ in "ab")
+    arm[2], baseline[4] = 0.1, 0.2
+    lines = caution_lines("off", "on", "image IoU", difference_of_means(arm, baseline), (0, 1, 2, 5, 7))
+    assert [line.partition(" lies apart from its other seeds: image IoU ")[::2] for line in lines] == [
+        ("off, seed 2", f"0.100, their median {np.median(arm[[0, 1, 3, 4], 0]):.3f}"),
+        ("on, seed 7", f"0.200, their median {np.median(baseline[:4, 0]):.3f}"),
+    ]
+
+
+def test_a_few_images_that_make_the_difference_are_told():
+    values = np.full((3, 40), 0.5)
+    failing = values.copy()
+    failing[:, 3] = 0.0
+    (line,) = caution_lines("off", "on", "image IoU", difference_of_means(failing, values), (0, 1, 2))
+    assert line.startswith("off: a few images differ far more than the others from on in image IoU")
+    assert caution_lines("off", "on", "image IoU", difference(0.1), range(5)) == []

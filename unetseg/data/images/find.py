@@ -1,17 +1,17 @@
-"""Finding image files: folders, globs, lists; and what their outputs are called."""
+"""Finding image files: folders, globs, lists."""
 
 import glob
 import os
 import sys
 import warnings
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from unetseg.errors import UsageError
-from unetseg.utilities.text import printable
+from unetseg.utilities.text import first_few, printable
 
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 
@@ -65,7 +65,8 @@ def find_images(
     Args:
         inputs: Files, folders, globs; ``"-"`` for a list, one name a line.
         stdin: The lines that ``"-"`` stands for; ``sys.stdin`` if None.
-        unread: Takes the pictures in folders whose type is not read.
+        unread: Takes the pictures in folders whose type is not read, but for those beside an image of the
+            same name.
 
     Raises:
         UsageError: An input does not exist, or holds no image.
@@ -78,93 +79,34 @@ def find_images(
     shared = Path(os.path.commonpath(roots)) if len(roots) > 1 else next(iter(roots))
     found = _sorted(_real_once(path for _, path in rooted), shared)
     if unread is not None:
-        others = (
-            path for text in names if os.path.isdir(text) for path in _in_folder(Path(text), UNREAD_SUFFIXES)
-        )
+        others = _real_once(path for text in names for path in _unread_of(text))
+        taken = {image.relative.with_suffix("") for image in found}
         unread += [
             RefusedImage(image, f"{printable(image.path)}: {UNREAD}")
-            for image in _sorted(_real_once(others), shared)
+            for image in _sorted(others, shared)
+            if _without_suffix(image.relative) not in taken
         ]
     return found
+
+
+def _unread_of(text: str) -> list[Path]:
+    """Return the pictures of a type that is not read in a folder, or that a glob finds."""
+    if os.path.isdir(text):
+        return _in_folder(Path(text), UNREAD_SUFFIXES)
+    if os.path.lexists(text):
+        return []
+    return [file for _, file in _in_glob(text, UNREAD_SUFFIXES)]
+
+
+def _without_suffix(path: Path) -> Path:
+    """Return the path without the suffix of a type that is not read, which may have two parts."""
+    suffix = max((each for each in UNREAD_SUFFIXES if path.name.lower().endswith(each)), key=len)
+    return path.with_name(path.name[: -len(suffix)] or path.name)
 
 
 def _sorted(paths: Iterable[Path], shared: Path) -> list[FoundImage]:
     found = [FoundImage(path, _absolute(path).relative_to(shared)) for path in paths]
     return sorted(found, key=lambda image: image.relative.parts)
-
-
-def set_aside_collisions(
-    found: Iterable[FoundImage], suffix: str
-) -> tuple[list[FoundImage], list[RefusedImage]]:
-    """Return the inputs whose outputs stand alone, and those whose outputs would overwrite each other.
-
-    Two inputs collide that have one output, or of which one's output is the folder of the other's.
-    """
-    images = list(found)
-    owners: dict[Path, list[FoundImage]] = {}
-    above: dict[Path, Path | None] = {}
-    for image in images:
-        owners.setdefault(image.output(suffix), []).append(image)
-    reasons: dict[FoundImage, str] = {}
-    for output, alike in owners.items():
-        if len(alike) > 1:
-            names = " and ".join(printable(image.path) for image in alike)
-            all_ = "both" if len(alike) == 2 else "all"
-            reason = (
-                f"{names} would {all_} be written to {printable(output)}; "
-                "rename one, or process them into different folders"
-            )
-            reasons |= dict.fromkeys(alike, reason)
-        folder = _nearest_owned(output.parent, owners, above)
-        if folder is not None:
-            for image in owners[folder]:
-                reason = (
-                    f"{printable(image.path)} would be written to {printable(folder)}, "
-                    f"which is the folder that {printable(alike[0].path)} is written to; rename one"
-                )
-                reasons |= dict.fromkeys((image, *alike), reason)
-    refused = [RefusedImage(image, reasons[image]) for image in images if image in reasons]
-    return [image for image in images if image not in reasons], refused
-
-
-def _nearest_owned(folder: Path, owners: Container[Path], above: dict[Path, Path | None]) -> Path | None:
-    """Return the lowest of a folder and those above it that is an image's output, each looked at once."""
-    seen = []
-    while folder not in above and folder not in owners and folder != folder.parent:
-        seen.append(folder)
-        folder = folder.parent
-    found = folder if folder in owners else above.get(folder)
-    above.update(dict.fromkeys(seen, found))
-    return found
-
-
-def find_images_apart(
-    inputs: Sequence[str | Path], suffix: str
-) -> tuple[list[FoundImage], list[RefusedImage]]:
-    """Find the images that can each have an output of its own, and what lies beside them and is not taken.
-
-    Args:
-        inputs: As of ``find_images``.
-        suffix: Of the outputs.
-
-    Raises:
-        UsageError: As of ``find_images``, or all images collide.
-    """
-    refused: list[RefusedImage] = []
-    apart, clashing = set_aside_collisions(find_images(inputs, unread=refused), suffix)
-    if not apart:
-        raise UsageError(clashing[0].reason)
-    return apart, refused + clashing
-
-
-def check_collisions(found: Iterable[FoundImage], suffix: str) -> None:
-    """Refuse inputs whose outputs would overwrite each other, before anything is read.
-
-    Raises:
-        UsageError: Two inputs have one output, or one's output is the folder of another's.
-    """
-    for refused in set_aside_collisions(found, suffix)[1]:
-        raise UsageError(refused.reason)
 
 
 def _expand_list(inputs: Sequence[str | Path], stdin: Iterable[str | bytes] | None) -> Iterator[str]:
@@ -183,7 +125,8 @@ def _files_of(text: str) -> list[tuple[Path, Path]]:
     if os.path.isdir(text):
         files = _in_folder(Path(text))
         if not files:
-            raise UsageError(f"{printable(text)}: no images in this folder (looked for {' '.join(SUFFIXES)})")
+            looked_for = f"looked for {' '.join(SUFFIXES)}{_not_read(_unread_of(text))}"
+            raise UsageError(f"{printable(text)}: no images in this folder ({looked_for})")
         return [(_absolute(Path(text)), file) for file in files]
     if os.path.lexists(text):
         return [(_absolute(Path(text)).parent, Path(text))]
@@ -192,20 +135,26 @@ def _files_of(text: str) -> list[tuple[Path, Path]]:
     raise UsageError(f"{printable(text)}: no such file or folder; check the path")
 
 
-def _in_glob(pattern: str) -> list[tuple[Path, Path]]:
+def _not_read(unread: Sequence[Path]) -> str:
+    return f"; of a type that is not read: {first_few(path.name for path in unread)}" if unread else ""
+
+
+def _in_glob(pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[tuple[Path, Path]]:
     parts = Path(pattern).parts
     fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
     top = Path(*parts[:fixed])
     if "**" in parts:  # glob.glob would go round links between folders, more often than can be waited for
-        files = [file for file in _in_folder(top) if _matches(file.relative_to(top).parts, parts[fixed:])]
+        inside = _in_folder(top, suffixes)
+        files = [file for file in inside if _matches(file.relative_to(top).parts, parts[fixed:])]
     else:
         files = []
         for match in map(Path, glob.glob(pattern)):
-            if _has_image_suffix(match.name):
-                files += _in_folder(match) if match.is_dir() else [match]
-    if not files:
+            if match.name.lower().endswith(suffixes):
+                files += _in_folder(match, suffixes) if match.is_dir() else [match]
+    if not files and suffixes == SUFFIXES:
         raise UsageError(
-            f"{printable(pattern)}: no image matches; check the pattern, or quote it for the shell"
+            f"{printable(pattern)}: no image matches{_not_read(_unread_of(pattern))}; check the pattern, or "
+            "quote it for the shell"
         )
     return [(_absolute(top), file) for file in sorted(files)]
 
@@ -275,10 +224,6 @@ def _real_once(paths: Iterable[Path]) -> list[Path]:
         if place not in kept or (kept[place].is_symlink() and not path.is_symlink()):
             kept[place] = path
     return list(kept.values())
-
-
-def _has_image_suffix(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
 
 
 def _absolute(path: Path) -> Path:

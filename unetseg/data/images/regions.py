@@ -63,6 +63,8 @@ def open_region_reader(
                 warn_of_losses(path, tiff.losses)
                 reader = _TiffReader(path, tiff, max_pixels)
         yield reader or ArrayReader(read_image(path, max_pixels=max_pixels))
+        if kind == "TIFF":
+            warn_of_losses(path, [tiff.lost_levels])  # known only now
 
 
 def write_tiled_tiff(

@@ -49,7 +49,7 @@ class TiffPicture:
         if self.page.dtype is None:
             raise Refused("has a sample type of its own; save it with 8 or 16 bits a channel")
         self._dtype = np.dtype(self.page.dtype)
-        self._lost_levels = ""
+        self._levels = np.zeros(65536, bool)  # 16-bit values that were read
 
     @property
     def pages(self) -> int:
@@ -65,13 +65,18 @@ class TiffPicture:
     def losses(self) -> list[str]:
         """What reading it as RGB leaves out, each a text to follow the file's name; some may be empty.
 
-        The grey levels are those of ``read_rgb``.
+        The grey levels are those of what was read until now.
         """
         pages = f"has {self.pages} pages; the first is used" if self.pages > 1 else ""
         unnamed = self.page.photometric == PHOTOMETRIC.RGB and 0 in self.page.extrasamples
         bands = f"has {self._channels} bands; the first three are used" if unnamed else ""
         place = "has a georeference, which its mask does not keep" if self._has_place else ""
-        return [pages, bands, place, self._lost_levels]
+        return [pages, bands, place, self.lost_levels]
+
+    @property
+    def lost_levels(self) -> str:
+        """How many grey levels of what was read until now are left; empty where nothing is lost."""
+        return lost_levels(np.flatnonzero(self._levels).astype(np.uint16))
 
     @property
     def _channels(self) -> int:
@@ -88,10 +93,7 @@ class TiffPicture:
             Refused: It is cut off, over the pixel limit (``check_pixels``), or of an unknown kind.
         """
         check_pixels(self.height, self.width, max_pixels)
-        samples = self._whole()
-        if self.page.photometric != PHOTOMETRIC.PALETTE and _bits(self.page) == 16:
-            self._lost_levels = lost_levels(samples)
-        return self._rgb(samples)
+        return self._rgb(self._whole())
 
     def read_mask(self, max_pixels: int | None = None) -> StoredMask:
         """Return a mask as stored (not turned upright), with its palette and depth.
@@ -204,6 +206,8 @@ class TiffPicture:
             indices = np.minimum(samples[:, :, 0], page.colormap.shape[1] - 1)
             rgb: np.ndarray = to_uint8(page.colormap.T, 65535)[indices]
             return rgb
+        if samples.dtype == np.uint16 and _bits(page) == 16:
+            self._levels[samples] = True
         maximum = 1 if samples.dtype == np.bool_ else 2 ** _bits(page) - 1
         eight_bits = to_uint8(samples, maximum)
         if page.photometric == PHOTOMETRIC.MINISWHITE:

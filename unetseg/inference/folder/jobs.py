@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unetseg.config import check_choice
-from unetseg.data.images.find import FoundImage, check_collisions
+from unetseg.data.images.collisions import check_collisions
+from unetseg.data.images.find import FoundImage
 from unetseg.errors import UsageError
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.utilities.files import require_absent

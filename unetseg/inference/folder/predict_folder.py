@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from unetseg.data.images.find import FoundImage, RefusedImage, find_images_apart
+from unetseg.data.images.collisions import find_images_apart
+from unetseg.data.images.find import FoundImage, RefusedImage
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs

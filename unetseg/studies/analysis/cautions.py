@@ -21,6 +21,7 @@ _ROUNDING = 1e-9
 # Edgeworth: a one-sided 5 % t test of n values errs by about 0.11 × skewness / √n (Hall 1992, *The Bootstrap
 # and Edgeworth Expansion*, section 2.6). From 0.2 on 5 % become 7 % or more.
 _HEAVY = 0.2
+_LONG_TAILS = 10.0
 _SURE = 2.576  # standard errors of the skewness itself: one sample in a hundred of a normal law
 
 
@@ -49,29 +50,32 @@ def skewness_of_mean(by_image: Floats, groups: Integers | None = None) -> Floats
         by_image: Seed-averaged differences of two arms, (..., image).
         groups: Of each image, a number from 0 on; without them each image is its own.
     """
-    skewness, count = _skewness(by_image, groups)
-    of_mean: Floats = skewness / np.sqrt(count)
+    scaled = _scaled(by_image, groups)
+    of_mean: Floats = (scaled**3).mean(axis=-1) / np.sqrt(scaled.shape[-1])
     return of_mean
 
 
 def heavily_skewed(by_image: Floats, groups: Integers | None = None) -> NDArray[np.bool_]:
-    """Return whether images are so skewed that a t test over them errs: 7 % or more where 5 % are promised.
+    """Return whether a few images differ so much from the others that a mean over these images is no guide.
 
-    The skewness of the mean must exceed 0.2, and the images' own 2.6 of its standard errors, so that a few
-    normal images are rarely called skewed. One image in 60 that fails while the others hardly differ has a
-    skewness of the mean near 1.
+    Either images are skewed so that a t test over them errs, 7 % or more where 5 % are promised: the skewness
+    of the mean exceeds 0.2, and that of the images 2.6 of its own standard errors, so that few normal images
+    are called so. Or they fail in both arms, which cancels in the skewness: their kurtosis exceeds 10 (3 is
+    normal). One image in 60 that fails while the others hardly differ has a skewness of the mean near 1.
 
     Args:
         by_image: As of `skewness_of_mean`.
         groups: As of `skewness_of_mean`.
     """
-    skewness, count = _skewness(by_image, groups)
+    scaled = _scaled(by_image, groups)
+    count = scaled.shape[-1]
+    skewness = np.abs((scaled**3).mean(axis=-1))
     if count < 4:
         return np.zeros(skewness.shape, dtype=np.bool_)
     error = np.sqrt(6 * count * (count - 1) / ((count - 2) * (count + 1) * (count + 3)))
-    heavy = np.abs(skewness) / np.sqrt(count) > _HEAVY
-    sure: NDArray[np.bool_] = heavy & (np.abs(skewness) > _SURE * error)
-    return sure
+    skewed = (skewness / np.sqrt(count) > _HEAVY) & (skewness > _SURE * error)
+    uneven: NDArray[np.bool_] = skewed | ((scaled**4).mean(axis=-1) > _LONG_TAILS)
+    return uneven
 
 
 def undetected_rate(count: int) -> float:
@@ -82,12 +86,12 @@ def undetected_rate(count: int) -> float:
     return float(1 - 0.05 ** (1 / count))
 
 
-def _skewness(by_image: Floats, groups: Integers | None) -> tuple[Floats, int]:
-    """Return the skewness of images or of groups' sums (0 where they do not differ), and their number."""
+def _scaled(by_image: Floats, groups: Integers | None) -> Floats:
+    """Return deviations of images, or of groups' sums, in standard deviations; 0 where they do not differ."""
     deviations = by_image - by_image.mean(axis=-1, keepdims=True)
     if groups is not None:
         members = groups[:, None] == np.arange(int(groups.max()) + 1)
         deviations = deviations @ members.astype(np.float64)
     spread = np.sqrt(np.square(deviations).mean(axis=-1, keepdims=True))
-    scaled = np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > _ROUNDING)
-    return (scaled**3).mean(axis=-1), deviations.shape[-1]
+    scaled: Floats = np.divide(deviations, spread, out=np.zeros_like(deviations), where=spread > _ROUNDING)
+    return scaled

@@ -93,7 +93,7 @@ class Difference(Estimate):
         identical: whether both have the same value in every seed and image that is defined.
         all_zero: whether that value is 0 everywhere: nothing was found, or nothing learned.
         outlying: positions of the seeds that lie apart from the others, of the arm and of the baseline.
-        skewed: whether the images' differences are heavily skewed.
+        skewed: whether a few images differ far more than the others.
         without_interval: why there is no interval and no verdict; empty where there is.
     """
 

@@ -8,6 +8,7 @@ from unetseg.metrics.registry import Metric
 from unetseg.metrics.thickness import have_widths
 from unetseg.studies.analysis.means import Range
 from unetseg.studies.analysis.paired_sample import LEAST_UNITS
+from unetseg.studies.analysis.ratios import LEAST_EFFECTIVE, effective_images
 from unetseg.studies.analysis.score_matrix import (
     RunScores,
     count_infinite,
@@ -39,7 +40,7 @@ def options_of(run: RunScores, metric: Metric, class_name: str) -> Options:
     return {
         "pooled": metric.pooled,
         "limits": (0.0, metric.highest),
-        "shortage": _rare_classes(run) if rare else "",
+        "shortage": (_rare_classes(run) if rare else "") or _few_large_images(run, metric, class_name),
     }
 
 
@@ -88,6 +89,15 @@ def has_widths(run: RunScores, class_name: str) -> bool:
         class_name: a foreground class, or ``mean``, whose classes are not one population.
     """
     return class_name != MEAN and have_widths([*run.table[class_name].values()])
+
+
+def _few_large_images(run: RunScores, metric: Metric, class_name: str) -> str:
+    """Say where a few large images hold most of what a ratio counts, so that it can have no interval."""
+    for name in run.classes if class_name == MEAN else (class_name,):
+        sizes = counted(run, metric, name) if metric.pooled else []
+        if sum(size > 0 for size in sizes) > 1 and effective_images(sizes) < LEAST_EFFECTIVE:
+            return "one or two images hold most of it, and an interval needs more that do"
+    return ""
 
 
 def _rare_classes(run: RunScores) -> str:

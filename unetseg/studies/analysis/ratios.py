@@ -5,6 +5,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from unetseg.studies.analysis.statistics import Floats
 
+# Under so many effective images a few large ones decide a ratio, and its interval is too narrow.
+LEAST_EFFECTIVE = 3
+
 
 def influence_values(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """Return per-image values whose mean is the ratio of the sums, ``sum(numerator) / sum(denominator)``.
@@ -46,6 +49,20 @@ def influence_values(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     pull = np.divide(pull, others, out=np.zeros_like(pull), where=others > 0)
     values: Floats = ratio + np.where(holds, pull - pull.sum(axis=-1, keepdims=True) / count, 0.0)
     return values
+
+
+def effective_images(sizes: ArrayLike) -> Floats:
+    """Return how many images of one size would leave a ratio as uncertain: ``(sum size)² / sum size²``.
+
+    Kish's effective sample size (1965, *Survey Sampling*, section 8.2).
+
+    Args:
+        sizes: What a ratio divides by in each image, (..., image), not all zero.
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)
+    shares = sizes / sizes.sum(axis=-1, keepdims=True)
+    effective: Floats = 1 / np.square(shares).sum(axis=-1)
+    return effective
 
 
 def on_counted(values: Floats, counted: NDArray[np.bool_]) -> Floats:

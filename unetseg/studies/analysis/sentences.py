@@ -1,9 +1,11 @@
 """Verdicts as sentences: each says the change, its interval, its sample, its p-value and what follows."""
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from unetseg.studies.analysis.cautions import undetected_rate
-from unetseg.studies.analysis.looks import ALPHA
 from unetseg.studies.analysis.means import Difference, Estimate
 from unetseg.studies.analysis.verdicts import Judgement, p_text
 
@@ -98,12 +100,39 @@ def sample_text(estimate: Estimate) -> str:
     return f"{counted}, {dropped} left out as undefined" if dropped else counted
 
 
+def caution_lines(
+    arm: str, baseline: str, metric: str, difference: Difference, seeds: Sequence[int]
+) -> list[str]:
+    """Name the seeds that lie apart from the others, and say where a few images make the difference.
+
+    Args:
+        arm: Its name.
+        baseline: The name of the arm that it is compared with.
+        metric: As a reader names it.
+        difference: Of the two.
+        seeds: Of both, in the order of their rows.
+    """
+    lines = []
+    both = ((arm, difference.arm), (baseline, difference.baseline))
+    for (name, values), apart in zip(both, difference.outlying, strict=True):
+        means = np.nanmean(values, axis=1)
+        lines += [
+            f"{name}, seed {seeds[index]} lies apart from its other seeds: {metric} {means[index]:.3f}, "
+            f"their median {np.median(np.delete(means, index)):.3f}"
+            for index in apart
+        ]
+    if difference.skewed:
+        lines.append(
+            f"{arm}: a few images differ far more than the others from {baseline} in {metric}, so that other "
+            "images may give another mean"
+        )
+    return lines
+
+
 def _numbers(difference: Difference, span: str, judgement: Judgement) -> str:
     if difference.without_interval:
         return f"no interval, {sample_text(difference)}"
     tested = f"{'adjusted ' * (judgement.comparisons > 1)}{p_text(judgement.p_adjusted)}"
-    if judgement.level < ALPHA:
-        tested += f" against {judgement.level:.3g}"  # one of several looks
     return f"{100 * difference.confidence:g} % interval {span}, {sample_text(difference)}, {tested}"
 
 

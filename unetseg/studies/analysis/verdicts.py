@@ -144,7 +144,7 @@ def bar_to_equivalence(difference: Difference, higher_is_better: bool = True) ->
         return f"{LEAST_FOR_EQUIVALENCE} seeds are needed"
     if any(difference.outlying):
         return "a seed lies apart from the others"
-    return "the images' differences are heavily skewed" if difference.skewed else ""
+    return "a few images differ far more than the others" if difference.skewed else ""
 
 
 def _equivalence(difference: Difference, margin: float) -> float:
