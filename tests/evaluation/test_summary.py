@@ -144,6 +144,28 @@ def test_a_data_set_that_ignores_pixels_has_no_scores_of_the_outline():
     assert registry.allowed(False) == registry.scored()
 
 
+def test_images_that_belong_together_are_one_for_the_interval_and_the_rows_name_their_group():
+    def grouped(per_group):
+        masks = [
+            ImageMasks(f"image{number}", NOTHING if number % 3 else cat, cat, group=f"p{number // per_group}")
+            for number in range(24)
+        ]
+        return summarise(
+            [score_masks(each, ("background", "cat"), registry.scored()) for each in masks],
+            ("background", "cat"),
+            "test",
+            "fingerprint",
+        )
+
+    cat = class_map(cat=(2, 2, 6))
+    alone, pairs, few = (grouped(size) for size in (1, 2, 4))
+    low = [each.summary()["mean"]["image"]["iou"]["low"] for each in (alone, pairs, few)]
+    assert low[0] is not None and low[1] is not None and low[0] != low[1] and low[2] is None
+    assert {row["group"] for row in few.rows} == {f"p{number}" for number in range(6)}
+    assert "the images come in 12 groups, which intervals take as their unit" in pairs.notes
+    assert "the images come in 6 groups, and an interval needs 10: none is given" in few.notes
+
+
 def test_thickness_is_pooled_over_the_pixels_of_all_images():
     line, half = np.zeros((2, *SHAPE), np.uint8)
     line[5, 2:22] = half[5, 2:12] = 1

@@ -99,6 +99,26 @@ def test_the_interval_ends_where_the_score_does():
     assert (found["hd"].low, found["hd"].high) == (0, pytest.approx(20 + 12.7062 * 20, rel=1e-4))
 
 
+def test_the_interval_of_groups_is_that_of_leaving_each_group_out():
+    generator = np.random.default_rng(0)
+    groups = [*range(12), *generator.integers(0, 12, 30)]
+    values = generator.random(42)
+    found = image_average(values.tolist(), [1] * 42, groups=groups)
+    without = [values[np.array(groups) != group].mean() for group in range(12)]
+    error = np.sqrt(11 / 12 * np.square(np.array(without) - values.mean()).sum())
+    half = stats.t.isf(0.025, 11) * error
+    assert (found.low, found.high) == (pytest.approx(found.mean - half), pytest.approx(found.mean + half))
+    assert (found.images, found.mean) == (42, pytest.approx(values.mean()))
+
+
+def test_each_image_its_own_group_is_no_group_and_under_ten_groups_there_is_no_interval():
+    values = np.random.default_rng(1).random(20).tolist()
+    alone, plain = image_average(values, [1] * 20, groups=range(20)), image_average(values, [1] * 20)
+    assert (alone.low, alone.high) == (pytest.approx(plain.low), pytest.approx(plain.high))
+    few = image_average(values, [1] * 20, groups=[number % 9 for number in range(20)])
+    assert (few.low, few.mean) == (None, plain.mean)
+
+
 def test_one_image_has_no_interval():
     found = image_average([0.5], [10])
     assert (found.mean, found.low, found.high) == (0.5, None, None)

@@ -8,7 +8,8 @@ from typing import Any
 from unetseg.metrics import registry, without_reference
 
 Row = dict[str, Any]
-LABELS = ("image", "class", "diagonal")  # of a row; everything else is a score
+LABELS = ("image", "class", "group", "diagonal")  # of a row; everything else is a score
+TEXTS = LABELS[:3]
 MEAN = "mean"  # the class of the rows that average over classes
 
 
@@ -25,6 +26,13 @@ def in_reference(row: Mapping[str, float]) -> bool:
 def elsewhere(row: Mapping[str, float]) -> bool:
     """Tell whether the class was predicted where the ground truth does not have it."""
     return bool(row["fp"]) and not in_reference(row)
+
+
+def row_groups(rows: Iterable[Row]) -> tuple[str, ...] | None:
+    """Return the group of each image, in the order of the rows; None where each is its own."""
+    found = {row["image"]: row.get("group") for row in rows}
+    known = tuple(group for group in found.values() if group is not None)
+    return known if found and len(known) == len(found) else None
 
 
 def only_defined(row: Row, classes: int) -> Row:

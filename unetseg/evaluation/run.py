@@ -113,6 +113,7 @@ def predicted_masks(
                 dataset.mask(sample),
                 dataset.valid(sample),
                 dataset.instances(sample),
+                group=sample.group,
             )
 
 

@@ -25,6 +25,7 @@ class ImageMasks:
         valid: H×W bool, the field of view, or None.
         ground_truth_instances: H×W integers, or None.
         prediction_instances: H×W integers, or None.
+        group: of images that belong together, or None.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ImageMasks:
     valid: np.ndarray | None = None
     ground_truth_instances: np.ndarray | None = None
     prediction_instances: np.ndarray | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def score_masks(masks: ImageMasks, classes: Sequence[str], metrics: Sequence[Met
     Raises:
         ValueError: if the masks do not fit each other; says which.
     """
-    base = {"image": masks.name, "diagonal": image_diagonal(masks.ground_truth.shape)}
+    base: Row = {"image": masks.name, "diagonal": image_diagonal(masks.ground_truth.shape)}
+    if masks.group is not None:
+        base["group"] = masks.group
     rows: list[Row] = []
     scores, objects, present = {}, {}, []
     for name, pair in class_pairs(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.rows import Row, elsewhere, in_reference, occurs, plain_row
+from unetseg.evaluation.rows import Row, elsewhere, in_reference, occurs, plain_row, row_groups
 from unetseg.evaluation.scoring import ImageScores
 from unetseg.metrics import (
     ImageAverage,
@@ -21,6 +21,7 @@ from unetseg.metrics import (
     registry,
     scored_keys,
 )
+from unetseg.metrics.averages import LEAST_GROUPS
 from unetseg.metrics.strata import (
     SIZE_STRATA,
     ObjectScore,
@@ -68,7 +69,10 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary and all rows, as plain values for JSON."""
-        rows = [plain_row(row) | {"image": printable(row["image"])} for row in self.rows]
+        rows = [
+            plain_row(row) | {key: printable(row[key]) for key in ("image", "group") if key in row}
+            for row in self.rows
+        ]
         return self.summary() | {"rows": rows}
 
     def _class(self, name: str) -> dict[str, Any]:
@@ -78,7 +82,8 @@ class Evaluation:
         others; both masks, or one, have it in ``occurs_in``.
         """
         rows = self._rows(name)
-        averages = average_scores([_scores(row) for row in rows], [row["diagonal"] for row in rows])
+        diagonals = [row["diagonal"] for row in rows]
+        averages = average_scores([_scores(row) for row in rows], diagonals, row_groups(rows))
         counts = {key: sum(int(row[key]) for row in rows) for key in registry.counts()}
         has_reference = sum(map(in_reference, rows))
         # Of several classes, one that no ground truth has is no row, whatever was predicted: its dataset
@@ -114,7 +119,7 @@ class Evaluation:
         """
         finite = [[row["diagonal"] if isinf(row[key]) else row[key] for row in rows] for rows in table]
         values = class_mean_values(finite).tolist()
-        average = image_average(values, values, registry.METRICS[key].highest)
+        average = image_average(values, values, registry.METRICS[key].highest, row_groups(table[0]))
         medians = _mean([each["image"][key]["median"] for each in by_class.values()])
         infinite = np.isinf([[row[key] for row in rows] for rows in table])
         missed = int(infinite.any(axis=0).sum())
@@ -165,6 +170,9 @@ def summarise(
     outline = [each.key for each in registry.scored() if "outline" in each.needs]
     if not any(key in rows[0] for key in outline):
         notes = (*notes, NO_OUTLINE)
+    groups = row_groups(rows)
+    if groups is not None:
+        notes = (*notes, _about_groups(len(set(groups))))
     return Evaluation(foreground, rows, sizes, split, fingerprint, tuple(notes))
 
 
@@ -180,6 +188,13 @@ def _without_evidence(void: Sequence[ImageScores], split: str | None, *, none_le
     names = first_few(str(each.rows[0]["image"]) for each in void)
     which = "1 image is" if len(void) == 1 else f"{len(void)} images are"
     return f"{which} left out of all scores, as no pixel counts there: {names}"
+
+
+def _about_groups(count: int) -> str:
+    """Return the note on images that belong together."""
+    if count < LEAST_GROUPS:
+        return f"the images come in {count} groups, and an interval needs {LEAST_GROUPS}: none is given"
+    return f"the images come in {count} groups, which intervals take as their unit"
 
 
 def _scores(row: Row) -> dict[str, float]:

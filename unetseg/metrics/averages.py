@@ -1,6 +1,6 @@
 """Scores of many images into one number each, and how far that number can be trusted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot, inf, isinf, isnan, nan, sqrt
 
@@ -33,6 +33,10 @@ class ImageAverage:
     missed: int
 
 
+# Groups of images that an interval needs.
+LEAST_GROUPS = 10
+
+
 @dataclass(frozen=True)
 class Averages:
     """The two ways to average over a data set, never to be mixed.
@@ -51,12 +55,17 @@ def image_diagonal(shape: Sequence[int], spacing: tuple[float, float] = (1.0, 1.
     return hypot(shape[0] * spacing[0], shape[1] * spacing[1])
 
 
-def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[float]) -> Averages:
+def average_scores(
+    scores: Sequence[Mapping[str, float]],
+    diagonals: Sequence[float],
+    groups: Sequence[Hashable] | None = None,
+) -> Averages:
     """Average the :func:`~unetseg.metrics.score.binary_scores` of many images.
 
     Args:
         scores: one mapping an image, all with the same keys.
         diagonals: each image's diagonal, in the unit of the distances (:func:`image_diagonal`).
+        groups: of each image, what it shares with those that belong to it.
 
     Raises:
         ValueError: for no images, differing keys, or a number of diagonals that does not match.
@@ -70,7 +79,9 @@ def average_scores(scores: Sequence[Mapping[str, float]], diagonals: Sequence[fl
     return Averages(
         dataset=dataset_scores(scores),
         image={
-            key: image_average([image[key] for image in scores], diagonals, registry.METRICS[key].highest)
+            key: image_average(
+                [image[key] for image in scores], diagonals, registry.METRICS[key].highest, groups
+            )
             for key in keys
             if key not in registry.counts()
         },
@@ -94,17 +105,24 @@ def dataset_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: float = inf) -> ImageAverage:
+def image_average(
+    values: Sequence[float],
+    stand_ins: Sequence[float],
+    highest: float = inf,
+    groups: Sequence[Hashable] | None = None,
+) -> ImageAverage:
     """Average one score over images.
 
     The interval is Student's, mean ± t(0.975, n − 1) · s / √n (Student 1908), as far as it lies between 0 and
-    ``highest``: no mean lies outside.
+    ``highest``: no mean lies outside. Where images come in groups, these are the unit: n is their number, and
+    the variance of the mean is that of :func:`variance_of_mean`; under ten groups there is no interval.
 
     Args:
         values: one an image, 0 or more; infinite where a distance is (the object was missed), NaN where the
             score is not defined: such an image is no part of the average.
         stand_ins: what an infinite one counts as, one an image: its diagonal, in the same unit.
         highest: the largest value that the score can take.
+        groups: of each image, what it shares with those that belong to it.
 
     Raises:
         ValueError: for no values, or a number of stand-ins that does not match.
@@ -113,23 +131,56 @@ def image_average(values: Sequence[float], stand_ins: Sequence[float], highest: 
         raise ValueError("values must hold at least one image")
     if len(stand_ins) != len(values):
         raise ValueError(f"diagonals must be one an image: {len(values)} images, {len(stand_ins)} diagonals")
-    defined = [pair for pair in zip(values, stand_ins, strict=True) if not isnan(pair[0])]
+    labels = range(len(values)) if groups is None else groups
+    each = zip(values, stand_ins, labels, strict=True)
+    defined = [image for image in each if not isnan(image[0])]
     if not defined:
         return ImageAverage(images=0, mean=nan, low=None, high=None, median=nan, missed=0)
-    finite = np.array([stand_in if isinf(value) else value for value, stand_in in defined])
-    mean, count = float(finite.mean()), len(defined)
+    finite = np.array([stand_in if isinf(value) else value for value, stand_in, _ in defined])
+    mean = float(finite.mean())
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(label for *_, label in defined))}
+    count = len(numbers)
     low = high = None
-    if count > 1:
-        half = float(stdtrit(count - 1, 0.975)) * float(finite.std(ddof=1)) / sqrt(count)
+    if count >= (2 if groups is None else LEAST_GROUPS):
+        members = None if groups is None else np.array([numbers[label] for *_, label in defined])
+        half = float(stdtrit(count - 1, 0.975)) * sqrt(variance_of_mean(finite, members))
         low, high = max(mean - half, 0.0), min(mean + half, highest)
     return ImageAverage(
-        images=count,
+        images=len(defined),
         mean=mean,
         low=low,
         high=high,
-        median=float(np.median([value for value, _ in defined])),
-        missed=sum(isinf(value) for value, _ in defined),
+        median=float(np.median([value for value, *_ in defined])),
+        missed=sum(isinf(value) for value, *_ in defined),
     )
+
+
+def variance_of_mean(
+    values: NDArray[np.float64], groups: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Return the variance of the mean over images that comes from which images were drawn.
+
+    Args:
+        values: float array (..., image).
+        groups: of each image, a number from 0 to (groups − 1); without them each image is its own. Then it is
+            the jackknife over groups (CR3: Cameron & Miller 2015, J. Hum. Resour. 50:317): each group's
+            deviations are summed and divided by the other groups' share of the images.
+
+    Returns:
+        Array of the leading shape; 0 for one image or group, which tell nothing.
+    """
+    images = values.shape[-1]
+    deviations = values - values.mean(axis=-1, keepdims=True)
+    if groups is None:
+        variance: NDArray[np.float64] = np.square(deviations).sum(axis=-1) / (images * max(images - 1, 1))
+        return variance
+    sizes = np.bincount(groups)
+    if len(sizes) == 1:
+        return np.zeros(values.shape[:-1])
+    members = (groups[:, None] == np.arange(len(sizes))).astype(np.float64)
+    sums = deviations @ members / (1 - sizes / images)
+    jackknife: NDArray[np.float64] = np.square(sums).sum(axis=-1) * (len(sizes) - 1) / len(sizes) / images**2
+    return jackknife
 
 
 def class_mean_values(scores: ArrayLike) -> NDArray[np.float64]:

@@ -153,7 +153,7 @@ def _counts_objects(column: str) -> bool:
 def _bins(mask: BoolArray, skeleton: BoolArray) -> NDArray[np.intp]:
     """Return the number of the bin of each pixel of a mask's skeleton."""
     edges = [widest + 0.5 for widest in THICKNESS_BINS.values()]
-    return np.digitize(_local_widths(mask)[skeleton], edges[:-1], right=True)
+    return np.asarray(np.digitize(_local_widths(mask)[skeleton], edges[:-1], right=True))
 
 
 def _local_widths(mask: BoolArray) -> NDArray[Any]:

@@ -1,5 +1,7 @@
 """Every metric of every class, who is compared with whom, and what is said of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,25 @@ def test_several_classes_have_their_mean_first_and_one_training_loss():
     expected = [("mean", key) for key in [*keys, "train_loss"]]
     expected += [(name, key) for name in ("a", "b") for key in keys]
     assert [(metric.class_name, metric.key) for metric in metrics] == expected
+
+
+def grouped(of, per_group):
+    labels = tuple(f"p{number // per_group}" for number in range(len(IMAGES)))
+    return replace(of, runs=tuple(replace(run, groups=labels) for run in of.runs))
+
+
+def test_groups_are_the_unit_of_images_and_too_few_give_no_verdict():
+    def iou(per_group):
+        arms = [grouped(arm("on"), per_group), grouped(arm("off", -0.1), per_group)]
+        metrics, (contrast,), _ = analyse(arms)
+        return next(metric for metric in metrics if metric.key == "iou").arms["off"], contrast.arms["off"]
+
+    alone, gap = iou(1)
+    assert (alone.difference.groups, alone.verdict, gap.judgement.verdict) == (12, "worse", "worse")
+    few, gap = iou(2)
+    assert (few.difference.groups, few.verdict) == (6, "not decidable")
+    assert few.judgement.reason == "6 groups, and an interval needs 10"
+    assert gap.judgement.verdict == "not decidable"
 
 
 def test_a_metric_that_one_arm_lacks_is_left_out():

@@ -9,8 +9,8 @@ from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 from unetseg.utilities.yaml_files import read_yaml, require_keys
 
-KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "generator")
-_OWN = {"classes", "ignore", "threshold", "mask_suffix"}  # keys that say what a file was meant to be
+KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "group", "generator")
+_OWN = {"classes", "ignore", "threshold", "mask_suffix", "group"}  # keys that say what a file was meant to be
 _YAML = re.compile(r"\.ya?ml(\.txt)?$", re.IGNORECASE)
 # class lists of other programs
 _FOREIGN = (

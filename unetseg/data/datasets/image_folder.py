@@ -11,6 +11,7 @@ from unicodedata import normalize
 from unetseg.data.datasets.class_entries import Classes, ignored_values, parse_classes
 from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.folder_settings import read_settings
+from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
 from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
 from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, folder_identity, visible_entries
@@ -46,7 +47,7 @@ def open_folder(
     such as ``images/train`` and ``images/val`` are the split. A part that is missing is drawn by
     ``split_seed`` from the training images, or from all images that no list names: 15 % each. Once there
     are training images, those in no list are left out. Classes come from ``dataset.yaml``, or else from
-    the masks' values.
+    the masks' values. Images that belong together (``group`` in ``dataset.yaml``) are drawn together.
 
     Args:
         folder: It holds ``images/`` and ``masks/``.
@@ -87,10 +88,15 @@ def open_folder(
         missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
         needed -= unpaired
         lists = {split: tuple(needed.intersection(members)) for split, members in lists.items()}
-    chosen = {name: Sample(name, found.paths[name], pairs[name]) for name in sorted(needed)}
+    groups = _groups(folder, settings, needed)
+    chosen = {
+        name: Sample(name, found.paths[name], pairs[name], group=groups.get(name)) for name in sorted(needed)
+    }
     if len(chosen) < 3:
         raise UnetsegError(f"{folder}: {len(chosen)} image(s) with a mask; training needs at least 3")
-    split = split_names(chosen, lists, SHARES, split_seed)
+    split = split_names(chosen, lists, SHARES, split_seed, lambda name: groups.get(name, name))
+    if groups:
+        warn_of_cut_groups(split, groups, printable(folder))
     classes = _classes(folder, settings, chosen.values())
     return SegmentationSet(
         str(settings.get("name", folder.resolve().name)),
@@ -173,6 +179,12 @@ def _split(folder: Path, names: Names, missing: list[str] | None) -> dict[str, t
     lists = {split: members for split, members in read.items() if members}
     _refuse_overlap(folder, {paths[split].name: members for split, members in lists.items()})
     return lists
+
+
+def _groups(folder: Path, settings: dict[str, Any], names: Iterable[str]) -> dict[str, str]:
+    if settings.get("group") is None:
+        return {}
+    return find_groups(settings["group"], folder, sorted(names), str(folder / "dataset.yaml"))
 
 
 def _images_of(masks: _Files, pairs: dict[str, Path]) -> dict[str, str]:

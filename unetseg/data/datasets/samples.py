@@ -26,6 +26,8 @@ class Sample:
         mask: The mask file.
         valid: The field of view: pixels where it is 0 are not counted.
         instances: Instance labels, 0 for the background.
+        group: What the image shares with those that belong to it (a patient, a slide); None where each is
+            its own.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Sample:
     mask: Path | None
     valid: Path | None = None
     instances: Path | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)

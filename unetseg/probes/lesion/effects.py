@@ -33,6 +33,7 @@ from unetseg.studies.analysis.means import (
     difference_within_nets,
     mean_interval,
 )
+from unetseg.studies.analysis.populations import options_of
 from unetseg.studies.analysis.score_matrix import score_matrix, scores_of
 
 INTACT = "intact"
@@ -226,7 +227,7 @@ def _jobs(
         predicted = predictor.pixelwise([dataset.image(sample) for sample in chunk], masks)
         for sample, each in zip(chunk, predicted, strict=True):
             beside = (dataset.mask(sample), dataset.valid(sample), dataset.instances(sample))
-            yield [ImageMasks(sample.name, mask, *beside) for mask in each]
+            yield [ImageMasks(sample.name, mask, *beside, group=sample.group) for mask in each]
 
 
 def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dict[str, Effect]]:
@@ -236,7 +237,8 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
     class_name = shown_classes(evaluations[INTACT][0].classes)[0]
     effects: dict[str, dict[str, Effect]] = {name: {} for name in scores}
     for metric in registry.shown("lesions"):
-        key, limits = metric.key, (0.0, metric.highest)
+        key, options = metric.key, options_of(scores[INTACT][0], metric, class_name)
+        groups, limits = options["groups"], options["limits"]
         intact = score_matrix(scores[INTACT], key, class_name)
         if intact is None:
             continue
@@ -244,6 +246,7 @@ def _effects(evaluations: Mapping[str, tuple[Evaluation, ...]]) -> dict[str, dic
             values = score_matrix(runs, key, class_name)
             assert values is not None
             effects[name][key] = Effect(
-                mean_interval(values, limits=limits), difference_within_nets(values, intact, limits=limits)
+                mean_interval(values, groups=groups, limits=limits),
+                difference_within_nets(values, intact, groups=groups, limits=limits),
             )
     return effects

@@ -1,5 +1,6 @@
 """What lesions found, as text, tables and pictures, and beside it what retraining found."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -140,4 +141,4 @@ def _cells(effect: Effect, intact: bool) -> list[str]:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:+.3f} to {high:+.3f}"
+    return f"{low:+.3f} to {high:+.3f}" if math.isfinite(high - low) else "unknown"

@@ -18,7 +18,7 @@ from unetseg.studies.analysis.differences import (
     shown_classes,
 )
 from unetseg.studies.analysis.results import ArmResult, MetricResult, MissingRun, RunResult, StudyResults
-from unetseg.studies.analysis.score_matrix import RunScores
+from unetseg.studies.analysis.score_matrix import RunScores, share_groups
 from unetseg.studies.analysis.sentences import caution_lines
 from unetseg.studies.analysis.statistics import LEAST_SEEDS
 
@@ -63,7 +63,10 @@ def assemble(
     Raises:
         UsageError: if the runs were not tested on the same images and masks, or lack the primary metric.
     """
-    require_same_test([run for runs in scores for run in runs])
+    every = [run for runs in scores for run in runs]
+    require_same_test(every)
+    shared = dict(zip(map(id, every), share_groups(every), strict=True))
+    scores = [tuple(shared[id(run)] for run in runs) for runs in scores]
     scored = [
         ArmScores(arm.name, arm.label, runs, arm.same_as) for arm, runs in zip(arms, scores, strict=True)
     ]

@@ -112,10 +112,13 @@ def _contrast(
     arms: Sequence[ArmScores], metric: MetricResult, other: MetricResult, question: Question
 ) -> ContrastResult:
     first, second = _differences(metric), _differences(other)
-    shortage = options_of(arms[0].runs[0], METRICS[metric.key], metric.class_name)["shortage"]
+    options = options_of(arms[0].runs[0], METRICS[metric.key], metric.class_name)
     gaps, judgements = _judge(
         arms,
-        {name: contrast(first[name], second[name], shortage=shortage) for name in first},
+        {
+            name: contrast(first[name], second[name], groups=options["groups"], shortage=options["shortage"])
+            for name in first
+        },
         question.baseline,
         question.margin_of(METRICS[metric.key]),
     )

@@ -147,12 +147,19 @@ def difference_of_means(
     return _difference(whole, sample, comparison, limits, confidence)
 
 
-def difference_within_nets(values: ArrayLike, intact: ArrayLike, *, limits: Range = ANYTHING) -> Difference:
+def difference_within_nets(
+    values: ArrayLike,
+    intact: ArrayLike,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    limits: Range = ANYTHING,
+) -> Difference:
     """Return what something done to nets changes: here seeds are paired, since they are the same nets.
 
     Args:
         values: As ``arm`` of `difference_of_means`.
         intact: The same nets and images.
+        groups: As of `difference_of_means`.
         limits: As of `difference_of_means`.
 
     Raises:
@@ -161,8 +168,9 @@ def difference_within_nets(values: ArrayLike, intact: ArrayLike, *, limits: Rang
     whole = matrix(values), matrix(intact)
     if whole[0].shape != whole[1].shape:
         raise ValueError(f"the nets or images differ: {whole[0].shape} and {whole[1].shape} (seed, image)")
-    sample = Sample(whole)
-    return _difference(whole, sample, average(sample.values[0] - sample.values[1]), limits, 0.95)
+    sample = Sample(whole, groups)
+    change = average(sample.values[0] - sample.values[1], sample.groups)
+    return _difference(whole, sample, change, limits, 0.95)
 
 
 def no_difference(difference: Difference) -> Difference:

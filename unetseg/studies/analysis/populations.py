@@ -23,6 +23,7 @@ from unetseg.utilities.text import first_few
 class Options(TypedDict):
     """What ``difference_of_means`` and ``mean_interval`` must know of a metric and its images."""
 
+    groups: tuple[str, ...] | None
     pooled: bool
     limits: Range
     shortage: str
@@ -36,8 +37,10 @@ def options_of(run: RunScores, metric: Metric, class_name: str) -> Options:
         metric: of a study.
         class_name: a foreground class, or ``mean``.
     """
-    rare = class_name == MEAN and metric.group != "training"
+    of_test = metric.group != "training"
+    rare = class_name == MEAN and of_test
     return {
+        "groups": run.groups if of_test else None,
         "pooled": metric.pooled,
         "limits": (0.0, metric.highest),
         "shortage": (_rare_classes(run) if rare else "") or _few_large_images(run, metric, class_name),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from unetseg.metrics.averages import variance_of_mean
 from unetseg.studies.analysis.looks import ALPHA
 from unetseg.studies.analysis.means import Difference
 from unetseg.studies.analysis.statistics import (
@@ -19,7 +20,6 @@ from unetseg.studies.analysis.statistics import (
     MOST_FREEDOM,
     Floats,
     seed_variances,
-    variance_of_mean,
 )
 from unetseg.studies.analysis.verdicts import Judgement
 

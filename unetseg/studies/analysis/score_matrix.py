@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.rows import LABELS, MEAN, Row, finite_score, in_reference, only_defined
+from unetseg.evaluation.rows import MEAN, TEXTS, Row, finite_score, in_reference, only_defined, row_groups
 from unetseg.evaluation.summary import Evaluation
 from unetseg.metrics import class_mean_values, registry
 from unetseg.metrics.registry import Metric
@@ -31,6 +31,7 @@ class RunScores:
         classes: foreground classes.
         rows: one an image and class, in the order of ``test_images.csv``.
         training: one a training image, with its ``train_loss``; empty where it was not measured.
+        groups: of each test image, in order; None where each is its own.
     """
 
     name: str
@@ -39,6 +40,7 @@ class RunScores:
     classes: tuple[str, ...]
     rows: tuple[Row, ...]
     training: tuple[Row, ...] = ()
+    groups: tuple[str, ...] | None = None
 
     @cached_property
     def table(self) -> dict[str, dict[str, Row]]:
@@ -65,7 +67,8 @@ def read_scores(run: Run) -> RunScores:
         classes = tuple(summary["classes"])
         rows = tuple(only_defined(row, len(classes)) for row in _read_rows(run.test_images))
         training = tuple(_read_rows(run.train_images)) if run.train_images.is_file() else ()
-        return RunScores(str(run.path), summary["split"], summary["fingerprint"], classes, rows, training)
+        about = (str(run.path), summary["split"], summary["fingerprint"])
+        return RunScores(*about, classes, rows, training, row_groups(rows))
     except (OSError, ValueError, KeyError) as error:
         raise UnetsegError(
             f"{run.path}: its scores cannot be read ({error}); 'unetseg fit --resume' makes them anew once "
@@ -76,7 +79,18 @@ def read_scores(run: Run) -> RunScores:
 def scores_of(evaluation: Evaluation, name: str) -> RunScores:
     """Return an evaluation that was just computed as the scores of a run."""
     rows = tuple(evaluation.rows)
-    return RunScores(name, evaluation.split, evaluation.fingerprint, evaluation.classes, rows)
+    about = (name, evaluation.split, evaluation.fingerprint)
+    return RunScores(*about, evaluation.classes, rows, groups=row_groups(rows))
+
+
+def share_groups(runs: Sequence[RunScores]) -> tuple[RunScores, ...]:
+    """Return runs of one test with the groups of its images, which earlier versions did not write.
+
+    Args:
+        runs: scored on the same images.
+    """
+    groups = next((run.groups for run in runs if run.groups is not None), None)
+    return tuple(replace(run, groups=groups) for run in runs)
 
 
 def score_matrix(runs: Sequence[RunScores], key: str, class_name: str) -> Floats | None:
@@ -209,10 +223,6 @@ def _read_rows(path: Path) -> list[Row]:
     """Read a table of numbers; cells of images and classes stay text, empty ones are left out."""
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return [
-            {
-                name: value if name in LABELS[:2] else float(value)
-                for name, value in row.items()
-                if value != ""
-            }
+            {name: value if name in TEXTS else float(value) for name, value in row.items() if value != ""}
             for row in csv.DictReader(file)
         ]

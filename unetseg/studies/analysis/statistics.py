@@ -35,6 +35,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from unetseg.metrics.averages import variance_of_mean
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -88,31 +90,6 @@ def average(values: ArrayLike, groups: Integers | None = None) -> Comparison:
     """
     values = np.asarray(values, dtype=np.float64)
     return _combine(values.mean(axis=-2), (values,), groups)
-
-
-def variance_of_mean(values: Floats, groups: Integers | None = None) -> Floats:
-    """Return the variance of the mean over images that comes from which images were drawn.
-
-    Args:
-        values: Float array (..., image).
-        groups: As of `compare_means`. Then it is the jackknife over groups: each group's deviations are
-            summed and divided by the other groups' share of the images.
-
-    Returns:
-        Array of the leading shape; 0 for one image or group, which tell nothing.
-    """
-    images = values.shape[-1]
-    deviations = values - values.mean(axis=-1, keepdims=True)
-    if groups is None:
-        variance: Floats = np.square(deviations).sum(axis=-1) / (images * max(images - 1, 1))
-        return variance
-    sizes = np.bincount(groups)
-    if len(sizes) == 1:
-        return np.zeros(values.shape[:-1])
-    members = (groups[:, None] == np.arange(len(sizes))).astype(np.float64)
-    sums = deviations @ members / (1 - sizes / images)
-    jackknife: Floats = np.square(sums).sum(axis=-1) * (len(sizes) - 1) / len(sizes) / images**2
-    return jackknife
 
 
 def seed_variances(values: Floats, groups: Integers | None = None) -> tuple[Floats, Floats]:

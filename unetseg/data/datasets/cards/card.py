@@ -1,16 +1,18 @@
 """Cards: one YAML file says all there is to say about a public set, and no code does."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from unetseg.data.datasets.cards.convert import check_steps
-from unetseg.data.datasets.cards.layout import Layout
-from unetseg.data.datasets.cards.splits import check_split, divide
+from unetseg.data.datasets.cards.layout import Fields, Layout
+from unetseg.data.datasets.cards.splits import check_split, divide, template_groups
 from unetseg.data.datasets.cards.values import items, path_inside, text, whole
 from unetseg.data.datasets.class_entries import Classes, parse_classes
+from unetseg.data.datasets.groups import check_groups, find_groups, warn_of_cut_groups
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.text import first_few, printable
@@ -19,7 +21,7 @@ from unetseg.utilities.yaml_files import read_yaml, require_keys
 CATALOG = Path(__file__).parents[2] / "catalog"
 _TEXTS = ("title", "citation", "homepage", "licence", "terms", "manual")
 _CLASSES = ("classes", "ignore", "threshold")
-_SETTINGS = ("layout", *_CLASSES, "variants", "split")
+_SETTINGS = ("layout", *_CLASSES, "variants", "split", "group")
 _ENTRIES = ("name", "aliases", "files", "images", "convert", *_SETTINGS)
 _CHECKSUMS = ("sha256", "md5")
 _FILE_KEYS = ("addresses", "size", "md5", "sha256", "into")
@@ -132,6 +134,8 @@ def read_card(path: Path) -> Card:
         _classes(settings, where)
         layout = Layout.parse(settings["layout"], where)
         check_split(entry["split"], layout, where)
+    if "group" in entry:
+        _check_groups(entry, where)
     return card
 
 
@@ -186,9 +190,14 @@ def open_card(
         raise UnetsegError(
             f"{folder}: no file is called {layout.image.text}, as in the layout of {card.name}{hint}"
         )
-    split = divide(settings["split"], folder, fields, split_seed, missing)
+    groups = _groups(settings, folder, fields, str(card.path))
+    split = divide(settings["split"], folder, fields, groups, split_seed, missing)
+    if groups:
+        warn_of_cut_groups(split, groups, str(folder))
     samples = {
-        name: layout.sample(folder, name, fields[name]) for members in split.values() for name in members
+        name: layout.sample(folder, name, fields[name], groups.get(name))
+        for members in split.values()
+        for name in members
     }
     _miss_files(folder, samples, missing)
     classes = _classes(settings, str(card.path))
@@ -209,6 +218,22 @@ def count_images(card: Card, folder: Path) -> int:
     """Return how many images of a card's layout lie in ``folder``, whether a split names them or not."""
     layout = Layout.parse(card.settings["layout"], str(card.path))
     return len(layout.find(layout.image.locate(folder)))
+
+
+def _check_groups(entry: dict[str, Any], where: str) -> None:
+    check_groups(entry["group"], where)
+    if isinstance(entry["group"], dict) and "csv" in entry["group"]:
+        path_inside(entry["group"]["csv"], f"{where}: group: csv")
+    if "group" in entry["split"]:
+        raise UsageError(f"{where}: has a group, and another under split; keep one")
+
+
+def _groups(
+    settings: dict[str, Any], folder: Path, fields: Mapping[str, Fields], where: str
+) -> dict[str, str]:
+    if "group" in settings:
+        return find_groups(settings["group"], folder, fields, where)
+    return template_groups(settings["split"], fields)
 
 
 def _classes(settings: dict[str, Any], where: str) -> Classes:

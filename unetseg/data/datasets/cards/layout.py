@@ -122,6 +122,8 @@ class Layout:
             found[name] = fields
         return found
 
-    def sample(self, folder: Path, name: str, fields: Fields) -> Sample:
-        """Return the sample whose path filled the fields so."""
-        return Sample(name, **{key: folder / text.format(**fields) for key, text in self.paths.items()})
+    def sample(self, folder: Path, name: str, fields: Fields, group: str | None) -> Sample:
+        """Return the sample whose path filled the fields so, and of a group if it has one."""
+        paths = {key: folder / text.format(**fields) for key, text in self.paths.items()}
+        valid, instances = paths.get("valid"), paths.get("instances")
+        return Sample(name, paths["image"], paths["mask"], valid, instances, group)

@@ -78,6 +78,7 @@ def divide(
     entry: Mapping[str, Any],
     folder: Path,
     fields: Mapping[str, Fields],
+    groups: Mapping[str, str],
     seed: int,
     missing: list[str] | None = None,
 ) -> dict[str, tuple[str, ...]]:
@@ -87,6 +88,7 @@ def divide(
         entry: A ``split`` entry that :func:`check_split` has passed.
         folder: Where its lists and tables lie.
         fields: Every image's name, and what its path filled the fields with.
+        groups: Of the images that belong together; others are their own.
         seed: Draws what is not given.
         missing: Takes one line for each image that is named and not there; without, that is an error.
 
@@ -102,13 +104,16 @@ def divide(
             fixed[split] = _selected(selector, folder, fields, split, missing)
         elif selector != _REST:
             shares[split] = selector
-    template, until = _group_template(entry.get("group", "{name}"))
+    return split_names(fields, fixed, shares, seed, lambda name: groups.get(name, name))
 
-    def group(name: str) -> str:
-        text = template.format(**{"name": name, **fields[name]})
-        return text.split(until)[0] if until else text
 
-    return split_names(fields, fixed, shares, seed, group)
+def template_groups(entry: Mapping[str, Any], fields: Mapping[str, Fields]) -> dict[str, str]:
+    """Return the groups that a ``split`` entry makes of the images' paths; none if it names no ``group``."""
+    if "group" not in entry:
+        return {}
+    template, until = _group_template(entry["group"])
+    found = {name: template.format(**{"name": name, **each}) for name, each in fields.items()}
+    return {name: text.split(until)[0] if until else text for name, text in found.items()}
 
 
 def _group_template(entry: Any) -> tuple[str, str]:
