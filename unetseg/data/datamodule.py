@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -242,8 +243,11 @@ class SegmentationData(pl.LightningDataModule):
         on_gpu = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         if workers is None:
             workers = min(8, os.cpu_count() or 1) if on_gpu else 0
+        # Forked, they share the decoded images and start at once; Python 3.14 no longer forks unasked.
+        forked = workers > 0 and sys.platform == "linux"
         return {
             "num_workers": workers,
+            "multiprocessing_context": "fork" if forked else None,
             "pin_memory": on_gpu,
             "persistent_workers": workers > 0,
             "worker_init_fn": _leave_signals_to_parent,
