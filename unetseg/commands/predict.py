@@ -12,7 +12,7 @@ from unetseg.commands.arguments import Parser, add_device_flag
 from unetseg.config import PRECISIONS
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import TABLE
-from unetseg.utilities.text import fold, printable
+from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
     from unetseg.inference.folder.pipeline import FolderResult
@@ -40,8 +40,8 @@ def run(argv: Sequence[str]) -> int:
         tile=options.tile,
         overlap=options.overlap,
     )
-    for line in fold(printable(failure.reason) for failure in result.failures):
-        print(line if line.startswith(" ") else f"failed: {line}", file=sys.stderr)
+    for failure in result.failures:
+        print(f"failed: {printable(failure.reason)}", file=sys.stderr)
     print(_summary(result, output))
     if result.written and len(result.classes_seen) == 1:
         only = result.classes[next(iter(result.classes_seen))]

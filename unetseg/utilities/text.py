@@ -74,5 +74,5 @@ def fold(lines: Iterable[str]) -> list[str]:
 
 def more_like_it(lines: Sequence[str]) -> str:
     """Return one line for lines like the one before: how many there are, and the first of their files."""
-    names = first_few(os.path.basename(line.partition(": ")[0]) for line in lines)
+    names = first_few({os.path.basename(line.partition(": ")[0]) for line in lines})
     return f"  {len(lines)} more like it: {names}"
