@@ -92,7 +92,8 @@ def test_coverage_agrees_with_the_area_of_the_exact_outline(x, y, angle, length,
         inside |= (fine[:, None] - py) ** 2 + (fine[None, :] - px) ** 2 <= (width / 2) ** 2
     expected = inside.reshape(32, 16, 32, 16).mean(axis=(1, 3))
     assert abs(coverage - expected).max() < 0.2
-    assert coverage.sum() == pytest.approx(expected.sum(), rel=0.05, abs=0.15)
+    # The count of sample points errs, too: by up to a fifth of a pixel on the smallest discs.
+    assert coverage.sum() == pytest.approx(expected.sum(), rel=0.06, abs=0.2)
 
 
 def test_edges_are_blended_by_coverage():
