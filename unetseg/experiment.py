@@ -21,6 +21,7 @@ from unetseg.runs import Run, discard_empty, new_run
 from unetseg.training.gradient_log import plot_gradients
 from unetseg.training.train import Net, build_net, train
 from unetseg.utilities.files import write_json, write_rows
+from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line, show_progress
 from unetseg.utilities.signals import Stopped
 
@@ -41,7 +42,8 @@ def run_experiment(config: RunConfig, output: str | Path | None = None, report: 
     dataset, net = _prepare(config, report, goes_on=False)
     run = new_run(config, output)
     try:
-        return finish(config, dataset, run, report, net)
+        with one_writer(run.path):
+            return finish(config, dataset, run, report, net)
     finally:
         discard_empty(run)
 
@@ -61,9 +63,10 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
         report(f"{run.path} is finished: trained to its end and tested")
         return run
     config = config or run.config()
-    run.remove_parts()
-    dataset, net = _prepare(config, report, goes_on=run.last.is_file())
-    return finish(config, dataset, run, report, net)
+    with one_writer(run.path):
+        run.remove_parts()
+        dataset, net = _prepare(config, report, goes_on=run.last.is_file())
+        return finish(config, dataset, run, report, net)
 
 
 def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[SegmentationSet, Net]:

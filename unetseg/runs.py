@@ -85,7 +85,7 @@ class Run:
 
     @property
     def split(self) -> Path:
-        """The names of the images in each split."""
+        """The names of the images in each split; ``fingerprints.json`` has the hash of each one's files."""
         return self.path / "split.json"
 
     @property
@@ -187,6 +187,8 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
             return Run(path)
         except FileExistsError:
             continue
+        except OSError as error:
+            raise UsageError(f"{CHECKPOINTS}: cannot be made ({error.strerror}); give -o") from None
     raise UnetsegError(f"{CHECKPOINTS}: no free name for a run")
 
 

@@ -8,6 +8,7 @@ from unetseg.errors import UsageError
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.runs import Run, find_run
 from unetseg.utilities.files import plain_write_errors
+from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line, show_progress
 
 if TYPE_CHECKING:
@@ -194,4 +195,7 @@ def compare(
 
         results = read_study(study, command)
     folder = study or output
-    return results if folder is None else write_outputs(results, Path(folder), masks)
+    if folder is None:
+        return results
+    with one_writer(folder):
+        return write_outputs(results, Path(folder), masks)

@@ -9,13 +9,15 @@ from unetseg.api.settings import Settings, StudySettings, configured, lists_sett
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
+from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line
 
 if TYPE_CHECKING:
     from unetseg.studies.analysis.results import StudyResults
     from unetseg.studies.plan import Plan
 
-MAY_CHANGE = ("device", "workers", "trainer")  # in a run that goes on: where and how long, not what
+# In a run that goes on: where and how long it computes, and where its data lie, which must be the same.
+MAY_CHANGE = ("device", "workers", "trainer", "data", "data_dir")
 
 
 @lists_settings
@@ -35,7 +37,8 @@ def fit(
         resume: go on with this run, from its last whole epoch and under its own configuration.
         report: is given the log, line by line; it is printed if not given.
         **settings: any field of :class:`RunConfig`, such as ``skips="off"``; they win over ``config``. A run
-            that is resumed takes ``device``, ``workers`` and ``trainer`` only.
+            that is resumed takes only where and how long it computes (``device``, ``workers``, ``trainer``)
+            and where its data, which must be the same, lie now (``data``, ``data_dir``).
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
@@ -43,7 +46,14 @@ def fit(
     complete, resumed = fit_configuration(config, output, resume, settings)
     from unetseg.data.datasets.open import require_dataset
 
-    require_dataset(complete.data)  # PyTorch, which comes next, takes seconds
+    try:
+        require_dataset(complete.data)  # PyTorch, which comes next, takes seconds
+    except UsageError as error:
+        if resumed is None or "data" in settings:
+            raise
+        raise UsageError(
+            f"{resumed.path}: its data, '{complete.data}', are not here; --data PATH says where they lie now"
+        ) from error
     from unetseg.experiment import resume_experiment, run_experiment
 
     if resumed is not None:
@@ -118,7 +128,8 @@ def ablate(
     from unetseg.studies.ablation import run_study
 
     require_free(plan.folder, of_study=True)
-    return write_outputs(run_study(plan, workers, report, command), plan.folder)
+    with one_writer(plan.folder):
+        return write_outputs(run_study(plan, workers, report, command), plan.folder)
 
 
 def study_plan(

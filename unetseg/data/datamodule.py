@@ -1,7 +1,6 @@
 """The LightningDataModule over any segmentation set, and the cache of its decoded images."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +16,13 @@ from unetseg.config import RunConfig
 from unetseg.data.augment import Augmentation
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.data.loaders import Batch, BatchLoader, check_shared_memory, collate, normalised
 from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN, Preprocessing, channel_statistics
 from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
 from unetseg.errors import UsageError
 
 LARGEST_BATCH = 4_000_000  # pixels in a batch of whole images; a larger image is a batch of its own
 ImageAndMask = tuple[np.ndarray, np.ndarray]
-Batch = dict[str, Any]
 Progress = Callable[[int, int], None]
 
 
@@ -84,7 +83,7 @@ class ScaledSamples:
 
 
 class TrainingCrops(Dataset[Batch]):
-    """Augmented, normalised crops; item (epoch, index) is a function of the seed and that pair."""
+    """Augmented crops, uint8; item (epoch, index) is a function of the seed and that pair."""
 
     def __init__(self, samples: ScaledSamples, config: RunConfig) -> None:
         self.samples = samples
@@ -98,11 +97,11 @@ class TrainingCrops(Dataset[Batch]):
         epoch, index = item
         seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
         image, mask = self.augmentation(*self.samples[index], seed)
-        return {"image": self.samples.preprocessing.normalise(image), "mask": mask}
+        return {"image": image, "mask": mask}
 
 
 class WholeImages(Dataset[Batch]):
-    """Scaled, padded images for validation; the mask is as the network sees the image."""
+    """Scaled, padded images for validation, uint8; the mask is as the network sees the image."""
 
     def __init__(self, samples: ScaledSamples, stride: int) -> None:
         self.samples = samples
@@ -115,7 +114,7 @@ class WholeImages(Dataset[Batch]):
         counted, index = item
         image, mask = self.samples[index]
         pads = [(0, -side % self.stride) for side in mask.shape]
-        image = np.pad(self.samples.preprocessing.normalise(image), [*pads, (0, 0)], mode="edge")
+        image = np.pad(image, [*pads, (0, 0)], mode="edge")
         if counted < 0:
             mask = np.full_like(mask, IGNORED)
         return {"image": image, "mask": np.pad(mask, pads, constant_values=IGNORED)}
@@ -199,28 +198,44 @@ class SegmentationData(pl.LightningDataModule):
         rank, world_size = self._place()
         sampler = TrainingSampler(len(self.train_samples), self.config.seed, rank, world_size)
         sampler.set_epoch(self.first_epoch)  # loader processes begin before Lightning sets it
-        return DataLoader(
-            TrainingCrops(self.train_samples, self.config),
+        return BatchLoader(
+            self.preprocessing,
+            dataset=TrainingCrops(self.train_samples, self.config),
             batch_size=self.config.batch_size,
             sampler=sampler,
             drop_last=len(sampler) >= self.config.batch_size,
-            collate_fn=collate,
             **self._processes(),
         )
 
     def fixed_batch(self) -> Batch:
         """Return the first epoch's crops of the first training images, one batch: what is looked at again."""
         crops = TrainingCrops(self.train_samples, self.config)
-        return collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
+        batch = collate([crops[0, index] for index in range(min(self.config.batch_size, len(crops)))])
+        return normalised(batch, self.preprocessing)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of whole validation images, like sizes together."""
-        return DataLoader(
-            WholeImages(self.val_samples, self.stride),
+        return BatchLoader(
+            self.preprocessing,
+            dataset=WholeImages(self.val_samples, self.stride),
             batch_sampler=self.whole_batches(self.val_samples),
-            collate_fn=collate,
             **self._processes(),
         )
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Normalise on the device what came as bytes."""
+        return normalised(batch, self.preprocessing) if batch["image"].dtype == torch.uint8 else batch
+
+    def setup(self, stage: str) -> None:
+        """Refuse loader processes whose batches do not fit into shared memory.
+
+        Raises:
+            UnetsegError: They do not fit.
+        """
+        sizes = [self._padded(self.val_samples[index][1]) for index in range(len(self.val_samples))]
+        whole = max((self._images_a_batch(size) * size[0] * size[1] for size in sizes), default=0)
+        crops = min(self.config.batch_size, len(self.train_samples)) * self.config.size**2
+        check_shared_memory(self._processes()["num_workers"], crops, whole)
 
     def whole_batches(self, samples: ScaledSamples) -> EvaluationBatches:
         """Return batches of whole images of one padded size, each image in exactly one."""
@@ -250,21 +265,8 @@ class SegmentationData(pl.LightningDataModule):
             "multiprocessing_context": "fork" if forked else None,
             "pin_memory": on_gpu,
             "persistent_workers": workers > 0,
-            "worker_init_fn": _leave_signals_to_parent,
+            "leave_bytes": on_gpu,
         }
-
-
-def collate(items: Sequence[Batch]) -> Batch:
-    """Stack items: image (N, 3, H, W) float32, channels last in memory; mask (N, H, W) int64."""
-    images = torch.from_numpy(np.stack([item["image"] for item in items])).permute(0, 3, 1, 2)
-    masks = torch.from_numpy(np.stack([item["mask"] for item in items])).long()
-    return {"image": images, "mask": masks}
-
-
-def _leave_signals_to_parent(worker: int) -> None:
-    """Keep loader processes, which Ctrl-C reaches too, from reporting it a second time."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _memory() -> int:

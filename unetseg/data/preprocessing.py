@@ -73,11 +73,17 @@ class Preprocessing:
             return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         return _most_covering(mask, (width, height))
 
+    @property
+    def terms(self) -> tuple[np.ndarray, np.ndarray]:
+        """What is taken from each channel's value in 0..255, and what the rest is multiplied by; float32."""
+        mean = np.asarray(self.mean, dtype=np.float32) * 255
+        return mean, 1 / (np.asarray(self.deviation, dtype=np.float32) * 255)
+
     def normalise(self, image: np.ndarray) -> np.ndarray:
         """Map H×W×3 uint8 to H×W×3 float32 of zero mean and unit deviation over the training set."""
-        mean = np.asarray(self.mean, dtype=np.float32) * 255
-        factor = 1 / (np.asarray(self.deviation, dtype=np.float32) * 255)
-        return (image - mean) * factor
+        mean, factor = self.terms
+        normal: np.ndarray = (image - mean) * factor
+        return normal
 
     def prepare(self, image: np.ndarray, stride: int) -> np.ndarray:
         """Scale, normalise and pad an image for the network.

@@ -36,6 +36,26 @@ def measure_cost(model: nn.Module, size: int) -> Cost:
     return Cost(parameters, counter.get_total_flops() / 2e9, size)
 
 
+def normalises_one_value(model: nn.Module, size: int) -> bool:
+    """Tell whether, of one image of this side, a layer would normalise by a single value a channel.
+
+    Batch and instance norm cannot in training; nothing is computed to find it out.
+    """
+    alone = False
+
+    def look(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal alone
+        alone |= inputs[0].shape[2:].numel() == 1
+
+    shadow = copy.deepcopy(model).to("meta").eval()
+    for module in shadow.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.modules.instancenorm._InstanceNorm):
+            module.register_forward_pre_hook(look)
+    with torch.no_grad():
+        shadow(torch.empty(1, 3, size, size, device="meta"))
+    return alone
+
+
 def config_cost(config: RunConfig, classes: int) -> Cost:
     """Return parameters and multiply-adds of a net for so many foreground classes."""
     model = build_model(config.changed(weights="none"), output_channels(classes + 1))

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from unetseg.config import RunConfig
-from unetseg.data.datamodule import Batch, SegmentationData
+from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.loaders import Batch
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.models.gradient_flow import GradientFlow, flow_curve, gradient_flow
 from unetseg.models.hardware import choose_hardware

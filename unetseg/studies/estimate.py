@@ -8,10 +8,11 @@ from itertools import count, islice
 import torch
 
 from unetseg.config import RunConfig, flag
-from unetseg.data.datamodule import Batch, SegmentationData
+from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.check import require_sound
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.loaders import Batch
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import build_model, output_channels
 from unetseg.studies.plan import Plan, Setting, plan_costs

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from unetseg.data.datamodule import SegmentationData, WholeImages, collate
+from unetseg.data.datamodule import SegmentationData, WholeImages
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.loaders import collate
 from unetseg.evaluation.rows import Row
 from unetseg.inference.predictor import Predictor
 from unetseg.metrics.registry import TRAIN_LOSS
@@ -33,8 +34,9 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
     losses: dict[int, float] = {}
     for items in data.whole_batches(data.train_samples):
         batch = [whole[item] for item in items]
-        masks = collate(batch)["mask"]
-        logits = torch.from_numpy(network(np.stack([each["image"] for each in batch])))
+        masks = collate(batch)["mask"].long()
+        images = data.preprocessing.normalise(np.stack([each["image"] for each in batch]))
+        logits = torch.from_numpy(network(images))
         for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
             if bool((image[1] != IGNORED).any()):
                 losses[index] = float(task.loss(*image))

@@ -1,6 +1,16 @@
 """What broke a training, in one plain line."""
 
+import errno
+import re
+import shutil
+
+from unetseg.data.loaders import SHARED_MEMORY, shared_memory_error
 from unetseg.errors import UnetsegError
+
+_NO_SHARED_MEMORY = re.compile(
+    r"shared memory|file </torch_|unable to (mmap|resize|open)"
+    rf"|exit code ({errno.ENOSPC}|{errno.ENOMEM})\b|Bus error|SIGBUS"
+)
 
 
 def explain(error: Exception) -> UnetsegError | None:
@@ -8,6 +18,8 @@ def explain(error: Exception) -> UnetsegError | None:
     # As torch sent it, line by line: a UnetsegError shows itself as one.
     text = Exception.__str__(error) if isinstance(error, UnetsegError) else str(error)
     if "DataLoader worker" in text:
+        if SHARED_MEMORY.is_dir() and _NO_SHARED_MEMORY.search(text):
+            return shared_memory_error(shutil.disk_usage(SHARED_MEMORY).free)
         if "Original Traceback" in text:  # torch sends a loader's traceback as the message
             last = text.strip().splitlines()[-1]
             plain = last.partition(": ")[2] if isinstance(error, UnetsegError) else ""

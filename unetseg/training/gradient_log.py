@@ -9,7 +9,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from unetseg.data.datamodule import Batch
+from unetseg.data.loaders import Batch
 from unetseg.models.gradient_flow import COLUMNS, GradientFlow, flow_curve, flow_from_rows, gradient_flow
 from unetseg.models.unet import Unet
 from unetseg.plots import gradient_panels

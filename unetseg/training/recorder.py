@@ -9,6 +9,8 @@ from typing import Any
 import lightning.pytorch as pl
 
 from unetseg.config import RunConfig
+from unetseg.data.datasets.fingerprints import FINGERPRINTS
+from unetseg.errors import UnetsegError
 from unetseg.runs import Run
 from unetseg.training import checkpoints
 from unetseg.training.epoch_bar import epoch_name
@@ -29,6 +31,7 @@ class Recorder(pl.Callback):
         split: the names of the images in each split.
         inference: plain values stored beside the weights: all that inference must repeat.
         report: is given one line an epoch.
+        fingerprints: of each sample's files.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class Recorder(pl.Callback):
         split: dict[str, list[str]],
         inference: dict[str, Any],
         report: Report,
+        fingerprints: dict[str, str] | None = None,
     ) -> None:
         self.run = run
         self.config = config
         self.split = split
         self.inference = inference
         self.report = report
+        self.fingerprints = fingerprints
         self.rows: list[dict[str, float]] = []
         self.best_iou = -1.0
         self.best_loss = math.inf
@@ -80,6 +85,8 @@ class Recorder(pl.Callback):
         if trainer.is_global_zero:
             write_text(self.run.config_file, self.config.to_yaml())
             write_json(self.run.split, self.split)
+            if self.fingerprints is not None:
+                write_json(self.run.path / FINGERPRINTS, self.fingerprints)
         self.begun, self.first_step = time.perf_counter(), trainer.global_step
         if self.rows:
             self.report(f"resume    after epoch {self.rows[-1]['epoch']}")
@@ -99,6 +106,11 @@ class Recorder(pl.Callback):
         """Record the epoch that has just been trained and, as a rule, validated."""
         assert isinstance(pl_module, SegmentationTask)
         pl_module.check_weights()
+        if trainer.is_global_zero and not self.run.config_file.is_file():
+            raise UnetsegError(
+                f"{self.run.path}: is no longer there: it was moved or deleted during the training, which "
+                "ends without writing it anew"
+            )
         row = self._row(trainer, pl_module)
         self.rows.append(row)
         iou, epoch = row["val_iou"], int(row["epoch"])

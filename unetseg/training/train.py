@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
@@ -12,9 +13,10 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from unetseg.config import RunConfig
 from unetseg.data.datamodule import SegmentationData
+from unetseg.data.datasets.fingerprints import FINGERPRINTS, changed_samples, fingerprints
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
-from unetseg.models.cost import measure_cost
+from unetseg.models.cost import measure_cost, normalises_one_value
 from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.models.unet import Unet, build_model, check_size, output_channels
 from unetseg.runs import Run
@@ -29,6 +31,7 @@ from unetseg.training.trainer import LOGGERS, KeepSignalHandlers, build_trainer,
 from unetseg.utilities.files import write_json
 from unetseg.utilities.progress import Report, print_line, show_progress
 from unetseg.utilities.quiet import quiet
+from unetseg.utilities.text import first_few
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,13 @@ def train(
     split = _split(dataset, run)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
     task.to(memory_format=hardware.memory_format)
-    recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report)
+    prints = _fingerprints(dataset, run, report)
+    recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report, prints)
     callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
     if config.log_gradients:
         callbacks.insert(0, GradientLog(run, data.fixed_batch()))  # before the recorder saves the epoch
     trainer = build_trainer(config, hardware, run.path, *callbacks)
+    _check_batch_norm(config, dataset, model, trainer.world_size)
     if config.trainer:
         report(f"trainer   {', '.join(f'{name} {value}' for name, value in config.trainer.items())}")
     if trainer.world_size > 1:
@@ -177,3 +182,38 @@ def _split(dataset: SegmentationSet, run: Run) -> dict[str, list[str]]:
             f"({run.split.name}); start a new run, with --init {run.path} if its weights are to be kept"
         )
     return split
+
+
+def _fingerprints(dataset: SegmentationSet, run: Run, report: Report) -> dict[str, str] | None:
+    """Return a hash of each sample's files; a run that goes on must find those that it began with.
+
+    Further processes leave that to the first.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        return None
+    now = fingerprints(dataset)
+    kept = run.path / FINGERPRINTS
+    if run.last.is_file() and kept.is_file():
+        changed = changed_samples(json.loads(kept.read_text()), now)
+        if changed:
+            raise UsageError(
+                f"{run.path}: {len(changed)} images or masks of {dataset.name} are no longer those that this "
+                f"run began with: {first_few(changed)}; bring them back, or start a new run, with "
+                f"--init {run.path} if its weights are to be kept"
+            )
+    elif run.last.is_file():
+        report(
+            "data      of this older run the names are known and not the contents: only names were compared"
+        )
+    return now
+
+
+def _check_batch_norm(config: RunConfig, dataset: SegmentationSet, model: Unet, processes: int) -> None:
+    """Refuse a training whose layers would normalise by a single value a channel."""
+    images = -(-len(dataset.splits["train"]) // processes)
+    batch = min(config.batch_size, images)
+    if batch == 1 and normalises_one_value(model, config.size):
+        raise UsageError(
+            f"one value a channel at --size {config.size} and a batch of one: take --size {2 * config.size} "
+            f"or more, or {'a larger --batch-size' if images > 1 else 'more images'}"
+        )

@@ -14,6 +14,7 @@ from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipelin
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
 from unetseg.utilities.files import abandoned_parts, plain_write_errors
+from unetseg.utilities.locks import one_writer
 from unetseg.utilities.signals import Stopped
 from unetseg.utilities.text import printable
 
@@ -70,22 +71,25 @@ def predict_images(
     if options.tile is not None or options.overlap is not None:
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
     _make_folder(output)
-    _remove_abandoned(jobs)
-    table = PredictionTable(output, predictor.classes)
-    result = FolderResult(len(jobs) + len(refused), predictor.classes)
-    for each in refused:
-        table.add(Row(each.image.relative.as_posix(), None, 0.0, error=each.reason))
-        result.failures.append(FailedImage(each.image.path, each.reason))
-    try:
-        Pipeline(predictor, options, table, result, watch).run(jobs)
-    except BaseException as error:
-        with suppress(UnetsegError):  # on a full disk the journal keeps the rows, and --continue takes them
-            table.write()
-        if isinstance(error, (Stopped, UnetsegError)):
-            error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
-        raise
-    table.write()
-    return result
+    with one_writer(output):
+        _remove_abandoned(jobs)
+        table = PredictionTable(output, predictor.classes)
+        result = FolderResult(len(jobs) + len(refused), predictor.classes)
+        for each in refused:
+            table.add(Row(each.image.relative.as_posix(), None, 0.0, error=each.reason))
+            result.failures.append(FailedImage(each.image.path, each.reason))
+        try:
+            Pipeline(predictor, options, table, result, watch).run(jobs)
+        except BaseException as error:
+            with suppress(
+                UnetsegError
+            ):  # on a full disk the journal keeps the rows, and --continue takes them
+                table.write()
+            if isinstance(error, (Stopped, UnetsegError)):
+                error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
+            raise
+        table.write()
+        return result
 
 
 def _how_to_go_on(result: FolderResult, output: Path, options: OutputOptions) -> str:
