@@ -129,9 +129,9 @@ def with_plain_skips(config: RunConfig) -> RunConfig:
         UsageError: if the encoder has no such level.
     """
     levels = _levels(config)
-    on = select_levels(config.skips, levels, config.encoder)
-    plain = ",".join(map(str, sorted(on))) or "off"
-    return config.changed(skips="on" if on == set(levels) else plain)
+    active_levels = select_levels(config.skips, levels, config.encoder)
+    plain = ",".join(map(str, sorted(active_levels))) or "off"
+    return config.changed(skips="on" if active_levels == set(levels) else plain)
 
 
 def _levels(config: RunConfig) -> list[int]:
