@@ -51,7 +51,9 @@ def test_compare_masks(example, discs, tmp_path, capsys):
     example("compare_masks")("right", "wide", str(discs / "masks"))
     lines = capsys.readouterr().out.splitlines()
     iou = [line.split() for line in lines if line.startswith("image IoU")]
-    assert iou[0][-1] == "1.000" and iou[1][-1] == "worse"
+    assert iou[0][-1] == "1.000"
+    # One folder a tool is one net of it: what another training would give, nobody has shown.
+    assert float(iou[1][4]) < 0 and " ".join(iou[1]).endswith("for these nets only")
     assert (tmp_path / "comparison/report.html").is_file()
 
 
