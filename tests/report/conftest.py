@@ -19,7 +19,7 @@ from unetseg.report.html.page import write_page
 from unetseg.report.study_figures import image_metrics
 from unetseg.report.study_page import study_page
 from unetseg.studies.analysis.assemble import Setup, assemble
-from unetseg.studies.analysis.differences import Question
+from unetseg.studies.analysis.question import Question
 from unetseg.studies.analysis.results import ArmResult, Candidate, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import scores_of
 

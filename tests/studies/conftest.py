@@ -59,9 +59,12 @@ class Ablation:
         return next(arm for arm in self.summary["arms"] if arm["name"] == name)
 
 
-def run_ablate(folder: Path, data: Path, arms: dict[str, Any], *flags: str, seeds: int = 2) -> Ablation:
+def run_ablate(
+    folder: Path, data: Path, arms: dict[str, Any], *flags: str, seeds: int = 2, study: Any = None
+) -> Ablation:
     file = folder.with_suffix(".yaml")
-    file.write_text(yaml.safe_dump({"base": BASE, "arms": arms, "seeds": seeds}, sort_keys=False))
+    values = {"base": BASE, "arms": arms, "seeds": seeds, **(study or {})}
+    file.write_text(yaml.safe_dump(values, sort_keys=False))
     out, err = io.StringIO(), io.StringIO()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

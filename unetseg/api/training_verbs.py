@@ -14,7 +14,7 @@ from unetseg.utilities.progress import Report, print_line
 
 if TYPE_CHECKING:
     from unetseg.studies.analysis.results import StudyResults
-    from unetseg.studies.plan import Plan
+    from unetseg.studies.plan import RunPlan
 
 # In a run that goes on: where and how long it computes, and where its data lie, which must be the same.
 MAY_CHANGE = ("device", "workers", "trainer", "data", "data_dir")
@@ -92,9 +92,10 @@ def fit_configuration(
 def ablate(
     study: str | Path = "long",
     *,
-    seeds: int | None = None,
+    seeds: int | str | None = None,
     arms: Sequence[str] | None = None,
     output: str | Path | None = None,
+    minutes: float | None = None,
     workers: int = 1,
     config: RunConfig | str | Path | None = None,
     command: str = "",
@@ -107,9 +108,11 @@ def ablate(
 
     Args:
         study: a preset such as ``long`` or ``levels``, or a YAML file.
-        seeds: how many; the study's own number if not given.
+        seeds: how many, or such as ``"3..10"``: three of every arm, then more of those that are undecided, up
+            to ten, with a look after 3, 4, 5, 7 and 10; the study's own if not given.
         arms: names of a part of the arms; the reference is always one.
         output: the study's folder; ``checkpoints/STUDY-DATA`` if not given.
+        minutes: after which no further look is begun; the same call goes on another time.
         workers: runs side by side.
         config: a YAML file that changes the base of the study, or a configuration in its place.
         command: what the report names as the way to repeat it.
@@ -123,24 +126,26 @@ def ablate(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
+    if minutes is not None and not minutes > 0:
+        raise UsageError(f"--minutes {minutes:g}: must be above 0")
     plan = study_plan(study, seeds, arms, output, workers, config, settings)
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.ablation import run_study
 
     require_free(plan.folder, of_study=True)
     with one_writer(plan.folder):
-        return write_outputs(run_study(plan, workers, report, command), plan.folder)
+        return write_outputs(run_study(plan, workers, report, command, minutes), plan.folder)
 
 
 def study_plan(
     study: str | Path,
-    seeds: int | None,
+    seeds: int | str | None,
     arms: Sequence[str] | None,
     output: str | Path | None,
     workers: int,
     config: RunConfig | str | Path | None,
     settings: Mapping[str, Any],
-) -> "Plan":
+) -> "RunPlan":
     """Return the runs that ``ablate`` trains; its arguments are those of ``ablate``, and nothing is written.
 
     Raises:

@@ -34,6 +34,8 @@ MARKERS = {
     "for these nets only": ("d", INK, PAPER),
     "not decidable": ("x", INK, INK),
 }
+_SHADES = (WORSE, EQUIVALENT, BETTER, INK)
+_SIGNS = ("o", "s", "^", "D")
 # CSS pixels: of a line of text, of what is drawn below it, of the axis, of a point in its swarm.
 _TEXT = 15
 _FOREST = 20
@@ -72,6 +74,15 @@ class Curve:
     epochs: Sequence[float]
     loss: Sequence[float]
     iou: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values at some places, with a name."""
+
+    label: str
+    places: Sequence[float]
+    values: Sequence[float]
 
 
 def forest(rows: Sequence[Interval], axis: str, label: str, name: str, margin: float | None = None) -> Markup:
@@ -129,6 +140,42 @@ def points(rows: Sequence[Points], axis: str, label: str, name: str, zero: bool 
                 mean = float(np.nanmean(values))
                 axes.plot([mean, mean], [line - _SWARM / 2 + 3, line + _SWARM / 2], color=WORSE, linewidth=2)
         return to_svg(figure, label, {gid: found for gid, found in given.items() if found})
+
+
+def lines(series: Sequence[Line], axis: str, label: str, name: str) -> Markup:
+    """Draw lines from zero upwards, each named at its right end, in shades from faint to strong.
+
+    Args:
+        series: of positive values, all at the same places.
+        axis: what the x axis shows.
+        label: for screen readers.
+        name: unique on the page.
+    """
+    with drawing(230, name) as figure:
+        axes = figure.subplots()
+        margins(figure, 40, 40, 84, 8)
+        places = series[0].places
+        for index, line in enumerate(series):
+            colour, marker = _SHADES[index % len(_SHADES)], _SIGNS[index % len(_SIGNS)]
+            axes.plot(line.places, line.values, marker, linestyle="-", color=colour, markersize=5)
+        highest = max(max(line.values) for line in series)
+        axes.set(xlabel=axis, ylim=(0, 1.05 * highest), xlim=(places[0] - 0.5, places[-1] + 0.5))
+        ends = _apart([line.values[-1] for line in series], 0.085 * highest)
+        for index, (line, end) in enumerate(zip(series, ends, strict=True)):
+            sign = {"o": "●", "s": "■", "^": "▲", "D": "◆"}[_SIGNS[index % len(_SIGNS)]]
+            axes.text(places[-1] + 1, end, f"{sign} {line.label}", va="center", clip_on=False)
+        axes.set_xticks([place for place in places if place != 4])
+        axes.grid(axis="y", linewidth=1)
+        return to_svg(figure, label)
+
+
+def _apart(values: Sequence[float], least: float) -> list[float]:
+    """Move values up until neighbours are at least so far apart, keeping their order."""
+    moved = list(values)
+    for index in sorted(range(len(values)), key=values.__getitem__)[1:]:
+        lower = max(moved[other] for other in range(len(values)) if values[other] < values[index])
+        moved[index] = max(moved[index], lower + least)
+    return moved
 
 
 def curves(

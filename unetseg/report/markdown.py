@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from unetseg.report.html.page import Block, Cell, Items, Section, Table, Text, typeset
+from unetseg.report.plan_figures import exploratory_note
 from unetseg.report.study_figures import heading, present
 from unetseg.report.study_page import difference_cells, study_page
 from unetseg.report.wording import number
@@ -22,7 +23,8 @@ def study_markdown(results: StudyResults) -> str:
         Section("Every difference", [every, notes]),
         *(section for section in in_words if section.blocks),
     ]
-    parts = [f"# {_escaped(page.title)}", _escaped(page.summary)]
+    mark = [f"**{_escaped(page.mark)}**"] if page.mark else []
+    parts = [f"# {_escaped(page.title)}", *mark, _escaped(page.summary)]
     for finding in page.findings:
         parts.append("\n".join(f"- {_escaped(text)}" for text in (finding.text, *finding.more)))
     if page.notes:
@@ -38,7 +40,7 @@ def study_text(results: StudyResults) -> str:
     table = difference_table(results, shown)
     rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
     failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]
-    notes = "\n".join(map(typeset, [*failures, *results.notes]))
+    notes = "\n".join(map(typeset, [*exploratory_note(results), *failures, *results.notes]))
     findings = "\n".join(map(typeset, results.sentences))
     return "\n\n".join(filter(None, (align(rows, left=2), notes, findings)))
 

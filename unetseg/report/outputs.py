@@ -69,8 +69,8 @@ def write_results(results: StudyResults, path: Path) -> None:
         writer.writerow(COLUMNS)
         for arm in results.arms:
             if arm.same_as is None:
-                for seed, run in zip(results.seeds, results.scores[arm.name], strict=True):
-                    writer.writerows((arm.name, seed, *row) for row in _rows(run))
+                for net, scores in zip(arm.runs, results.scores[arm.name], strict=True):
+                    writer.writerows((arm.name, net.seed, *row) for row in _rows(scores))
 
 
 def _rows(run: RunScores) -> Iterator[tuple[str, str, str, str, float]]:

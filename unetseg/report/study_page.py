@@ -12,6 +12,7 @@ from unetseg.evaluation.rows import elsewhere, in_reference
 from unetseg.report.gallery.cases import Progress
 from unetseg.report.gallery.pictures import Gallery
 from unetseg.report.html.page import Block, Cell, Finding, Items, Page, Section, Table, Text, write_page
+from unetseg.report.plan_figures import exploratory_note, plan_blocks, power_blocks, seed_blocks
 from unetseg.report.study_figures import (
     class_title,
     difference_figures,
@@ -58,7 +59,7 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
         results: of at least two arms.
         gallery: of the images whose arms differ most.
     """
-    arms = f"{counted(len(results.arms), 'arm')}, {counted(len(results.seeds), 'seed')} each"
+    arms = f"{counted(len(results.arms), 'arm')}, {_seeds_text(results)}"
     images = counted(len(test_images(results)), "image")
     split = f"of the {results.split} split" if results.split else "with masks"
     failures = [
@@ -67,10 +68,13 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
     claim = f"The claim under test: {results.claim}" if results.claim else ""
     sections = [
         Section("The arms", [_arms_table(results), *_class_tables(results), *_metric_tables(results)]),
+        Section("The plan", plan_blocks(results)),
         Section("Differences from the reference", difference_figures(results)),
+        Section("Seed by seed", seed_blocks(results)),
         Section("Further pairs", _pair_tables(results)),
         Section("Image by image", image_figures(results, gallery)),
         Section("By width and size of the structures", strata_figures(results)),
+        Section("What more seeds or images would show", power_blocks(results)),
         Section("Training", training_blocks(results)),
         Section("Gradients", gradient_blocks(results)),
         Section("Cost and chosen settings", [_cost_table(results)]),
@@ -78,12 +82,20 @@ def study_page(results: StudyResults, gallery: Gallery | None) -> Page:
         Section("To repeat this", _provenance(results)),
     ]
     return Page(
+        mark="Exploratory, not as planned" if results.exploratory else "",
         title=f"Study on {results.data}: {results.name}",
         summary=f"{arms}; {images} {split}. {_tally(results)} {claim}".strip(),
         findings=_findings(results),
-        notes=[*failures, *results.notes],
+        notes=[*exploratory_note(results), *failures, *results.notes],
         sections=[section for section in sections if section.blocks],
     )
+
+
+def _seeds_text(results: StudyResults) -> str:
+    counts = {len(arm.runs) for arm in results.arms}
+    if len(counts) > 1:
+        return f"{min(counts)} to {max(counts)} seeds each"
+    return f"{counted(max(counts), 'seed')} each"
 
 
 def _tally(results: StudyResults) -> str:

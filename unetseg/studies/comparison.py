@@ -13,7 +13,7 @@ from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import Run, find_run
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
-from unetseg.studies.analysis.differences import Question
+from unetseg.studies.analysis.question import Question
 from unetseg.studies.analysis.results import ArmResult, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores, read_scores, scores_of
 from unetseg.utilities.progress import show_progress

@@ -15,7 +15,8 @@ from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.data.loaders import Batch
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import build_model, output_channels
-from unetseg.studies.plan import Plan, Setting, plan_costs
+from unetseg.studies.costs import plan_costs
+from unetseg.studies.plan import RunPlan, Setting
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.progress import duration, show_progress
 from unetseg.utilities.text import align
@@ -23,7 +24,7 @@ from unetseg.utilities.text import align
 WARM_UP, MEASURED = 2, 3  # steps
 
 
-def plan_text(plan: Plan, workers: int = 1) -> str:
+def plan_text(plan: RunPlan, workers: int = 1) -> str:
     """Return a study's arms with parameters, GMACs and the time that each run takes, and that of all.
 
     Args:
@@ -62,7 +63,7 @@ def plan_text(plan: Plan, workers: int = 1) -> str:
     return "\n\n".join(filter(None, (claim, align(rows, left=2), _closing(plan, seconds, workers))))
 
 
-def _closing(plan: Plan, seconds: Mapping[str, float], workers: int) -> str:
+def _closing(plan: RunPlan, seconds: Mapping[str, float], workers: int) -> str:
     trials = plan.trials()
     todo = sum(not trial.done for trial in trials)
     left = seconds_left(plan, seconds)
@@ -73,7 +74,7 @@ def _closing(plan: Plan, seconds: Mapping[str, float], workers: int) -> str:
     )
 
 
-def seconds_left(plan: Plan, seconds: Mapping[str, float]) -> float:
+def seconds_left(plan: RunPlan, seconds: Mapping[str, float]) -> float:
     """Return the time that the epochs still to be trained will take.
 
     Args:

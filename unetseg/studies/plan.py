@@ -8,11 +8,11 @@ from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
-from unetseg.models.cost import Cost, config_cost
 from unetseg.models.unet import skip_levels
-from unetseg.runs import Run, slug
+from unetseg.runs import STUDY_FILE, Run, slug
 from unetseg.skip_levels import select_levels
 from unetseg.studies.study import Arm, Study
+from unetseg.studies.study_file import load_study
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A study's runs.
 
     Attributes:
@@ -59,24 +59,30 @@ class Plan:
     settings: dict[str, tuple[Setting, ...]]
 
     def trials(self) -> list[Trial]:
-        """Return every run once, all arms of the first seed first: so that a part is a comparison, too."""
-        planned = [
-            setting.trials[position]
-            for position in range(len(self.study.seeds))
-            for settings in self.settings.values()
-            for setting in settings
-        ]
-        first: dict[Path, Trial] = {}
-        for trial in planned:
+        """Return every run that the study may come to, once."""
+        every = [setting for settings in self.settings.values() for setting in settings]
+        return trials_of(every, len(self.study.seeds))
+
+
+def trials_of(settings: Sequence[Setting], seeds: int) -> list[Trial]:
+    """Return the runs of the first so many seeds, each once.
+
+    All settings of the first seed come first: so that a part is a comparison, too.
+    """
+    first: dict[Path, Trial] = {}
+    for position in range(seeds):
+        for setting in settings:
+            trial = setting.trials[position]
             first.setdefault(trial.run.path, trial)
-        return list(first.values())
+    return list(first.values())
 
 
-def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> Plan:
+def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> RunPlan:
     """Plan a study's runs below ``folder``; nothing is written.
 
     Runs that are there are recognised by their identity, whatever their folders are called, and arms of one
-    identity share their runs.
+    identity share their runs. The first plan stands: once a run is finished in the folder, what its
+    ``study.yaml`` says is the plan, and the study may depart from it.
 
     Args:
         study: with or without its levels expanded.
@@ -93,10 +99,20 @@ def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> 
             raise UsageError(f"{study.name}: two arms are called '{name}'")
     if only is not None:
         study = study.only(only)
+    study = study.planned_as(_earlier(folder))
     runs = {config.identity(): run for run, config in _existing(folder)}
     taken = {run.path for run in runs.values()}
     settings = {arm.name: tuple(_settings(study, arm, folder, runs, taken)) for arm in study.arms}
-    return Plan(study, folder, settings)
+    return RunPlan(study, folder, settings)
+
+
+def _earlier(folder: Path) -> Study | None:
+    """Return what the study in a folder was asked for last, if anything of it has been seen."""
+    seen = any(Run(path.parent).finished for path in folder.glob("*/config.yaml"))
+    if not seen or not (folder / STUDY_FILE).is_file():
+        return None
+    study = load_study(folder / STUDY_FILE)
+    return study.expanded(skip_levels(study.base))
 
 
 def _settings(
@@ -158,17 +174,3 @@ def _taken(run: Run, wanted: RunConfig) -> UsageError:
         f"{run.path}: is a run of other settings ({'; '.join(differing)}); give the study another -o, "
         "or move that run away"
     )
-
-
-def plan_costs(plan: Plan, classes: int) -> dict[str, Cost]:
-    """Return what each net of a plan costs, by the identity of its configuration.
-
-    Args:
-        plan: of the study.
-        classes: foreground classes of its data.
-
-    Raises:
-        UsageError: if a net cannot be built.
-    """
-    configs = [setting.config for settings in plan.settings.values() for setting in settings]
-    return {config.identity(): config_cost(config, classes) for config in configs}

@@ -7,6 +7,8 @@ from typing import Any
 
 from unetseg.config import RunConfig, flag, from_mapping
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.studies.analysis.looks import Plan
+from unetseg.studies.seeds import read_seeds
 
 PLACEHOLDER = "{level}"
 # Keys whose value may be a list or a mapping in itself.
@@ -73,6 +75,9 @@ class Study:
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none; also in all metrics of its unit.
         pairs: further comparisons, of an arm with another than the baseline.
+        looks: numbers of seeds after which the arms are judged; one, after the last seed, if not given.
+        controls: by arm, another that must have learned for the arm's verdict to mean anything.
+        plan: what was decided before the first run; None before that, or where nobody wrote it down.
     """
 
     name: str
@@ -84,24 +89,60 @@ class Study:
     primary: str
     margin: float
     pairs: tuple[tuple[str, str], ...] = ()
+    looks: tuple[int, ...] = ()
+    controls: dict[str, str] = field(default_factory=dict)
+    plan: Plan | None = None
+
+    def __post_init__(self) -> None:
+        if not self.looks:
+            object.__setattr__(self, "looks", (len(self.seeds),))
+
+    @property
+    def asked(self) -> Plan:
+        """The plan that the study as it is now would have, had it none yet; its levels must be expanded."""
+        family = tuple(arm.name for arm in self.arms if arm.name != self.baseline)
+        return Plan(self.looks, family, self.primary, self.margin, self.seeds)
+
+    @property
+    def departures(self) -> tuple[str, ...]:
+        """In what the study is not as planned, a few words each."""
+        return self.plan.departures(self.asked) if self.plan else ()
+
+    @property
+    def level(self) -> float:
+        """The threshold of each look for Holm-adjusted p-values."""
+        return min(self.asked.level, self.plan.level if self.plan else 1.0)
+
+    def planned_as(self, earlier: "Study | None") -> "Study":
+        """Return the study with the plan that stands: that of an earlier one in its place, or its own.
+
+        Args:
+            earlier: what its folder says that it was asked for last, with its levels expanded; None if
+                nothing was.
+        """
+        if earlier is None:
+            return replace(self, plan=self.plan or self.asked)
+        return replace(self, plan=earlier.plan or earlier.asked)
 
     def expanded(self, levels: Sequence[int]) -> "Study":
         """Return the study with one arm a level in place of each arm whose name holds ``{level}``.
 
         Raises:
-            UsageError: if a pair names an arm that there is not.
+            UsageError: if a pair or a control names an arm that there is not.
         """
         arms = tuple(each for arm in self.arms for each in arm.for_levels(levels))
         names = [arm.name for arm in arms]
-        for name in [name for pair in self.pairs for name in pair]:
+        asked = [("pairs", name) for pair in self.pairs for name in pair]
+        asked += [("positive_control", name) for pair in self.controls.items() for name in pair]
+        for key, name in asked:
             if name not in names:
                 raise UsageError(
-                    f"{self.name}: pairs: '{name}' is none of the arms{did_you_mean(name, names)}"
+                    f"{self.name}: {key}: '{name}' is none of the arms{did_you_mean(name, names)}"
                 )
         return replace(self, arms=arms)
 
-    def based_on(self, base: RunConfig, seeds: int | None = None) -> "Study":
-        """Return the study on another base, with so many seeds if a number is given.
+    def based_on(self, base: RunConfig, seeds: int | str | None = None) -> "Study":
+        """Return the study on another base, with other seeds and looks if any are given.
 
         Raises:
             UsageError: if the base differs in what every arm sets, or there is no seed.
@@ -111,9 +152,10 @@ class Study:
         ]:
             if all(name in arm.overrides for arm in self.arms):
                 raise UsageError(f"{flag(name)}: every arm of {self.name} sets it itself")
-        if seeds is not None and seeds < 1:
-            raise UsageError(f"--seeds {seeds}: must be at least 1")
-        return replace(self, base=base, seeds=self.seeds if seeds is None else tuple(range(seeds)))
+        if seeds is None:
+            return replace(self, base=base)
+        numbers, looks = read_seeds(seeds, "--seeds")
+        return replace(self, base=base, seeds=numbers, looks=looks)
 
     def only(self, names: Iterable[str]) -> "Study":
         """Return the study with a part of its arms; the baseline always takes part.
@@ -131,7 +173,9 @@ class Study:
         if len(kept) < 2:
             raise UsageError(f"--arms {','.join(names)}: name an arm besides the reference {self.baseline}")
         left = {arm.name for arm in kept}
-        return replace(self, arms=kept, pairs=tuple(pair for pair in self.pairs if left.issuperset(pair)))
+        pairs = tuple(pair for pair in self.pairs if left.issuperset(pair))
+        controls = {arm: other for arm, other in self.controls.items() if left.issuperset((arm, other))}
+        return replace(self, arms=kept, pairs=pairs, controls=controls)
 
 
 def _filled(value: Any, level: int) -> Any:

@@ -9,10 +9,16 @@
       off: {skips: off, lr: [1e-3, 3e-3]}     # a list: the validation split chooses
       only-{level}: {skips: "{level}"}        # one arm for each level that the encoder has
     reference: on                  # the baseline: the arm that the others are compared with, or the first
-    seeds: 5                       # how many, or a list
+    seeds: 5                       # how many, 3..10 for a study that looks between, or a list
+    looks: [3, 4, 5, 7, 10]        # numbers of seeds after which arms are judged; may be left out
     primary: iou                   # the metric that the verdict is about
     margin: 0.01                   # the largest difference in it that counts as none
     pairs: [[only-0, off]]         # further comparisons, each the first arm with the second; may be left out
+    positive_control: {only-0: on} # an arm's verdict means nothing unless the other has learned, as the
+                                   # reference must in any case; may be left out
+
+In a study's own folder, ``plan:`` holds what was decided before the first run: looks, threshold, seeds,
+family, primary metric and margin. What is asked for later is held against it.
 """
 
 from collections.abc import Mapping
@@ -22,15 +28,30 @@ from typing import Any
 
 import yaml
 
-from unetseg.config import from_mapping
+from unetseg.config import HINTS, from_mapping
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import CHECKPOINTS, STUDY_FILE
+from unetseg.studies.analysis.looks import Plan
+from unetseg.studies.seeds import read_looks, read_seeds
 from unetseg.studies.study import NEVER_LISTS, PLACEHOLDER, Arm, Study
 from unetseg.utilities.yaml_files import load_yaml
 
 PRESETS = Path(__file__).parent / "presets"
-KEYS = ("name", "claim", "base", "arms", "reference", "seeds", "primary", "margin", "pairs")
+KEYS = (
+    "name",
+    "claim",
+    "base",
+    "arms",
+    "reference",
+    "seeds",
+    "primary",
+    "margin",
+    "pairs",
+    "looks",
+    "positive_control",
+    "plan",
+)
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
 SHARED = ("seed", "data", "data_dir", "images", "masks", "split_seed")
 
@@ -75,7 +96,9 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
         UsageError: if something is missing, unknown or out of range.
     """
     for key in values:
-        _require(key in KEYS, where, f"unknown key '{key}'{did_you_mean(str(key), KEYS)}")
+        setting = str(key).replace("-", "_") in HINTS
+        hint = "; put it under 'base:'" if setting else did_you_mean(str(key), KEYS)
+        _require(key in KEYS, where, f"unknown key '{key}'{hint}")
     base = values.get("base") or {}
     _require(isinstance(base, Mapping), where, "base must hold 'key: value' lines")
     _require("seed" not in base, where, "base: seed is the study's; say how many with 'seeds: 5'")
@@ -86,16 +109,21 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
     _require(baseline in names, where, f"the reference '{baseline}' is none of the arms{hint}")
     primary = str(values.get("primary", PRIMARY))
     find_metric(primary, f"{where}: unknown primary metric '{primary}'")
+    looks = values.get("looks")
+    seeds, ends = read_seeds(values.get("seeds", _last(looks) or 5), f"{where}: seeds")
     return Study(
         name=str(values.get("name", name)),
         claim=" ".join(str(values.get("claim") or "").split()),
         base=from_mapping(base, f"{where}: base"),
         arms=arms,
         baseline=baseline,
-        seeds=_seeds(values.get("seeds", 5), where),
+        seeds=seeds,
         primary=primary,
         margin=_margin(values.get("margin", 0.01), where),
         pairs=_pairs(values.get("pairs") or [], where),
+        controls=_controls(values.get("positive_control") or {}, where),
+        looks=ends if looks is None else read_looks(looks, seeds, f"{where}: looks"),
+        plan=_plan(values["plan"], f"{where}: plan") if values.get("plan") is not None else None,
     )
 
 
@@ -105,17 +133,49 @@ def study_yaml(study: Study) -> str:
     arms = {arm.name: {"label": arm.label, **arm.overrides} for arm in study.arms}
     values = vars(study) | {"base": base, "arms": arms, "seeds": list(study.seeds)}
     values["pairs"] = [list(pair) for pair in study.pairs]
+    values["looks"] = list(study.looks)
+    values["positive_control"] = values.pop("controls")
+    values["plan"] = study.plan and _plain_plan(study.plan)
     named = {"reference" if key == "baseline" else key: value for key, value in values.items()}
     return yaml.safe_dump(named, sort_keys=False, allow_unicode=True)
 
 
-def _seeds(value: Any, where: str) -> tuple[int, ...]:
-    """Return the seeds that a number of them, or a list, stands for."""
-    seeds = list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
-    fine = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    fine = fine and len(seeds) > 0 and len(set(seeds)) == len(seeds)
-    _require(fine, where, f"seeds {value}: give how many (at least 1), or a list of different numbers")
-    return tuple(seeds)
+def _last(looks: Any) -> Any:
+    """Return the number of seeds that looks end with, if they are any."""
+    return looks[-1] if isinstance(looks, list) and looks else None
+
+
+def _plan(values: Any, where: str) -> Plan:
+    """Read what a study decided before its first run, as ``_plain_plan`` wrote it."""
+    _require(isinstance(values, Mapping), where, "must hold 'key: value' lines")
+    keys = ("looks", "threshold", "seeds", "family", "primary", "margin")
+    for key in values:
+        _require(key in keys, where, f"unknown key '{key}'{did_you_mean(str(key), keys)}")
+    for key in ("looks", "seeds", "family", "primary"):
+        _require(key in values, where, f"lacks '{key}'")
+    seeds, _ = read_seeds(values["seeds"], f"{where}: seeds")
+    looks = read_looks(values["looks"], seeds, f"{where}: looks")
+    family = values["family"]
+    _require(isinstance(family, list) and len(family) > 0, where, "family must list the arms")
+    margin = _margin(values.get("margin", 0.01), where)
+    plan = Plan(looks, tuple(map(_word, family)), str(values["primary"]), margin, seeds)
+    find_metric(plan.primary, f"{where}: unknown primary metric '{plan.primary}'")
+    threshold = values.get("threshold", plan.level)
+    fine = isinstance(threshold, float) and abs(threshold - plan.level) < 1e-9
+    told = f"threshold {threshold}: of {len(looks)} looks each has {plan.level:g} (0.05 / {len(looks)})"
+    _require(fine, where, told)
+    return plan
+
+
+def _plain_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "looks": list(plan.looks),
+        "threshold": plan.level,
+        "seeds": list(plan.seeds),
+        "family": list(plan.family),
+        "primary": plan.primary,
+        "margin": plan.margin,
+    }
 
 
 def _margin(value: Any, where: str) -> float:
@@ -132,6 +192,11 @@ def _pairs(values: Any, where: str) -> tuple[tuple[str, str], ...]:
         _require(fine, where, f"pairs: {pair} must name two different arms: [arm, other arm]")
         pairs.append((_word(pair[0]), _word(pair[1])))
     return tuple(pairs)
+
+
+def _controls(values: Any, where: str) -> dict[str, str]:
+    _require(isinstance(values, Mapping), where, "positive_control must hold 'arm: other arm' lines")
+    return {_word(arm): _word(other) for arm, other in values.items()}
 
 
 def _arms(values: Any, where: str) -> tuple[Arm, ...]:

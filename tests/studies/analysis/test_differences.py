@@ -5,14 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unetseg.studies.analysis.differences import (
-    ArmScores,
-    Question,
-    analyse_contrast,
-    analyse_metrics,
-    analyse_pairs,
-    arm_sentence,
-)
+from unetseg.studies.analysis.arm_sentences import arm_sentences
+from unetseg.studies.analysis.differences import analyse_contrast, analyse_metrics, analyse_pairs
+from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.score_matrix import RunScores
 
 IMAGES = [f"image{index}" for index in range(12)]
@@ -89,23 +84,24 @@ def test_arms_that_share_runs_count_once_among_the_comparisons(order):
         "off": arm("off", -0.1),
         "again": arm("again", -0.1, same_as="off"),
     }
-    metrics, (contrast,), question = analyse([arms[name] for name in order])
+    metrics, (contrast,), _ = analyse([arms[name] for name in order])
     iou = next(metric for metric in metrics if metric.key == "iou")
     assert iou.arms["on"].difference is None
     assert (iou.arms["twin"].difference.mean, iou.arms["twin"].verdict) == (0.0, "equivalent")
     assert iou.arms["off"].judgement == iou.arms["again"].judgement
     assert iou.arms["off"].judgement.comparisons == 1 and iou.arms["off"].verdict == "worse"
     assert list(contrast.arms) == ["off"]
-    assert arm_sentence(arms["again"], iou, question) == (
+    assert arm_sentences([arms["again"]], iou, exploratory=False) == [
         "With again, the net is that of arm off: one run, shown twice."
-    )
+    ]
 
 
 def test_the_reference_may_itself_be_an_arm_that_was_there_before():
-    metrics, _, question = analyse([arm("first"), arm("on", same_as="first"), arm("off", -0.1)])
+    metrics, _, _ = analyse([arm("first"), arm("on", same_as="first"), arm("off", -0.1)])
     iou = next(metric for metric in metrics if metric.key == "iou")
     assert iou.arms["first"].difference.mean == 0 and iou.arms["off"].judgement.comparisons == 1
-    assert arm_sentence(arm("on", same_as="first"), iou, question).endswith(": the reference.")
+    (told,) = arm_sentences([arm("on", same_as="first")], iou, exploratory=False)
+    assert told.endswith(": the reference.")
 
 
 def test_a_boundary_that_loses_twice_as_much_as_the_overlap_is_said_to_lose_more():

@@ -43,12 +43,14 @@ def test_each_look_tests_at_its_share_of_five_percent():
 
 def test_what_departs_from_the_plan_is_named():
     plan = Plan((3, 4, 5), ("off", "self"), "iou")
-    assert plan.departures(4, ["off", "self"], "iou") == ()
-    assert plan.departures(6, ["off", "new"], "dice") == (
+    assert plan.departures(Plan((3, 4), ("off", "self"), "iou")) == ()
+    assert plan.departures(Plan((6,), ("off", "new"), "dice", margin=0.1, seeds=(0, 1, 2, 9, 4, 5))) == (
         "6 seeds are none of the planned looks (3, 4, 5)",
-        "arm self was planned and is missing",
+        "the seeds are 0, 1, 2, 9, 4, 5, and 0, 1, 2, 3, 4 were planned",
+        "arm self was planned and is left out",
         "arm new was not planned",
         "the primary metric is dice, and iou was planned",
+        "the margin is 0.1, and 0.01 was planned",
     )
 
 
@@ -117,6 +119,17 @@ def test_a_plan_that_is_half_done_tests_at_the_level_of_the_whole():
     decisions = Study({"arm": 0.004}).follow(LOOKS[:2])
     assert decisions["arm"].seeds == 4 and decisions["arm"].judgement.level == pytest.approx(0.01)
     assert going_on(decisions, ["arm"]) == ["arm"]
+
+
+def test_an_arm_of_which_a_run_failed_stays_with_what_was_said_of_it_last():
+    study = Study({"close": 0.004, "failed": 0.004})
+
+    def at_look(seeds, arms):
+        return {name: each for name, each in study(seeds, arms).items() if name != "failed" or seeds < 5}
+
+    decisions = follow(LOOKS, 0.01, at_look, ["close", "failed"], 0.001)
+    assert (decisions["close"].seeds, decisions["failed"].seeds) == (10, 4)
+    assert decisions["close"].judgement.comparisons == 2
 
 
 def test_the_interval_of_an_arm_agrees_with_its_verdict_at_its_look():

@@ -93,7 +93,7 @@ def test_a_difference_half_the_margin_is_decided_by_equivalence_or_not_at_all():
 
 
 def test_where_images_are_too_few_no_number_of_seeds_decides():
-    difference, judgement = close_call(0.004, images=12)
+    difference, judgement = close_call(0.004, seeds=5, images=12)
     needed = needed_to_decide(difference, judgement, Spread(seed=0.0001, image=0.05, rest=0.01))
     assert needed.seeds is None and needed.images > 100
     assert str(needed) == f"about {needed.images:,} more images would decide it"

@@ -159,7 +159,9 @@ def test_a_seed_apart_is_named_with_what_the_others_reach():
     generator = np.random.default_rng(0)
     arm, baseline = (0.6 + 0.01 * generator.standard_normal((5, 1)) + np.zeros(12) for _ in "ab")
     arm[2], baseline[4] = 0.1, 0.2
-    lines = caution_lines("off", "on", "image IoU", difference_of_means(arm, baseline), (0, 1, 2, 5, 7))
+    lines = caution_lines(
+        "off", "on", "image IoU", difference_of_means(arm, baseline), ((0, 1, 2, 5, 7), (0, 1, 2, 5, 7))
+    )
     assert [line.partition(" lies apart from its other seeds: image IoU ")[::2] for line in lines] == [
         ("off, seed 2", f"0.100, their median {np.median(arm[[0, 1, 3, 4], 0]):.3f}"),
         ("on, seed 7", f"0.200, their median {np.median(baseline[:4, 0]):.3f}"),
@@ -170,6 +172,8 @@ def test_a_few_images_that_make_the_difference_are_told():
     values = np.full((3, 40), 0.5)
     failing = values.copy()
     failing[:, 3] = 0.0
-    (line,) = caution_lines("off", "on", "image IoU", difference_of_means(failing, values), (0, 1, 2))
+    (line,) = caution_lines(
+        "off", "on", "image IoU", difference_of_means(failing, values), ((0, 1, 2), (0, 1, 2))
+    )
     assert line.startswith("off: a few images differ far more than the others from on in image IoU")
-    assert caution_lines("off", "on", "image IoU", difference(0.1), range(5)) == []
+    assert caution_lines("off", "on", "image IoU", difference(0.1), (range(5), range(5))) == []

@@ -105,6 +105,7 @@ class Page:
         findings: the answer, in sentences.
         notes: what a reader must know before believing them.
         sections: the evidence.
+        mark: what the whole page must not be read without; stands above all.
     """
 
     title: str
@@ -112,6 +113,7 @@ class Page:
     findings: Sequence[Finding]
     notes: Sequence[str]
     sections: Sequence[Section]
+    mark: str = ""
 
 
 def render(page: Page) -> str:

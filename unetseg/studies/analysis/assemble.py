@@ -1,22 +1,24 @@
 """Arms and what their runs scored, put together into the results of a study."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.metrics.registry import METRICS
 from unetseg.runs import Run
+from unetseg.studies.analysis.arm_sentences import arm_sentences, spread_of
+from unetseg.studies.analysis.decisions import with_decisions
 from unetseg.studies.analysis.differences import (
-    ArmScores,
-    Question,
     analyse_contrast,
     analyse_metrics,
     analyse_pairs,
-    arm_sentence,
     shown_classes,
 )
+from unetseg.studies.analysis.learning import learned_nothing, untrained
+from unetseg.studies.analysis.looks import Decision, Plan
+from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.results import ArmResult, MetricResult, MissingRun, RunResult, StudyResults
 from unetseg.studies.analysis.score_matrix import RunScores, share_groups
 from unetseg.studies.analysis.sentences import caution_lines
@@ -41,6 +43,8 @@ class Setup:
     command: str = ""
     failures: tuple[MissingRun, ...] = ()
     notes: tuple[str, ...] = ()
+    plan: Plan | None = None
+    exploratory: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
 
 
@@ -50,15 +54,17 @@ def assemble(
     seeds: tuple[int, ...],
     question: Question,
     setup: Setup,
+    decisions: Mapping[str, Decision] | None = None,
 ) -> StudyResults:
     """Analyse what the arms scored.
 
     Args:
         arms: two or more, without their sentences.
-        scores: of each arm, one a seed.
-        seeds: of every arm.
+        scores: of each arm, one a seed; arms may differ in how many.
+        seeds: of the arm that has most.
         question: names the baseline.
         setup: what else is known.
+        decisions: what the study's plan decided; without, all seeds are looked at once.
 
     Raises:
         UsageError: if the runs were not tested on the same images and masks, or lack the primary metric.
@@ -70,6 +76,8 @@ def assemble(
     scored = [
         ArmScores(arm.name, arm.label, runs, arm.same_as) for arm, runs in zip(arms, scores, strict=True)
     ]
+    idle = {arm.name: untrained(arm.name, arm.runs, runs) for arm, runs in zip(arms, scores, strict=True)}
+    question = replace(question, untrained={name: told for name, told in idle.items() if told})
     metrics = analyse_metrics(scored, question)
     first = scores[0][0]
     primary_class = shown_classes(first.classes)[0]
@@ -77,8 +85,13 @@ def assemble(
     if not of_primary:
         label = METRICS[question.primary].label
         raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
-    sentences = [arm_sentence(arm, of_primary[0], question) for arm in scored]
-    notes = [*setup.notes, *_cautions(of_primary[0], question.baseline, seeds)]
+    contrasts = analyse_contrast(scored, metrics, question)
+    pairs = analyse_pairs(scored, metrics, question)
+    primary = with_decisions(of_primary[0], scored, question, decisions or {})
+    metrics = tuple(primary if metric is of_primary[0] else metric for metric in metrics)
+    sentences = arm_sentences(scored, primary, bool(setup.exploratory))
+    notes = [*setup.notes, *_learned_nothing(arms, scores)]
+    notes += _cautions(primary, question.baseline, {arm.name: [run.seed for run in arm.runs] for arm in arms})
     if len(seeds) < LEAST_SEEDS:
         notes.insert(0, f"{'one seed' if len(seeds) == 1 else 'two seeds'}: {FEW_SEEDS}")
     return StudyResults(
@@ -95,23 +108,39 @@ def assemble(
         seeds=seeds,
         arms=tuple(replace(arm, sentence=told) for arm, told in zip(arms, sentences, strict=True)),
         metrics=metrics,
-        contrasts=analyse_contrast(scored, metrics, question),
-        pairs=analyse_pairs(scored, metrics, question),
+        contrasts=contrasts,
+        pairs=pairs,
         failures=setup.failures,
         notes=tuple(notes),
+        plan=setup.plan,
+        exploratory=setup.exploratory,
+        spread=spread_of(primary),
         command=setup.command,
         versions=setup.versions,
         scores={arm.name: runs for arm, runs in zip(arms, scores, strict=True)},
     )
 
 
-def _cautions(metric: MetricResult, baseline: str, seeds: tuple[int, ...]) -> Iterable[str]:
+def _learned_nothing(arms: Sequence[ArmResult], scores: Sequence[tuple[RunScores, ...]]) -> list[str]:
+    """Name the runs that learned nothing, with their training loss."""
+    return [
+        f"{arm.name}, seed {run.seed} learned nothing: {told}"
+        for arm, runs in zip(arms, scores, strict=True)
+        if arm.same_as is None
+        for run, scored in zip(arm.runs, runs, strict=True)
+        if (told := learned_nothing(run, scored))
+    ]
+
+
+def _cautions(metric: MetricResult, baseline: str, seeds: Mapping[str, Sequence[int]]) -> Iterable[str]:
     """Return what the primary metric's means do not tell, each line once."""
     return dict.fromkeys(
         line
         for name, score in metric.arms.items()
         if score.difference is not None and not score.difference.identical
-        for line in caution_lines(name, baseline, metric.label, score.difference, seeds)
+        for line in caution_lines(
+            name, baseline, metric.label, score.difference, (seeds[name], seeds[baseline])
+        )
     )
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from unetseg.studies.analysis.means import (
     simultaneous,
 )
 from unetseg.studies.analysis.populations import by_image, has_widths, note, options_of
+from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.ratios import on_counted
 from unetseg.studies.analysis.results import (
     ArmPairResult,
@@ -28,48 +28,17 @@ from unetseg.studies.analysis.results import (
     ContrastScore,
     MetricResult,
 )
-from unetseg.studies.analysis.score_matrix import RunScores, counted_images, score_matrix
-from unetseg.studies.analysis.sentences import contrast_sentence, estimate_text, sentence
+from unetseg.studies.analysis.score_matrix import counted_images, score_matrix
+from unetseg.studies.analysis.sentences import contrast_sentence, sentence
 from unetseg.studies.analysis.statistics import Floats
 from unetseg.studies.analysis.verdicts import Judgement, judge, same_runs
-
-
-@dataclass(frozen=True)
-class ArmScores:
-    """The runs of one arm, one a seed, and the earlier arm whose runs they are, if any."""
-
-    name: str
-    label: str
-    runs: tuple[RunScores, ...]
-    same_as: str | None = None
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the arms are compared for.
-
-    Attributes:
-        baseline: the arm that all others are compared with.
-        primary: the metric that decides.
-        margin: what counts as no difference in it.
-        pairs: of arms, each the first with the second.
-    """
-
-    baseline: str
-    primary: str
-    margin: float
-    pairs: tuple[tuple[str, str], ...] = ()
-
-    def margin_of(self, metric: Metric) -> float | None:
-        """Return the margin in metrics of the primary one's unit; others have none."""
-        return self.margin if metric.unit == METRICS[self.primary].unit else None
 
 
 def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[MetricResult, ...]:
     """Compare all arms with the baseline in every metric and stratum that all of them have.
 
     Args:
-        arms: of the same seeds and test images.
+        arms: of the same test images; their numbers of seeds may differ.
         question: names the baseline among them.
     """
     results = []
@@ -79,14 +48,28 @@ def analyse_metrics(arms: Sequence[ArmScores], question: Question) -> tuple[Metr
             continue  # it is of all classes together
         if metric.group == "thickness" and not has_widths(arms[0].runs[0], class_name):
             continue
-        values = {arm.name: score_matrix(arm.runs, metric.key, class_name) for arm in arms}
-        known = {name: matrix for name, matrix in values.items() if matrix is not None}
-        if metric.pooled and len(known) == len(arms):
-            every = counted_images([run for arm in arms for run in arm.runs], metric, class_name)
-            known = {name: on_counted(matrix, every) for name, matrix in known.items()}
-        if len(known) == len(arms) and _comparable(known):
-            results.append(_compared(metric, class_name, arms, question, known))
+        values = metric_values(arms, metric, class_name)
+        if values:
+            results.append(_compared(metric, class_name, arms, question, values))
     return tuple(results)
+
+
+def metric_values(arms: Sequence[ArmScores], metric: Metric, class_name: str) -> dict[str, Floats]:
+    """Return a metric of a class as float64 [seed, image] by arm; nothing if the arms cannot be compared.
+
+    Args:
+        arms: of the same test images.
+        metric: of a study.
+        class_name: a foreground class, or ``mean``.
+    """
+    values = {arm.name: score_matrix(arm.runs, metric.key, class_name) for arm in arms}
+    known = {name: matrix for name, matrix in values.items() if matrix is not None}
+    if len(known) < len(arms):
+        return {}
+    if metric.pooled:
+        every = counted_images([run for arm in arms for run in arm.runs], metric, class_name)
+        known = {name: on_counted(matrix, every) for name, matrix in known.items()}
+    return known if _comparable(known) else {}
 
 
 def shown_classes(classes: Sequence[str]) -> tuple[str, ...]:
@@ -119,7 +102,7 @@ def _contrast(
             name: contrast(first[name], second[name], groups=options["groups"], shortage=options["shortage"])
             for name in first
         },
-        question.baseline,
+        question,
         question.margin_of(METRICS[metric.key]),
     )
     labels = (metric.label, other.label)
@@ -161,9 +144,12 @@ def analyse_pairs(
             (first, second): difference_of_means(metric.values[first], metric.values[second], **options)
             for first, second in pairs
         }
-        judgements = judge(differences, metric.margin, higher_is_better=metric.higher_is_better)
-        for (first, second), difference in simultaneous(differences, options["limits"]).items():
-            judgement = judgements[first, second]
+        judgements = judge(
+            differences, metric.margin, higher_is_better=metric.higher_is_better, level=question.level
+        )
+        shown = simultaneous(differences, options["limits"], question.level)
+        for (first, second), difference in shown.items():
+            judgement = question.checked(judgements[first, second], first, second)
             told = sentence(
                 f"{labels[first]} (against {second})", metric.label, difference, judgement, unit=metric.unit
             )
@@ -179,16 +165,6 @@ def analyse_pairs(
                 )
             )
     return tuple(results)
-
-
-def arm_sentence(arm: ArmScores, metric: MetricResult, question: Question) -> str:
-    """Say in one sentence what an arm does to the primary metric."""
-    score = metric.arms[arm.name]
-    if score.difference is None or score.judgement is None:
-        return f"{arm.label}, {metric.label} is {estimate_text(score.estimate)}: the reference."
-    if arm.same_as is not None:
-        return f"{arm.label}, the net is that of arm {arm.same_as}: one run, shown twice."
-    return sentence(arm.label, metric.label, score.difference, score.judgement, unit=metric.unit)
 
 
 def _compared(
@@ -211,7 +187,7 @@ def _compared(
             for arm in arms
             if arm.name != baseline
         },
-        baseline,
+        question,
         margin,
         metric.higher_is_better,
         options["limits"],
@@ -243,7 +219,7 @@ def _compared(
 def _judge(
     arms: Sequence[ArmScores],
     differences: Mapping[str, Difference],
-    baseline: str,
+    question: Question,
     margin: float | None,
     higher_is_better: bool = True,
     limits: Range = ANYTHING,
@@ -253,16 +229,16 @@ def _judge(
     Runs that two arms share count once among the comparisons.
     """
     owner = {arm.name: arm.same_as or arm.name for arm in arms}
-    family = {owner[name] for name in differences} - {owner[baseline]}
+    family = {owner[name] for name in differences} - {owner[question.baseline]}
     once = {name: differences[name] for name in differences if name in family}
-    judged = judge(once, margin, higher_is_better=higher_is_better)
-    shown = simultaneous(once, limits)
+    judged = judge(once, margin, higher_is_better=higher_is_better, level=question.level)
+    shown = simultaneous(once, limits, question.level)
     for name, difference in differences.items():
-        if owner[name] == owner[baseline]:
+        if owner[name] == owner[question.baseline]:
             judged[name], shown[name] = same_runs(margin), no_difference(difference)
         elif name not in judged:
             judged[name], shown[name] = judged[owner[name]], shown[owner[name]]
-    return shown, judged
+    return shown, {name: question.checked(judgement, name) for name, judgement in judged.items()}
 
 
 def _differences(metric: MetricResult) -> dict[str, Difference]:

@@ -7,6 +7,7 @@ null with ``p <= 0.05 / (L × number of true nulls)`` at some look. Arms that st
 the p-value of their last look.
 """
 
+import itertools
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -29,43 +30,52 @@ class Plan:
         looks: numbers of seeds, rising; the last is where it ends.
         family: the arms that Holm adjusts for, without the baseline.
         primary: key of the metric that decides.
+        margin: the largest difference in it that counts as none.
+        seeds: of every arm, in the order in which they are trained; from 0 on if not given.
     """
 
     looks: tuple[int, ...]
     family: tuple[str, ...]
     primary: str
+    margin: float = 0.01
+    seeds: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        rising = all(first < second for first, second in zip(self.looks, self.looks[1:], strict=False))
-        if not self.looks or self.looks[0] < 1 or not rising:
-            told = ", ".join(map(str, self.looks)) or "none"
-            raise UsageError(f"looks {told}: give rising numbers of seeds, such as 3, 4, 5, 7, 10")
+        require_rising(self.looks)
+        if not self.seeds:
+            object.__setattr__(self, "seeds", tuple(range(self.looks[-1])))
 
     @property
     def level(self) -> float:
         """The threshold of each look for Holm-adjusted p-values: 0.05 over the number of looks."""
         return ALPHA / len(self.looks)
 
-    def departures(self, seeds: int, arms: Sequence[str], primary: str) -> tuple[str, ...]:
+    def departures(self, asked: "Plan") -> tuple[str, ...]:
         """Say in what a study is not as planned, so that its verdicts are exploratory.
 
+        Fewer of the planned looks are no departure: the threshold stays that of the plan.
+
         Args:
-            seeds: that the arms which went on to the end have.
-            arms: all but the baseline.
-            primary: metric.
+            asked: what the study would have been planned as, had it been planned as it is now.
 
         Returns:
             A few words a departure, none where all is as planned.
         """
-        found = []
-        if seeds not in self.looks:
-            found.append(f"{seeds} seeds are none of the planned looks ({', '.join(map(str, self.looks))})")
-        missing = [arm for arm in self.family if arm not in arms]
-        added = [arm for arm in arms if arm not in self.family]
-        found += [f"arm {arm} was planned and is missing" for arm in missing]
-        found += [f"arm {arm} was not planned" for arm in added]
-        if primary != self.primary:
-            found.append(f"the primary metric is {primary}, and {self.primary} was planned")
+        planned = ", ".join(map(str, self.looks))
+        found = [
+            f"{look} seed{'s' * (look != 1)} are none of the planned looks ({planned})"
+            for look in asked.looks
+            if look not in self.looks
+        ]
+        if any(one != other for one, other in zip(asked.seeds, self.seeds, strict=False)):
+            here, there = (", ".join(map(str, each.seeds)) for each in (asked, self))
+            found.append(f"the seeds are {here}, and {there} were planned")
+        found += [f"arm {arm} was planned and is left out" for arm in self.family if arm not in asked.family]
+        found += [f"arm {arm} was not planned" for arm in asked.family if arm not in self.family]
+        if asked.primary != self.primary:
+            found.append(f"the primary metric is {asked.primary}, and {self.primary} was planned")
+        if asked.margin != self.margin:
+            found.append(f"the margin is {asked.margin:g}, and {self.margin:g} was planned")
         return tuple(found)
 
 
@@ -85,8 +95,20 @@ class Decision:
 
     @property
     def decided(self) -> bool:
-        """Whether the arm stops here."""
-        return self.judgement.verdict in DECIDED
+        """Whether the arm stops here: decided, or without an interval however many seeds there are."""
+        return self.judgement.verdict in DECIDED or bool(self.difference.without_interval)
+
+
+def require_rising(looks: Sequence[int], where: str = "looks") -> None:
+    """Refuse looks that are none.
+
+    Raises:
+        UsageError: begins with ``where``.
+    """
+    rising = all(first < second for first, second in itertools.pairwise(looks))
+    if not looks or looks[0] < 1 or not rising:
+        told = ", ".join(map(str, looks)) or "none"
+        raise UsageError(f"{where} {told}: give rising numbers of seeds, such as 3, 4, 5, 7, 10")
 
 
 def looks_between(first: int, last: int) -> tuple[int, ...]:
@@ -116,7 +138,9 @@ def follow(
     Args:
         looks: those of the plan that there are seeds for, in order.
         level: of each look, from the whole plan.
-        at_look: returns the differences of some arms over the first so many seeds of arm and baseline.
+        at_look: returns the differences of some arms over the first so many seeds of arm and baseline. An
+            arm that it leaves out (a run failed) stays with what was said of it last; at the first look none
+            is left out.
         arms: the family.
         margin: as of `judge`.
         higher_is_better: as of `judge`.
@@ -128,11 +152,14 @@ def follow(
         going = going_on(decisions, arms)
         if not going:
             break
-        latest |= at_look(seeds, going)
+        found = at_look(seeds, going)
+        if not found:
+            break
+        latest |= found
         family = {arm: latest[arm] for arm in arms}
         judged = judge(family, margin, higher_is_better=higher_is_better, level=level)
         shown = simultaneous(family, limits, level)
-        decisions |= {arm: Decision(seeds, shown[arm], judged[arm]) for arm in going}
+        decisions |= {arm: Decision(seeds, shown[arm], judged[arm]) for arm in found}
     return decisions
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from unetseg.metrics.averages import variance_of_mean
+from unetseg.studies.analysis.cautions import LEAST_FOR_EQUIVALENCE
 from unetseg.studies.analysis.looks import ALPHA
 from unetseg.studies.analysis.means import Difference
 from unetseg.studies.analysis.statistics import (
@@ -143,7 +144,8 @@ def smallest_difference(
 def needed_to_decide(difference: Difference, judgement: Judgement, spread: Spread) -> Needed:
     """Return about how many more seeds, or images, would decide an undecided comparison.
 
-    Either the difference would be shown (at Holm's first step) or, within the margin, equivalence.
+    Either the difference would be shown (at Holm's first step) or, within the margin and from five seeds on,
+    equivalence, unless a seed lies apart or images are skewed: that bars it.
 
     Args:
         difference: As measured; taken for the truth.
@@ -152,8 +154,8 @@ def needed_to_decide(difference: Difference, judgement: Judgement, spread: Sprea
     """
     seeds = np.arange(difference.seeds, _MOST_SEEDS + 1, dtype=np.float64)
     images = np.unique(np.geomspace(difference.images, _MOST_TIMES_IMAGES * difference.images, 400).round())
-    more_seeds = seeds[_decides(difference.mean, judgement, spread, seeds, difference.images)]
-    more_images = images[_decides(difference.mean, judgement, spread, difference.seeds, images)]
+    more_seeds = seeds[_decides(difference, judgement, spread, seeds, difference.images)]
+    more_images = images[_decides(difference, judgement, spread, difference.seeds, images)]
     return Needed(
         seeds=max(int(more_seeds[0]) - difference.seeds, 1) if len(more_seeds) else None,
         images=max(int(more_images[0]) - difference.images, 1) if len(more_images) else None,
@@ -161,18 +163,19 @@ def needed_to_decide(difference: Difference, judgement: Judgement, spread: Sprea
 
 
 def _decides(
-    mean: float, judgement: Judgement, spread: Spread, seeds: int | Floats, images: int | Floats
+    difference: Difference, judgement: Judgement, spread: Spread, seeds: int | Floats, images: int | Floats
 ) -> NDArray[np.bool_]:
     """Return for which numbers of seeds or images the comparison would be decided with power 0.8."""
+    mean = difference.mean
     of_arm, of_images = spread.variances(seeds, images)
     rest = spread.rest**2 / (np.asarray(seeds) * images)
     both = np.stack([of_arm, of_arm], axis=-1)
     error, degrees = _combined(both, of_images, rest, np.asarray(seeds), np.asarray(images))
     spare = stats.t.isf(1 - POWER, degrees)
     shown = (stats.t.isf(judgement.level / judgement.comparisons / 2, degrees) + spare) * error < abs(mean)
-    if judgement.margin is not None:
-        room = judgement.margin - abs(mean)
-        shown |= (stats.t.isf(judgement.level, degrees) + spare) * error < room
+    if judgement.margin is not None and not (any(difference.outlying) or difference.skewed):
+        within = (stats.t.isf(judgement.level, degrees) + spare) * error < judgement.margin - abs(mean)
+        shown |= within & (np.asarray(seeds) >= LEAST_FOR_EQUIVALENCE)
     decided: NDArray[np.bool_] = shown & (np.asarray(seeds) >= LEAST_SEEDS)
     return decided
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetseg.metrics.registry import Group
+from unetseg.studies.analysis.looks import Plan
 from unetseg.studies.analysis.means import Difference, Estimate
+from unetseg.studies.analysis.power import Spread
 from unetseg.studies.analysis.statistics import Floats
 from unetseg.studies.analysis.verdicts import Judgement, Verdict
 
@@ -77,7 +79,7 @@ class ArmResult:
         label: how a sentence about it begins: "Without long skips (drop)".
         overrides: the keys of the configuration that make it this arm.
         config: the complete configuration but for the seed; None for a folder of masks.
-        runs: one a seed, in the order of ``StudyResults.seeds``.
+        runs: one a seed, as many as the arm was judged by.
         same_as: the earlier arm of the same identity, whose runs these are; they were trained once.
         parameters: of the net; None for masks.
         gmacs: billions of multiply-adds for one image of ``gmacs_size``²; None for masks.
@@ -224,13 +226,16 @@ class StudyResults:
         primary: key of the primary metric.
         primary_class: the class that sentences speak of; ``mean`` where there are several.
         margin: largest difference that counts as none, in scores between 0 and 1.
-        seeds: of every arm.
+        seeds: of the arm that has most; one that was decided earlier has the first of them.
         arms: in order; an arm of which a seed failed is left out and named in ``failures``.
         metrics: every metric and stratum of every class.
         contrasts: the question at the boundary.
         pairs: what the study asks for beside the comparisons with the baseline.
         failures: runs that are missing.
         notes: what a reader must know, such as "one seed: …".
+        plan: what was decided before the first run; None where nothing was.
+        exploratory: in what the study departs from it; its verdicts then are no tests.
+        spread: how much the primary metric varies; None where two seeds are missing.
         command: what was typed.
         versions: of the packages that computed it.
         scores: by arm, the rows of each run, one a seed: what ``results.csv`` holds. Not in ``summary.json``.
@@ -254,6 +259,9 @@ class StudyResults:
     pairs: tuple[ArmPairResult, ...] = ()
     failures: tuple[MissingRun, ...] = ()
     notes: tuple[str, ...] = ()
+    plan: Plan | None = None
+    exploratory: tuple[str, ...] = ()
+    spread: Spread | None = None
     command: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     scores: Mapping[str, tuple["RunScores", ...]] = field(default_factory=dict, repr=False)

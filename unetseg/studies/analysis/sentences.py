@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from unetseg.studies.analysis.cautions import undetected_rate
+from unetseg.studies.analysis.looks import ALPHA
 from unetseg.studies.analysis.means import Difference, Estimate
 from unetseg.studies.analysis.verdicts import Judgement, p_text
 
@@ -101,7 +102,11 @@ def sample_text(estimate: Estimate) -> str:
 
 
 def caution_lines(
-    arm: str, baseline: str, metric: str, difference: Difference, seeds: Sequence[int]
+    arm: str,
+    baseline: str,
+    metric: str,
+    difference: Difference,
+    seeds: tuple[Sequence[int], Sequence[int]],
 ) -> list[str]:
     """Name the seeds that lie apart from the others, and say where a few images make the difference.
 
@@ -110,14 +115,14 @@ def caution_lines(
         baseline: The name of the arm that it is compared with.
         metric: As a reader names it.
         difference: Of the two.
-        seeds: Of both, in the order of their rows.
+        seeds: Of the arm and of the baseline, in the order of their rows.
     """
     lines = []
     both = ((arm, difference.arm), (baseline, difference.baseline))
-    for (name, values), apart in zip(both, difference.outlying, strict=True):
+    for (name, values), numbers, apart in zip(both, seeds, difference.outlying, strict=True):
         means = np.nanmean(values, axis=1)
         lines += [
-            f"{name}, seed {seeds[index]} lies apart from its other seeds: {metric} {means[index]:.3f}, "
+            f"{name}, seed {numbers[index]} lies apart from its other seeds: {metric} {means[index]:.3f}, "
             f"their median {np.median(np.delete(means, index)):.3f}"
             for index in apart
         ]
@@ -133,6 +138,8 @@ def _numbers(difference: Difference, span: str, judgement: Judgement) -> str:
     if difference.without_interval:
         return f"no interval, {sample_text(difference)}"
     tested = f"{'adjusted ' * (judgement.comparisons > 1)}{p_text(judgement.p_adjusted)}"
+    if judgement.level < ALPHA:
+        tested += f" against {judgement.level:.3g}"  # one of several looks
     return f"{100 * difference.confidence:g} % interval {span}, {sample_text(difference)}, {tested}"
 
 

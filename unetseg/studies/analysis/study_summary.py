@@ -16,6 +16,8 @@ def study_summary(results: StudyResults) -> dict[str, Any]:
     }
     return plain | {
         "failures": [asdict(failure) for failure in results.failures],
+        "plan": results.plan and asdict(results.plan) | {"threshold": results.plan.level},
+        "spread": results.spread and asdict(results.spread),
         "sentences": list(results.sentences),
         "method": list(METHOD),
         "arms": [_plain_arm(arm) for arm in results.arms],
