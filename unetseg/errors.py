@@ -1,6 +1,7 @@
 """The errors that a user can act on, and the nearest valid word for a wrong one."""
 
 import difflib
+import os
 import unicodedata
 from collections.abc import Iterable
 
@@ -43,12 +44,19 @@ class UsageError(UnetsegError):
     exit_code = 2
 
 
+# What libraries call a lack of memory that is no MemoryError: of the machine, of a GPU, of cv2
+_NO_MEMORY = ("out of memory", "can't allocate memory", "Insufficient memory", "bad allocation")
+
+
 def describe(error: BaseException) -> str:
     """Return one plain line for any error: a UnetsegError's own words, or what it was."""
     if isinstance(error, UnetsegError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
         return "out of memory; try a smaller --batch-size or --size"
+    if isinstance(error, OSError) and error.strerror:
+        name = "a file" if error.filename is None else os.fsdecode(error.filename)
+        return f"{name}: {error.strerror}; check the path, who may write there, and the free space"
     return f"unexpected {type(error).__name__}: {one_line(error)}"
 
 

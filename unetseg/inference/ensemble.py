@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from unetseg.data.preprocessing import Preprocessing
+from unetseg.errors import UnetsegError
 from unetseg.inference.logits import average
 from unetseg.inference.networks import IN_USE, Network, most_pixels
 
@@ -128,6 +129,9 @@ class Ensemble:
 
         Returns:
             For each image, one outputs×H'×W' float32 a member.
+
+        Raises:
+            UnetsegError: if an output is not finite: a mask made of it would be background, or anything.
         """
         started = time.perf_counter()
         by_member = [
@@ -135,6 +139,11 @@ class Ensemble:
             for member, batch in zip(self.members, zip(*prepared, strict=True), strict=True)
         ]
         self.network_seconds += time.perf_counter() - started
+        if not all(np.isfinite(logits).all() for logits in by_member):
+            raise UnetsegError(
+                "the network's output holds numbers that are not finite (NaN or infinite): its weights are "
+                "damaged, or too large for --precision float16; train again, or take --precision float32"
+            )
         return [list(logits) for logits in zip(*by_member, strict=True)]
 
     def restore(self, outputs: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Networks by the library that runs them: PyTorch or ONNX Runtime, both from array to array."""
 
+import hashlib
 import math
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,11 @@ class Network(Protocol):
     def free_bytes(self) -> int:
         """Return how much memory is free where the network computes."""
         ...
+
+
+# ModelProto.metadata_props (field 14) with the key sha256 and a value of 64 characters
+_CHECKSUM_ENTRY = b"\x72\x4a\x0a\x06sha256\x12\x40"
+_EXTERNAL_DATA = b"\x0a\x08location"  # the key of an entry of TensorProto.external_data
 
 
 class TorchNetwork:
@@ -139,12 +145,38 @@ def onnx_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, too
     try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        model = path.read_bytes()
     except OSError as error:
         raise UnetsegError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    _check_model(path, model)
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         reason = one_line(error, 120)
         raise UnetsegError(f"{path}: is no ONNX model that can be run ({reason}); export it again") from error
+
+
+def with_checksum(model: bytes) -> bytes:
+    """Return a serialized ONNX model with its SHA-256 as its last entry of metadata.
+
+    A repeated field of protobuf may go on at the end of a message: other software reads one more entry.
+    """
+    return model + _CHECKSUM_ENTRY + hashlib.sha256(model).hexdigest().encode()
+
+
+def _check_model(path: Path, model: bytes) -> None:
+    """Refuse a model that differs from its checksum, where it has one, or that names other files to read."""
+    entry, digest = model[-len(_CHECKSUM_ENTRY) - 64 : -64], model[-64:]
+    whole = model[: -len(_CHECKSUM_ENTRY) - 64]
+    if entry == _CHECKSUM_ENTRY and hashlib.sha256(whole).hexdigest().encode() != digest:
+        raise UnetsegError(
+            f"{path}: is damaged, or was changed by another program (its checksum is wrong); copy it again, "
+            "or export it again"
+        )
+    if _EXTERNAL_DATA in model:
+        raise UnetsegError(
+            f"{path}: takes its weights from another file, which is not read; export it as one file"
+        )
 
 
 def most_pixels(network: Network) -> int:

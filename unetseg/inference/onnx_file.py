@@ -11,7 +11,7 @@ import torch
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.inference.ensemble import Member
-from unetseg.inference.networks import Network, OnnxNetwork, onnx_session
+from unetseg.inference.networks import Network, OnnxNetwork, onnx_session, with_checksum
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, net_text, not_ours
 from unetseg.utilities.quiet import quiet
@@ -53,6 +53,7 @@ def write_onnx(part: Path, shipped: Shipped, path: Path) -> None:
     """
     network = shipped.predictor.members[0].network
     write_graph(part, shipped.predictor.model, {**shipped.settings, "stride": network.stride}, path)
+    part.write_bytes(with_checksum(part.read_bytes()))
     _check_same(predictor_from_onnx(part).members[0].network, network, path)
 
 

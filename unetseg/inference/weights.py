@@ -19,6 +19,8 @@ from unetseg.models.unet import build_model, output_channels
 
 SETTINGS = "unetseg"  # the key of an exported file's metadata that holds all settings as JSON
 
+CHECKSUM = "sha256"  # the key of the checksum that 'unetseg export' adds; files from before have none
+
 
 @dataclass(frozen=True)
 class Shipped:

@@ -1,6 +1,7 @@
 """Checkpoints: plain values and tensors, written whole or not at all, never read as code."""
 
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +46,32 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not Path(path).is_file():
         raise UnetsegError(f"{path}: no such checkpoint")
     try:
+        _check_parts(Path(path))
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return content
+    except UnetsegError:
+        raise
     except Exception as error:
         reason = one_line(error, 120)
         raise UnetsegError(
             f"{path}: is damaged or holds more than tensors and plain values, so it is not loaded ({reason})"
         ) from error
+
+
+def _check_parts(path: Path) -> None:
+    """Compare each part of a checkpoint with its checksum, which torch leaves unread.
+
+    Raises:
+        UnetsegError: if one differs, or the parts are larger than the file that holds them.
+    """
+    if not zipfile.is_zipfile(path):  # of an old torch, or damaged: torch will tell
+        return
+    with zipfile.ZipFile(path) as parts:
+        if sum(part.file_size for part in parts.infolist()) > path.stat().st_size:
+            raise UnetsegError(f"{path}: holds packed parts, as no checkpoint does, so it is not loaded")
+        damaged = parts.testzip()
+    if damaged is not None:
+        raise UnetsegError(
+            f"{path}: is damaged (the checksum of its part {damaged} is wrong), so it is not loaded; copy it "
+            "again, or train again"
+        )

@@ -63,7 +63,8 @@ class FailedJob:
     def by(cls, error: Exception, source: Measured, seconds: float = 0.0) -> "FailedJob":
         """Describe what went wrong with an image, whatever it was."""
         if isinstance(error, UnetsegError):
-            reason = str(error)
+            name = printable(source.job.image.path)
+            reason = str(error) if name in str(error) else f"{name}: {error}"
         elif isinstance(error, MemoryError):
             reason = f"{printable(source.job.image.path)}: does not fit into memory; make it smaller"
         else:

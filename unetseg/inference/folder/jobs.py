@@ -85,6 +85,7 @@ def plan_jobs(
     jobs = [_job(image, output, classes, options) for image in found]
     _check_extras(jobs)
     _check_inputs_kept(jobs)
+    _check_inside(jobs, output)
     if not (options.overwrite or options.continue_):
         require_absent(
             (path for job in jobs for path in job.all_outputs),
@@ -144,3 +145,15 @@ def _check_inputs_kept(jobs: Sequence[Job]) -> None:
                     f"{printable(job.image.path)}: its output {printable(path)} would replace an input "
                     "image; choose another folder with -o"
                 )
+
+
+def _check_inside(jobs: Sequence[Job], output: Path) -> None:
+    """Refuse a folder of outputs that a link leads out of the output folder."""
+    inside = os.path.realpath(output)
+    for folder in {job.mask.parent for job in jobs}:
+        real = os.path.realpath(folder)
+        if os.path.commonpath([inside, real]) != inside:
+            raise UsageError(
+                f"{printable(folder)}: a link leads from it to {printable(real)}, out of the output folder; "
+                "remove the link, or choose another folder with -o"
+            )
