@@ -1,6 +1,7 @@
 """The one flat configuration of a run: plain values, YAML in and out, no torch.
 
-Every field is a flag of ``unetseg fit`` (underscores become dashes) and a key of the YAML file.
+Every field is a key of the YAML file and, but for those that only studies have, a flag of ``unetseg fit``
+(underscores become dashes).
 """
 
 import hashlib
@@ -24,6 +25,7 @@ AUGMENTATIONS = ("none", "light", "full")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCHES = ("auto", "on", "off")
+STUDIES = "studies"  # the group of settings that only studies have: no flag of fit
 OF_TRANSFORMER = ("bottleneck_layers", "norm", "bottleneck_residual")
 
 
@@ -64,6 +66,10 @@ class RunConfig:
     images: str | None = option("data", "a folder's images, where they do not lie in images/", None)
     masks: str | None = option("data", "a folder's masks, where they do not lie in masks/", None)
     split_seed: int = option("data", "draws the splits that a dataset does not come with", 0)
+    folds: int | None = option(
+        STUDIES, "cut the whole set into so many folds, by the seed; of studies only", None
+    )
+    fold: int | None = option(STUDIES, "which fold is tested; of studies only", None)
     size: int = option("data", "side of the training crops, pixels", 96)
     scale: str = option("data", "native, or longest:N to bring each image's longer side to N", "native")
     augment: str = option(
@@ -111,7 +117,7 @@ class RunConfig:
         values = asdict(self)
         for name in ("device", "workers", "log_gradients"):
             del values[name]
-        for name in ("images", "masks"):  # not in the hashes of before
+        for name in ("images", "masks", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
         if self.skips == "on":
@@ -218,6 +224,10 @@ def _check_ranges(config: RunConfig) -> None:
             raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {most:g}")
     if not 0 < config.lr < float("inf"):
         raise UsageError(f"--lr {config.lr}: must be above 0")
+    if config.folds is not None and config.folds < 2:
+        raise UsageError(f"--folds {config.folds}: must be at least 2")
+    if config.fold is not None and not 0 <= config.fold < (config.folds or 0):
+        raise UsageError(f"--fold {config.fold}: there are {config.folds or 'no'} folds, counted from 0")
     if config.width < 16 or config.width % 16:
         raise UsageError(f"--width {config.width}: must be a multiple of 16")
     _check_forms(config)

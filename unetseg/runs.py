@@ -112,10 +112,14 @@ class Run:
         """Where ``best`` is exported to, in the export format of a name."""
         return self.path / f"model.{format}"
 
+    def fold(self, number: int) -> "Run":
+        """Return the run of one fold, where a run consists of folds."""
+        return Run(self.path / f"fold{number}")
+
     @property
     def finished(self) -> bool:
         """Whether the run was trained to its end and tested."""
-        return self.test.is_file() and self.best.is_file()
+        return self.test.is_file() and (self.best.is_file() or self.fold(0).finished)
 
     @property
     def standing(self) -> str:

@@ -53,8 +53,8 @@ class NetSettings(TypedDict, total=False):
     channels_last: str
 
 
-class StudySettings(NetSettings, total=False):
-    """What all arms of a study share: the settings of ``ablate``, which has seeds and workers of its own."""
+class TrainingSettings(NetSettings, total=False):
+    """What a training depends on beside."""
 
     epochs: int
     lr: float
@@ -66,8 +66,14 @@ class StudySettings(NetSettings, total=False):
     trainer: dict[str, Any]
 
 
-class Settings(StudySettings, total=False):
-    """Every field of a run's configuration: the settings of ``fit``."""
+class StudySettings(TrainingSettings, total=False):
+    """What all arms of a study share: the settings of ``ablate``, which has seeds and workers of its own."""
+
+    folds: int | None
+
+
+class Settings(TrainingSettings, total=False):
+    """Every field of a run's configuration but those of studies: the settings of ``fit``."""
 
     seed: int
     workers: int | None
@@ -100,6 +106,7 @@ def configured(
         UsageError: on an unknown key, one that is not taken or a value out of range, or if the file cannot be
             read.
     """
+    base_folds = base.folds
     if isinstance(config, RunConfig):
         base = config
     elif config is not None:
@@ -110,21 +117,25 @@ def configured(
     values = dict(settings)
     if isinstance(values.get("trainer"), Mapping):
         values["trainer"] = {**base.trainer, **values["trainer"]}
-    return from_mapping(values, source, base)
+    result = from_mapping(values, source, base)
+    if "folds" not in setting_names(takes) and result.folds != base_folds:
+        raise UsageError(f"{config}: 'folds' is of studies alone: 'unetseg ablate STUDY --folds N'")
+    return result
 
 
 def lists_settings(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Give a function that takes :class:`Settings` the signature and the help that list each of them."""
     own = inspect.signature(function)
+    specs = [spec for spec in fields(RunConfig) if spec.name in setting_names(Settings)]
     listed = [
         inspect.Parameter(
             spec.name, inspect.Parameter.KEYWORD_ONLY, default=_default(spec), annotation=HINTS[spec.name]
         )
-        for spec in fields(RunConfig)
+        for spec in specs
     ]
     named = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     function.__signature__ = own.replace(parameters=[*named, *listed])  # type: ignore[attr-defined]
-    described = [f"    {_described(spec)}" for spec in fields(RunConfig)]
+    described = [f"    {_described(spec)}" for spec in specs]
     title = "Settings, each with its type and what it is if neither it nor ``config`` is given:"
     function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", title, *described])
     return function

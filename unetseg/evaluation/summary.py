@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from unetseg.errors import UnetsegError
-from unetseg.evaluation.rows import Row, elsewhere, in_reference, occurs, plain_row, row_groups
+from unetseg.evaluation.rows import MEAN, Row, elsewhere, in_reference, occurs, plain_row, row_groups
 from unetseg.evaluation.scoring import ImageScores
 from unetseg.metrics import (
     ImageAverage,
@@ -242,6 +242,19 @@ def _size_columns(objects: Sequence[ObjectScore], strata: Mapping[str, SizeStrat
         columns[f"size_{name}_found"] = sum(each.best_iou > 0.5 for each in members)
         columns[f"size_{name}_objects"] = len(members)
     return columns
+
+
+def row_fingerprint(rows: Iterable[Row]) -> str:
+    """Return a hash of the images' names and of how many pixels each class has in their ground truth."""
+    digest = hashlib.sha256()
+    for row in sorted((row for row in rows if row["class"] != MEAN), key=_place):
+        text = f"{row['image']}\0{row['class']}\0{int(row['tp'] + row['fn'])}\0"
+        digest.update(text.encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:16]
+
+
+def _place(row: Row) -> tuple[str, str]:
+    return str(row["image"]), str(row["class"])
 
 
 def fingerprint(ground_truth: Iterable[tuple[str, Path | None]]) -> str:

@@ -62,6 +62,10 @@ def load_predictor(run: Run, device: str = "auto", precision: str | None = None)
     Raises:
         UnetsegError: if the checkpoint is missing, damaged or not one of ours.
     """
+    if run.fold(0).config_file.is_file() and not run.best.is_file():
+        raise UsageError(
+            f"{run.path}: consists of folds, each with a net of its own; name one, such as {run.fold(0).path}"
+        )
     content = checkpoints.load(run.best)
     try:
         state, settings = content["state_dict"], content["inference"]

@@ -64,6 +64,8 @@ def _predicted(
     from unetseg.data.datasets.open import open_data
 
     config = runs[0].config()
+    if config.folds is not None:
+        raise UnetsegError("in folds, each image has a net of its own")
     dataset = open_data(config)
     samples = {sample.name: sample for sample in dataset.splits[results.split or "test"]}
     missing = [name for name in names if name not in samples]

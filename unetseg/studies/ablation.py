@@ -16,6 +16,7 @@ from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, r
 from unetseg.studies.analysis.results import ArmResult, MissingRun, StudyResults
 from unetseg.studies.analysis.score_matrix import read_scores
 from unetseg.studies.costs import plan_costs
+from unetseg.studies.folds import fold_note
 from unetseg.studies.plan import RunPlan, Setting, Trial, make_plan
 from unetseg.studies.standing import Standing, question_of, standing
 from unetseg.studies.study import Study
@@ -152,7 +153,7 @@ def study_results(
         claim=study.claim,
         command=command,
         failures=tuple(failures),
-        notes=_looks_to_come(now, reasons),
+        notes=(*fold_note(study.base), *_looks_to_come(now, reasons)),
         plan=study.plan,
         exploratory=study.departures,
         versions=joint_versions(trial.run for trial in now.plan.trials() if trial.done),

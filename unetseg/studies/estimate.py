@@ -68,8 +68,9 @@ def _closing(plan: RunPlan, seconds: Mapping[str, float], workers: int) -> str:
     todo = sum(not trial.done for trial in trials)
     left = seconds_left(plan, seconds)
     side = f", {workers} side by side at best {duration(left / workers)}" if workers > 1 else ""
+    cut = f", each of {plan.study.base.folds} nets, one a fold," if plan.study.base.folds else ""
     return (
-        f"{todo} of {len(trials)} runs are to be trained in {plan.folder}; by a few measured steps this takes"
+        f"{todo} of {len(trials)} runs{cut} are to be trained in {plan.folder}; by a few measured steps this takes"
         f" {duration(left)}{side}, testing not counted"
     )
 
@@ -128,7 +129,7 @@ def run_seconds(config: RunConfig, dataset: SegmentationSet) -> float:
     an_epoch = len(training) * _step_seconds(training, train)
     task.eval()
     an_epoch += len(validation) * _step_seconds(validation, validate)
-    return config.epochs * an_epoch
+    return config.epochs * an_epoch * (config.folds or 1)
 
 
 def _step_seconds(loader: Iterable[Batch], step: Callable[[Batch], None]) -> float:

@@ -12,6 +12,7 @@ from unetseg.data.datasets.cards.card import (
     read_card,
 )
 from unetseg.data.datasets.embedded import is_synthetic, materialise
+from unetseg.data.datasets.fold_split import fold_of
 from unetseg.data.datasets.image_folder import MissingFolder, open_folder
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -145,12 +146,15 @@ def _refuse_data_dir(name: str, data_dir: Path | None) -> None:
 
 
 def open_data(config: RunConfig) -> SegmentationSet:
-    """Open the dataset that ``config`` names."""
+    """Open the dataset that ``config`` names; of a study in folds, cut for the one that it tests."""
     folder = Path(config.data_dir) if config.data_dir else None
-    return open_dataset(
+    dataset = open_dataset(
         config.data,
         data_dir=folder,
         split_seed=config.split_seed,
         images=config.images,
         masks=config.masks,
     )
+    if config.folds is None or config.fold is None:
+        return dataset
+    return fold_of(dataset, config.folds, config.fold, config.seed)
