@@ -218,11 +218,9 @@ def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:
         finished = [run for run in list_runs(root) if run.finished]
         if not finished:
             begun = list_runs(root)
-            hint = (
-                f"go on with one by 'unetseg fit --resume {begun[-1].path}'"
-                if begun
-                else "train one with 'unetseg fit'"
-            )
+            hint = "train one with 'unetseg fit'"
+            if begun:
+                hint = f"go on with one by 'unetseg fit --resume {begun[-1].path}'"
             raise UsageError(f"{root}/: no finished run here; {hint}, or name one with --run")
         return finished[-1]
     if os.fspath(path).startswith(("http://", "https://")):

@@ -70,8 +70,8 @@ def _closing(plan: RunPlan, seconds: Mapping[str, float], workers: int) -> str:
     side = f", {workers} side by side at best {duration(left / workers)}" if workers > 1 else ""
     cut = f", each of {plan.study.base.folds} nets, one a fold," if plan.study.base.folds else ""
     return (
-        f"{todo} of {len(trials)} runs{cut} are to be trained in {plan.folder}; by a few measured steps this takes"
-        f" {duration(left)}{side}, testing not counted"
+        f"{todo} of {len(trials)} runs{cut} are to be trained in {plan.folder}; by a few measured steps this "
+        f"takes {duration(left)}{side}, testing not counted"
     )
 
 
