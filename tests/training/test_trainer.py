@@ -139,3 +139,30 @@ def test_what_is_wrong_whatever_the_files_hold_is_said_before_they_are_read(
     refused = fit(*flags, data=drawn())
     assert refused.code and line in refused.line
     assert not refused.run.path.exists()
+
+
+def test_a_file_that_builds_code_of_others_is_a_program_and_asks_to_be_trusted(fit, tmp_path):
+    (tmp_path / "own_callback.py").write_text(
+        "import lightning.pytorch as pl\n\n\nclass Mark(pl.Callback):\n"
+        "    def on_train_start(self, *_):\n        open('ran', 'w').close()\n"
+    )
+    for kind, value in (("string", "own_callback.Mark"), ("mapping", {"class_path": "own_callback.Mark"})):
+        (tmp_path / f"{kind}.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": [value]}}))
+        refused = fit("--config", f"{kind}.yaml")
+        assert refused.code == 2 and "builds own_callback.Mark, which is code that runs here" in refused.line
+        assert "--allow-code" in refused.line and not (tmp_path / "ran").exists()
+
+
+def test_a_trusted_file_builds_its_callback_and_lightnings_own_need_no_trust(fit, tmp_path, monkeypatch):
+    (tmp_path / "own_callback.py").write_text(
+        "import lightning.pytorch as pl\n\n\nclass Mark(pl.Callback):\n"
+        "    def on_train_start(self, *_):\n        open('ran', 'w').close()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own.yaml").write_text("trainer: {callbacks: own_callback.Mark}\n")
+    assert fit("--config", "own.yaml", "--allow-code", "--epochs", "1", out="trusted").code == 0
+    assert (tmp_path / "ran").exists()
+    (tmp_path / "lightning.yaml").write_text(
+        "trainer: {callbacks: lightning.pytorch.callbacks.LearningRateMonitor, logger: csv}\n"
+    )
+    assert fit("--config", "lightning.yaml", "--epochs", "1", out="lightnings").code == 0

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from unetseg.api.code_in_files import refuse_code
 from unetseg.api.settings import Settings, StudySettings, configured, lists_settings
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
@@ -26,6 +27,7 @@ def fit(
     *,
     output: str | Path | None = None,
     resume: str | Path | Run | None = None,
+    allow_code: bool = False,
     report: Report = print_line,
     **settings: Unpack[Settings],
 ) -> Run:
@@ -35,6 +37,7 @@ def fit(
         config: a configuration or the path of a YAML file; the defaults if not given.
         output: the run's folder; a new one under ``checkpoints/`` if not given.
         resume: go on with this run, from its last whole epoch and under its own configuration.
+        allow_code: let the file, or the run's own, build loggers and callbacks that are not Lightning's.
         report: is given the log, line by line; it is printed if not given.
         **settings: any field of :class:`RunConfig`, such as ``skips="off"``; they win over ``config``. A run
             that is resumed takes only where and how long it computes (``device``, ``workers``, ``trainer``)
@@ -43,7 +46,7 @@ def fit(
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
     """
-    complete, resumed = fit_configuration(config, output, resume, settings)
+    complete, resumed = fit_configuration(config, output, resume, settings, allow_code)
     from unetseg.data.datasets.open import require_dataset
 
     try:
@@ -66,6 +69,7 @@ def fit_configuration(
     output: str | Path | None,
     resume: str | Path | Run | None,
     settings: Mapping[str, Any],
+    allow_code: bool = False,
 ) -> tuple[RunConfig, Run | None]:
     """Return the complete configuration that ``fit`` trains, and the run that it goes on with, if any.
 
@@ -75,6 +79,7 @@ def fit_configuration(
         UsageError: on an unknown or wrong setting, or one that the run to go on with has decided.
     """
     if resume is None:
+        _refuse_code_of(config, settings, allow_code)
         return configured(RunConfig(), config, settings, "fit()"), None
     known = {spec.name for spec in fields(RunConfig)} - {*MAY_CHANGE}
     given = [flag(name) for name in settings if name in known]
@@ -86,7 +91,24 @@ def fit_configuration(
             f"{', '.join(given)}; to start anew from its weights use --init {name}"
         )
     run = find_run(name)
+    refuse_code(_left(run.config().trainer, settings), run.config_file, allow=allow_code)
     return configured(run.config(), None, settings, "fit()"), run
+
+
+def _refuse_code_of(
+    config: RunConfig | str | Path | None, settings: Mapping[str, Any], allow_code: bool
+) -> None:
+    """Refuse a file of settings that builds code of others, unless settings given here take its place."""
+    if config is not None and not isinstance(config, RunConfig):
+        trainer = configured(RunConfig(), config, {}, "file").trainer
+        refuse_code(_left(trainer, settings), config, allow=allow_code)
+
+
+def _left(trainer: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Trainer's arguments that no setting given here takes the place of."""
+    given = settings.get("trainer")
+    taken = given if isinstance(given, Mapping) else {}
+    return {name: value for name, value in trainer.items() if name not in taken}
 
 
 def ablate(
@@ -99,6 +121,7 @@ def ablate(
     workers: int = 1,
     config: RunConfig | str | Path | None = None,
     command: str = "",
+    allow_code: bool = False,
     report: Report = print_line,
     **settings: Unpack[StudySettings],
 ) -> "StudyResults":
@@ -116,6 +139,7 @@ def ablate(
         workers: runs side by side.
         config: a YAML file that changes the base of the study, or a configuration in its place.
         command: what the report names as the way to repeat it.
+        allow_code: let the files build loggers and callbacks that are not Lightning's.
         report: is given the log, line by line; it is printed if not given.
         **settings: any field of :class:`RunConfig` but the seed, for the base that the arms change; they win
             over ``config``.
@@ -128,7 +152,7 @@ def ablate(
     """
     if minutes is not None and not minutes > 0:
         raise UsageError(f"--minutes {minutes:g}: must be above 0")
-    plan = study_plan(study, seeds, arms, output, workers, config, settings)
+    plan = study_plan(study, seeds, arms, output, workers, config, settings, allow_code)
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.ablation import run_study
 
@@ -145,6 +169,7 @@ def study_plan(
     workers: int,
     config: RunConfig | str | Path | None,
     settings: Mapping[str, Any],
+    allow_code: bool = False,
 ) -> "RunPlan":
     """Return the runs that ``ablate`` trains; its arguments are those of ``ablate``, and nothing is written.
 
@@ -156,6 +181,10 @@ def study_plan(
     if workers < 1:
         raise UsageError(f"--workers {workers}: must be at least 1")
     asked = load_study(study)
+    _refuse_code_of(config, settings, allow_code)
+    refuse_code(_left(asked.base.trainer, settings), f"{study}: base", allow=allow_code)
+    for arm in asked.arms:
+        refuse_code(arm.overrides.get("trainer") or {}, f"{study}: arm {arm.name}", allow=allow_code)
     asked = asked.based_on(configured(asked.base, config, settings, "ablate()", StudySettings), seeds)
     from unetseg.studies.ablation import default_folder
     from unetseg.studies.plan import make_plan

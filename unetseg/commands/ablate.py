@@ -11,6 +11,7 @@ from unetseg.api.training_verbs import study_plan
 from unetseg.commands import PARTLY_DONE
 from unetseg.commands.arguments import (
     Parser,
+    add_code_flag,
     add_config_flags,
     add_file_flag,
     settings_from,
@@ -26,7 +27,9 @@ def run(argv: Sequence[str]) -> int:
     arms = options.arms.split(",") if options.arms else None
     output, workers = options.output or None, options.side_by_side
     if options.dry_run:
-        plan = study_plan(options.study, options.seeds, arms, output, workers, options.config, settings)
+        plan = study_plan(
+            options.study, options.seeds, arms, output, workers, options.config, settings, options.allow_code
+        )
         from unetseg.studies.estimate import plan_text
 
         print(plan_text(plan, workers))
@@ -39,6 +42,7 @@ def run(argv: Sequence[str]) -> int:
         minutes=options.minutes,
         workers=workers,
         config=options.config,
+        allow_code=options.allow_code,
         command=shlex.join(["unetseg", "ablate", *argv]),
         **settings,
     )
@@ -73,5 +77,6 @@ def _parser() -> Parser:
         "--dry-run", action="store_true", help="print the plan and the time it takes, and stop"
     )
     add_file_flag(parser)
+    add_code_flag(parser)
     add_config_flags(parser, StudySettings)
     return parser

@@ -131,6 +131,15 @@ def add_file_flag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="YAML with any of the keys below; flags win")
 
 
+def add_code_flag(parser: argparse.ArgumentParser) -> None:
+    """Add ``--allow-code``, for files that build loggers or callbacks by import path."""
+    parser.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let a file build loggers and callbacks that are not Lightning's: such a file is a program",
+    )
+
+
 def add_device_flag(group: Any) -> None:
     """Add ``--device``; it has no default, so that it shows whether it was given."""
     group.add_argument("--device", metavar="|".join(DEVICES), help="where to compute [auto]")

@@ -15,6 +15,7 @@ from unetseg.studies.analysis.score_matrix import RunScores
 from unetseg.studies.analysis.study_summary import study_summary
 from unetseg.utilities.files import atomic_path, free_folder, write_json, write_text
 from unetseg.utilities.progress import show_progress
+from unetseg.utilities.text import to_cell
 
 OUTPUTS = ("results.csv", "summary.json", "report.md", "report.html")
 COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
@@ -78,8 +79,8 @@ def _rows(run: RunScores) -> Iterator[tuple[str, str, str, str, float]]:
     for row in run.rows:
         for name, value in row.items():
             if name not in LABELS:
-                yield run.split or "", row["class"], row["image"], name, float(value)
+                yield run.split or "", to_cell(row["class"]), to_cell(row["image"]), name, float(value)
     for row in run.training:
         for name, value in row.items():
             if name not in LABELS:
-                yield "train", "", row["image"], name, float(value)
+                yield "train", "", to_cell(row["image"]), name, float(value)

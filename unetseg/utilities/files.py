@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.utilities.text import printable
+from unetseg.utilities.text import printable, to_cell
 
 PART = ".part-"  # begins the names of files that are being written, then comes the process's number
 
@@ -92,7 +92,10 @@ def write_rows(path: Any, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: to_cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    )
     write_text(path, text.getvalue())
 
 

@@ -5,6 +5,8 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
+from unetseg.errors import in_one_line
+
 
 def first_few(names: Iterable[str], at_most: int = 5) -> str:
     """Return the first names, comma-separated, and how many more there are."""
@@ -17,6 +19,33 @@ def printable(path: str | bytes | os.PathLike[str]) -> str:
     r"""Return a file's name as one printable line; bytes that are not UTF-8 as ``\xff``."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_cell(text: str) -> str:
+    """Return text as a cell of a table that no spreadsheet takes for a formula and no terminal for a command.
+
+    Control characters are escaped; a cell that would begin a formula gets an apostrophe, numbers do not.
+    """
+    shown = in_one_line(text)
+    if shown.startswith(_FORMULA) and not _is_number(shown):
+        return f"'{shown}"
+    return f"'{shown}" if shown.startswith("'") and shown[1:].startswith((*_FORMULA, "'")) else shown
+
+
+def from_cell(cell: str) -> str:
+    """Return the text of which :func:`to_cell` made a cell; control characters stay escaped."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def align(rows: Sequence[Sequence[str]], left: int = 1) -> str:

@@ -12,7 +12,7 @@ from typing import TextIO, cast
 from unetseg.errors import UsageError
 from unetseg.inference.folder.jobs import TABLE
 from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, write_text
-from unetseg.utilities.text import printable
+from unetseg.utilities.text import printable, to_cell
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Row:
         size = ["", ""] if self.size is None else [str(self.size[1]), str(self.size[0])]
         shares = [f"{share:.6f}" for share in self.shares] or [""] * classes
         confidence = "" if self.confidence is None else f"{self.confidence:.4f}"
-        return [self.file, *size, f"{self.seconds:.3f}", *shares, confidence, self.error]
+        return [to_cell(self.file), *size, f"{self.seconds:.3f}", *shares, confidence, to_cell(self.error)]
 
 
 class PredictionTable:
@@ -77,7 +77,7 @@ class PredictionTable:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
         cells = row.cells(self._classes)
         with self._lock, plain_write_errors(self._journal_path):
-            self._rows[row.file] = cells
+            self._rows[cells[0]] = cells
             self._journal.write(_lines([cells]))
             self._journal.flush()
 

@@ -18,6 +18,7 @@ from unetseg.metrics.registry import Metric
 from unetseg.runs import Run
 from unetseg.studies.analysis.ratios import influence_values
 from unetseg.studies.analysis.statistics import Floats
+from unetseg.utilities.text import from_cell
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,10 @@ def _read_rows(path: Path) -> list[Row]:
     """Read a table of numbers; cells of images and classes stay text, empty ones are left out."""
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         return [
-            {name: value if name in TEXTS else float(value) for name, value in row.items() if value != ""}
+            {
+                name: from_cell(value) if name in TEXTS else float(value)
+                for name, value in row.items()
+                if value != ""
+            }
             for row in csv.DictReader(file)
         ]
