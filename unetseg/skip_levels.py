@@ -53,3 +53,8 @@ def select_levels(skips: str, available: Iterable[int], encoder: str) -> frozens
             f"--skips {skips}: encoder {encoder} has no level {missing[0]}; its levels are {has}"
         )
     return levels - named if skips.startswith("^") else named
+
+
+def basic_levels(stages: int) -> list[int]:
+    """Return the skip levels of the basic encoder, finest first: of every resolution but the lowest."""
+    return list(range(stages - 1))

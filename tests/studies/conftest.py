@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 from unetseg.cli import main
+from unetseg.config import RunConfig
+from unetseg.runs import Run
+from unetseg.utilities.files import write_json, write_rows, write_text
 
 BASE = {"stages": 2, "size": 16, "epochs": 3, "batch_size": 3, "precision": "float32"}
 ARMS: dict[str, Any] = {
@@ -120,3 +124,37 @@ def ablate(discs: Path, tmp_path: Path) -> Callable[..., Ablation]:
 def copied(study: Ablation, tmp_path: Path) -> Path:
     """A copy of the study, as if it had been trained there."""
     return Path(shutil.copytree(study.folder, tmp_path / "mine"))
+
+
+# Studies of which nothing is trained
+
+SHIFTS = {0.1: -0.3, 0.2: 0.004}  # of the scores that are drawn, by learning rate
+
+
+def drawn_scores(generator: np.random.Generator, shift: float, images: int = 20) -> list[dict[str, Any]]:
+    rows = []
+    for index in range(images):
+        iou = float(np.clip(0.6 + shift + 0.03 * generator.standard_normal(), 0, 1))
+        counts = {"tp": 50, "fp": 20, "fn": 30}
+        rows.append({"image": f"test{index}", "class": "disc", "diagonal": 9.0, "iou": iou, **counts})
+    return rows
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Draw the scores of each run instead of training it: as its configuration says, and always the same."""
+    names: list[str] = []
+
+    def attempt(config: RunConfig, run: Run, report: Any) -> None:
+        names.append(run.path.name)
+        generator = np.random.default_rng([config.seed, round(1e4 * config.lr)])
+        write_text(run.config_file, config.to_yaml())
+        write_rows(run.test_images, drawn_scores(generator, SHIFTS.get(config.lr, 0.0)))
+        write_rows(run.train_images, [{"image": "train0", "train_loss": 0.5}])
+        write_rows(run.metrics, [{"epoch": 1, "train_loss": 1.0, "val_iou": 0.5}])
+        write_text(run.best, "weights")
+        scores = {"classes": ["disc"], "split": "test", "fingerprint": "f"}
+        write_json(run.test, scores | {"mean": {"dataset": {"iou": 0.5}}})
+
+    monkeypatch.setattr("unetseg.studies.trials.attempt", attempt)
+    return names

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 
-import numpy as np
 import pytest
 import yaml
 
@@ -12,39 +11,7 @@ from unetseg.studies.plan import make_plan
 from unetseg.studies.study_file import load_study
 from unetseg.training.task import SegmentationTask
 
-ARMS = {"on": {}, "worse": {"lr": 0.1}, "close": {"lr": 0.2}}
-SHIFTS = {0.1: -0.3, 0.2: 0.004}  # by the arms' learning rates
-
-
-def drawn_scores(generator, shift, images=20):
-    rows = []
-    for index in range(images):
-        iou = float(np.clip(0.6 + shift + 0.03 * generator.standard_normal(), 0, 1))
-        counts = {"tp": 50, "fp": 20, "fn": 30}
-        rows.append({"image": f"test{index}", "class": "disc", "diagonal": 9.0, "iou": iou, **counts})
-    return rows
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """Draw the scores of each run instead of training it: as its configuration says, and always the same."""
-    names = []
-
-    def attempt(config, run, report):
-        from unetseg.utilities.files import write_json, write_rows, write_text
-
-        names.append(run.path.name)
-        generator = np.random.default_rng([config.seed, round(1e4 * config.lr)])
-        write_text(run.config_file, config.to_yaml())
-        write_rows(run.test_images, drawn_scores(generator, SHIFTS.get(config.lr, 0.0)))
-        write_rows(run.train_images, [{"image": "train0", "train_loss": 0.5}])
-        write_rows(run.metrics, [{"epoch": 1, "train_loss": 1.0, "val_iou": 0.5}])
-        write_text(run.best, "weights")
-        scores = {"classes": ["disc"], "split": "test", "fingerprint": "f"}
-        write_json(run.test, scores | {"mean": {"dataset": {"iou": 0.5}}})
-
-    monkeypatch.setattr("unetseg.studies.trials.attempt", attempt)
-    return names
+ARMS = {"on": {}, "worse": {"lr": 0.1}, "close": {"lr": 0.2}}  # as the fixture ``trained`` draws them
 
 
 def seeds_of(done, arm):

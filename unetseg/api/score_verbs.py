@@ -143,7 +143,8 @@ def compare(
 
     Args:
         *what: runs, of which those that differ in the seed alone are one arm, the first the reference arm; or
-            one study's folder; or folders of masks.
+            one study's folder; or several studies', whose arms stand against the first one's reference; or
+            folders of masks.
         reference: folder of the masks to score folders of masks against.
         valid: of masks: folder of fields of view; pixels that are 0 there do not count.
         classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
@@ -152,7 +153,8 @@ def compare(
         instances: of masks: labels are instances, 0 the background; predictions may be plain masks.
         key: of masks: regular expression for the part of the files' names that pairs; all but the suffix if
             not given.
-        primary: key of the metric that the verdict is about, ``iou`` if not given; a study has its own.
+        primary: key of the metric that the verdict is about, ``iou`` if not given; a study has its own, and
+            another is exploratory.
         margin: largest difference in it that counts as none, 0.01 if not given; a study has its own.
         output: folder for the report; a study's goes into the study's, others are not written if not given.
         command: what the report names as the way to repeat it.
@@ -170,32 +172,66 @@ def compare(
     if reference is None:
         _refuse_mask_options("compare()", masks)
     names = [each.path if isinstance(each, Run) else each for each in what]
-    study = study_folder(names[0]) if len(names) == 1 and reference is None else None
-    if study is None:
-        if output is not None:
-            require_free(Path(output))
-        from unetseg.metrics.registry import PRIMARY
-        from unetseg.studies.comparison import compare_runs_or_masks
-
-        results = compare_runs_or_masks(
-            names,
-            reference,
-            masks,
-            primary=primary or PRIMARY,
-            margin=0.01 if margin is None else margin,
-            command=command,
-        )
-    elif output is not None or primary is not None or margin is not None:
+    studies = [study_folder(name) for name in names] if reference is None else []
+    found = [folder for folder in studies if folder is not None]
+    as_it_is = found[0] if len(names) == 1 and found and primary is None else None
+    if found and len(found) < len(names):
+        other = next(name for name, folder in zip(names, studies, strict=True) if folder is None)
         raise UsageError(
-            f"{study}: a study has its own metric and margin, and its report lies there: leave out primary, "
-            "margin and output"
+            f"{found[0]} is a study and {other} is none: name studies only, or runs only (a study's lie "
+            "below its folder)"
         )
-    else:
-        from unetseg.studies.ablation import read_study
-
-        results = read_study(study, command)
-    folder = study or output
+    if as_it_is is not None and (output is not None or margin is not None):
+        raise UsageError(
+            f"{as_it_is}: a study has its own metric and margin, and its report lies there: leave out margin "
+            "and output, or name another primary metric, which is exploratory"
+        )
+    if output is not None:
+        require_free(Path(output))
+    results = (
+        _compare_studies(found, primary, margin, command)
+        if found
+        else _compare_runs_or_masks(names, reference, masks, primary, margin, command)
+    )
+    folder = as_it_is or output
     if folder is None:
         return results
     with one_writer(folder):
         return write_outputs(results, Path(folder), masks)
+
+
+def _compare_studies(
+    folders: Sequence[Path], primary: str | None, margin: float | None, command: str
+) -> "StudyResults":
+    """Compare one study's arms, or those of several."""
+    from unetseg.studies.comparison import require_question
+
+    require_question(primary, margin)
+    if len(folders) == 1:
+        from unetseg.studies.ablation import read_study
+
+        return read_study(folders[0], command, primary, margin)
+    from unetseg.studies.study_comparison import compare_studies
+
+    return compare_studies(folders, primary, margin, command)
+
+
+def _compare_runs_or_masks(
+    names: Sequence[str | Path],
+    reference: str | Path | None,
+    masks: MaskOptions,
+    primary: str | None,
+    margin: float | None,
+    command: str,
+) -> "StudyResults":
+    from unetseg.metrics.registry import PRIMARY
+    from unetseg.studies.comparison import compare_runs_or_masks
+
+    return compare_runs_or_masks(
+        names,
+        reference,
+        masks,
+        primary=primary or PRIMARY,
+        margin=0.01 if margin is None else margin,
+        command=command,
+    )

@@ -186,7 +186,6 @@ def study_plan(
     for arm in asked.arms:
         refuse_code(arm.overrides.get("trainer") or {}, f"{study}: arm {arm.name}", allow=allow_code)
     asked = asked.based_on(configured(asked.base, config, settings, "ablate()", StudySettings), seeds)
-    from unetseg.studies.ablation import default_folder
-    from unetseg.studies.plan import make_plan
+    from unetseg.studies.plan import default_folder, make_plan
 
     return make_plan(asked, default_folder(asked) if output is None else Path(output), arms)

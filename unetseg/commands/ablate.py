@@ -30,6 +30,9 @@ def run(argv: Sequence[str]) -> int:
         plan = study_plan(
             options.study, options.seeds, arms, output, workers, options.config, settings, options.allow_code
         )
+        from unetseg.studies.outlook import outlook
+
+        print(f"{outlook(plan)}\n", flush=True)  # what follows loads PyTorch and times the nets
         from unetseg.studies.estimate import plan_text
 
         print(plan_text(plan, workers))

@@ -1,4 +1,4 @@
-"""``unetseg compare``: runs that exist, a study, or folders of masks."""
+"""``unetseg compare``: runs that exist, studies, or folders of masks."""
 
 import shlex
 import time
@@ -24,7 +24,8 @@ def run(argv: Sequence[str]) -> int:
     from unetseg.studies.study_file import study_folder
 
     output = options.output
-    if output is None and (len(options.what) > 1 or study_folder(options.what[0]) is None):
+    as_it_is = len(options.what) == 1 and study_folder(options.what[0]) is not None
+    if output is None and (options.primary is not None or not as_it_is):
         output = CHECKPOINTS / time.strftime("compare-%Y%m%d-%H%M%S")
     classes = None
     if options.names is not None:
@@ -46,7 +47,12 @@ def run(argv: Sequence[str]) -> int:
     )
     from unetseg.report.markdown import study_text
 
-    print(f"{study_text(results)}\n\nreport: {Path(results.folder or '') / 'report.html'}")
+    print(f"{study_text(results)}\n")
+    if options.power:
+        from unetseg.report.plan_figures import power_text
+
+        print(f"{power_text(results)}\n")
+    print(f"report: {Path(results.folder or '') / 'report.html'}")
     return PARTLY_DONE if results.failures else 0
 
 
@@ -61,20 +67,26 @@ def _metrics_help() -> str:
 def _parser() -> Parser:
     parser = Parser(
         "compare",
-        "compare RUN RUN ... | STUDY [flags]\n       unetseg compare DIR DIR ... --reference DIR [flags]",
+        "compare RUN RUN ... | STUDY ... [flags]\n       unetseg compare DIR DIR ... --reference DIR [flags]",
         "Compare runs of one test split, a study's runs as they are, or folders of masks by any tool.\n"
-        "Runs that differ in the seed alone are one arm; the others are compared with the first arm.",
+        "Runs that differ in the seed alone are one arm; the others are compared with the first arm.\n"
+        "Of several studies all arms are compared with the reference of the first.",
     )
-    parser.add_argument("what", nargs="+", metavar="RUN", help="runs, one study, or folders of masks")
+    parser.add_argument("what", nargs="+", metavar="RUN", help="runs, studies, or folders of masks")
     parser.add_argument(
         "-o",
         "--output",
         metavar="DIR",
         help="where the report goes, unless of a study [checkpoints/compare-TIME]",
     )
-    parser.add_argument("--primary", metavar="METRIC", help="the metric that the verdict is about [iou]")
+    parser.add_argument(
+        "--primary", metavar="METRIC", help="the metric that the verdict is about [iou, or the study's]"
+    )
     parser.add_argument(
         "--margin", type=float, metavar="X", help="largest difference in it that counts as none [0.01]"
+    )
+    parser.add_argument(
+        "--power", action="store_true", help="show what more seeds or images would show, as the report does"
     )
     masks = parser.add_argument_group("of folders of masks")
     masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")

@@ -12,7 +12,7 @@ from unetseg.report.study_figures import heading
 from unetseg.report.wording import counted, number
 from unetseg.studies.analysis.power import POWER, Spread, smallest_difference
 from unetseg.studies.analysis.results import StudyResults
-from unetseg.utilities.text import printable
+from unetseg.utilities.text import align, printable
 
 EXPLORATORY = (
     "exploratory, since the study is not as it was planned: {reasons}. A test holds only for what was "
@@ -99,6 +99,15 @@ def power_blocks(results: StudyResults) -> list[Block]:
     )
     figure = Figure("Smallest difference shown", partial(lines, curves, "seeds an arm", label, "power"))
     return [Text(_explained(results.spread)), Figures([figure]), table]
+
+
+def power_text(results: StudyResults) -> str:
+    """Return the table of `power_blocks` for the terminal, or why there is none."""
+    if results.spread is None or results.metric(results.primary).group == "training":
+        return "power: it takes two seeds an arm, and a metric of test images, to say what more would show"
+    table = power_table(results)
+    rows = [[str(cell) for cell in row] for row in (table.head, *table.rows)]
+    return f"{table.caption}:\n\n{align(rows)}"
 
 
 def power_table(results: StudyResults) -> Table:

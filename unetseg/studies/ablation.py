@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from unetseg.config import RunConfig
@@ -11,12 +11,13 @@ from unetseg.data.datasets.open import open_data
 from unetseg.errors import UnetsegError
 from unetseg.models.cost import Cost
 from unetseg.models.hardware import choose_hardware
-from unetseg.runs import CHECKPOINTS, STUDY_FILE, slug
+from unetseg.runs import STUDY_FILE
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
 from unetseg.studies.analysis.results import ArmResult, MissingRun, StudyResults
 from unetseg.studies.analysis.score_matrix import read_scores
 from unetseg.studies.costs import plan_costs
 from unetseg.studies.folds import fold_note
+from unetseg.studies.outlook import outlook, unfair_trials
 from unetseg.studies.plan import RunPlan, Setting, Trial, make_plan
 from unetseg.studies.standing import Standing, question_of, standing
 from unetseg.studies.study import Study
@@ -26,11 +27,6 @@ from unetseg.utilities.files import write_text
 from unetseg.utilities.progress import Report, duration, print_line
 
 NOT_DONE = "not trained to its end yet"
-
-
-def default_folder(study: Study) -> Path:
-    """Return where a study lies if nobody says: by its name and that of its data."""
-    return CHECKPOINTS / slug(f"{study.name}-{Path(study.base.data).name}")
 
 
 def run_study(
@@ -60,6 +56,7 @@ def run_study(
     dataset = open_data(base)
     require_sound(dataset)
     costs = plan_costs(plan, len(dataset.classes) - 1)  # a net that cannot be built is found here
+    report(outlook(plan, dataset))
     for departure in plan.study.departures:
         report(f"not as planned, so the verdicts will be exploratory: {departure}")
     write_text(plan.folder / STUDY_FILE, study_yaml(plan.study))
@@ -109,13 +106,24 @@ class Clock:
         )
 
 
-def read_study(folder: Path, command: str = "") -> StudyResults:
+def read_study(
+    folder: Path, command: str = "", primary: str | None = None, margin: float | None = None
+) -> StudyResults:
     """Analyse the runs of a study that are there.
+
+    Args:
+        folder: the study's.
+        command: that was typed.
+        primary: key of another metric than the study's own; that is exploratory, and said so.
+        margin: largest difference in that metric that counts as none; the study's own if not given.
 
     Raises:
         UnetsegError: if there are not two arms to compare.
     """
-    plan = make_plan(load_study(folder / STUDY_FILE), folder)
+    study = load_study(folder / STUDY_FILE)
+    if primary is not None:
+        study = replace(study, primary=primary, margin=margin or study.margin)
+    plan = make_plan(study, folder)
     done = [trial for trial in plan.trials() if trial.done]
     if not done:
         raise UnetsegError(
@@ -153,7 +161,7 @@ def study_results(
         claim=study.claim,
         command=command,
         failures=tuple(failures),
-        notes=(*fold_note(study.base), *_looks_to_come(now, reasons)),
+        notes=(*fold_note(study.base), *unfair_trials(_tried(now)), *_looks_to_come(now, reasons)),
         plan=study.plan,
         exploratory=study.departures,
         versions=joint_versions(trial.run for trial in now.plan.trials() if trial.done),
@@ -193,6 +201,11 @@ def study_arms(now: Standing, costs: Mapping[str, Cost]) -> list[ArmResult]:
             )
         )
     return arms
+
+
+def _tried(now: Standing) -> dict[str, int]:
+    """Return how many settings each arm tried on validation."""
+    return {arm: max(len(tried), 1) for arm, tried in now.candidates.items()}
 
 
 def _looks_to_come(now: Standing, failed: Mapping[Path, str]) -> tuple[str, ...]:

@@ -36,12 +36,22 @@ def compare_runs_or_masks(
     Raises:
         UsageError: as they do, or for an unknown metric or a margin that is not above 0.
     """
-    find_metric(primary, f"--primary '{primary}': no such metric")
-    if not 0 < margin < float("inf"):
-        raise UsageError(f"--margin {margin}: must be above 0")
+    require_question(primary, margin)
     if ground_truth is None:
         return compare_runs([find_run(name) for name in what], primary, margin, command)
     return compare_masks(what, ground_truth, masks, primary, margin, command)
+
+
+def require_question(primary: str | None, margin: float | None) -> None:
+    """Refuse a metric that there is not, and a margin that is none.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    if primary is not None:
+        find_metric(primary, f"--primary '{primary}': no such metric")
+    if margin is not None and not 0 < margin < float("inf"):
+        raise UsageError(f"--margin {margin}: must be above 0")
 
 
 def compare_runs(

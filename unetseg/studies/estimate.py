@@ -1,7 +1,7 @@
 """What a study will take, before it is started: a few steps of each net, measured."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import count, islice
 
@@ -16,7 +16,8 @@ from unetseg.data.loaders import Batch
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import build_model, output_channels
 from unetseg.studies.costs import plan_costs
-from unetseg.studies.plan import RunPlan, Setting
+from unetseg.studies.outlook import runs_ahead
+from unetseg.studies.plan import RunPlan, Setting, Trial
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.progress import duration, show_progress
 from unetseg.utilities.text import align
@@ -64,22 +65,33 @@ def plan_text(plan: RunPlan, workers: int = 1) -> str:
 
 
 def _closing(plan: RunPlan, seconds: Mapping[str, float], workers: int) -> str:
-    trials = plan.trials()
-    todo = sum(not trial.done for trial in trials)
-    left = seconds_left(plan, seconds)
-    side = f", {workers} side by side at best {duration(left / workers)}" if workers > 1 else ""
+    first, most = runs_ahead(plan)
     cut = f", each of {plan.study.base.folds} nets, one a fold," if plan.study.base.folds else ""
-    return (
-        f"{todo} of {len(trials)} runs{cut} are to be trained in {plan.folder}; by a few measured steps this "
-        f"takes {duration(left)}{side}, testing not counted"
+    text = (
+        f"{_to_do(first)} of {len(first)} runs{cut} are to be trained in {plan.folder}; by a few measured "
+        f"steps this takes {_time(plan, first, seconds, workers)}, testing not counted"
     )
+    if len(most) == len(first):
+        return text
+    return f"{text}; to the last look at most {_to_do(most)} runs, {_time(plan, most, seconds, workers)}"
 
 
-def seconds_left(plan: RunPlan, seconds: Mapping[str, float]) -> float:
+def _to_do(trials: Sequence[Trial]) -> int:
+    return sum(not trial.done for trial in trials)
+
+
+def _time(plan: RunPlan, trials: Sequence[Trial], seconds: Mapping[str, float], workers: int) -> str:
+    left = seconds_left(plan, trials, seconds)
+    side = f", {workers} side by side at best {duration(left / workers)}" if workers > 1 else ""
+    return duration(left) + side
+
+
+def seconds_left(plan: RunPlan, trials: Sequence[Trial], seconds: Mapping[str, float]) -> float:
     """Return the time that the epochs still to be trained will take.
 
     Args:
         plan: of the study.
+        trials: those of its runs that count.
         seconds: that a whole run takes, by the identity of its setting.
     """
     per_run = {
@@ -90,7 +102,7 @@ def seconds_left(plan: RunPlan, seconds: Mapping[str, float]) -> float:
     }
     return sum(
         per_run[trial.run.path] * (1 - len(trial.run.epochs()) / trial.config.epochs)
-        for trial in plan.trials()
+        for trial in trials
         if not trial.done
     )
 

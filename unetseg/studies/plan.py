@@ -8,9 +8,8 @@ from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
-from unetseg.models.unet import skip_levels
-from unetseg.runs import STUDY_FILE, Run, slug
-from unetseg.skip_levels import select_levels
+from unetseg.runs import CHECKPOINTS, STUDY_FILE, Run, slug
+from unetseg.skip_levels import basic_levels, select_levels
 from unetseg.studies.study import Arm, Study
 from unetseg.studies.study_file import load_study
 
@@ -77,6 +76,11 @@ def trials_of(settings: Sequence[Setting], seeds: int) -> list[Trial]:
     return list(first.values())
 
 
+def default_folder(study: Study) -> Path:
+    """Return where a study lies if nobody says: by its name and that of its data."""
+    return CHECKPOINTS / slug(f"{study.name}-{Path(study.base.data).name}")
+
+
 def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> RunPlan:
     """Plan a study's runs below ``folder``; nothing is written.
 
@@ -92,7 +96,7 @@ def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> 
     Raises:
         UsageError: if an arm's configuration is wrong, or a folder is taken by a run of other settings.
     """
-    study = study.expanded(skip_levels(study.base))
+    study = study.expanded(_levels(study.base))
     names = [arm.name for arm in study.arms]
     for name in names:
         if names.count(name) > 1:
@@ -112,7 +116,7 @@ def _earlier(folder: Path) -> Study | None:
     if not seen or not (folder / STUDY_FILE).is_file():
         return None
     study = load_study(folder / STUDY_FILE)
-    return study.expanded(skip_levels(study.base))
+    return study.expanded(_levels(study.base))
 
 
 def _settings(
@@ -156,6 +160,10 @@ def _levels(config: RunConfig) -> list[int]:
 
 @cache
 def _levels_of(encoder: str, width: int, stages: int) -> list[int]:
+    if encoder == "basic":
+        return basic_levels(stages)  # a plan of our own encoder's nets needs no PyTorch
+    from unetseg.models.unet import skip_levels
+
     return skip_levels(RunConfig(encoder=encoder, width=width, stages=stages))
 
 

@@ -105,7 +105,7 @@ def standing(plan: RunPlan) -> Standing:
         owner = owners.setdefault(chosen[arm].config.identity(), arm)
         if owner != arm:
             same_as[arm] = owner
-    scores = {arm: _scores(setting) for arm, setting in chosen.items()}
+    scores = {arm: done_scores(setting) for arm, setting in chosen.items()}
     decisions: dict[str, Decision] = {}
     if study.baseline in chosen and len(owners) > 1:
         arms = [ArmScores(arm, arm, runs, same_as.get(arm)) for arm, runs in scores.items()]
@@ -152,7 +152,7 @@ def validation_iou(setting: Setting, seeds: int) -> float:
     return float(np.mean(best))
 
 
-def _scores(setting: Setting) -> tuple[RunScores, ...]:
+def done_scores(setting: Setting) -> tuple[RunScores, ...]:
     """Read the runs of the first seeds that are done, up to the first that is not."""
     scores = []
     for trial in setting.trials:

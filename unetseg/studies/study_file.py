@@ -8,6 +8,7 @@
       on: {skips: on, label: With every long skip}
       off: {skips: off, lr: [1e-3, 3e-3]}     # a list: the validation split chooses
       only-{level}: {skips: "{level}"}        # one arm for each level that the encoder has
+    tune: {lr: [1e-3, 3e-3]}       # the same list in every arm that does not set the key; may be left out
     reference: on                  # the baseline: the arm that the others are compared with, or the first
     seeds: 5                       # how many, 3..10 for a study that looks between, or a list
     looks: [3, 4, 5, 7, 10]        # numbers of seeds after which arms are judged; may be left out
@@ -50,6 +51,7 @@ KEYS = (
     "pairs",
     "looks",
     "positive_control",
+    "tune",
     "plan",
 )
 # What all arms share: other images would leave nothing to pair, and the seeds are the study's.
@@ -102,7 +104,7 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
     base = values.get("base") or {}
     _require(isinstance(base, Mapping), where, "base must hold 'key: value' lines")
     _require("seed" not in base, where, "base: seed is the study's; say how many with 'seeds: 5'")
-    arms = _arms(values.get("arms"), where)
+    arms = _arms(values.get("arms"), _tune(values.get("tune") or {}, where), where)
     names = [arm.name for arm in arms]
     baseline = _word(values.get("reference", names[0]))
     hint = did_you_mean(baseline, names)
@@ -199,16 +201,24 @@ def _controls(values: Any, where: str) -> dict[str, str]:
     return {_word(arm): _word(other) for arm, other in values.items()}
 
 
-def _arms(values: Any, where: str) -> tuple[Arm, ...]:
+def _tune(values: Any, where: str) -> dict[str, Any]:
+    """Return what every arm tries, as arms write it."""
+    lists = isinstance(values, Mapping) and all(isinstance(value, list) for value in values.values())
+    _require(lists, where, "tune must hold lists of values to try: {lr: [1e-3, 3e-3]}")
+    return {str(key).replace("-", "_"): value for key, value in values.items()}
+
+
+def _arms(values: Any, tune: Mapping[str, Any], where: str) -> tuple[Arm, ...]:
     _require(isinstance(values, Mapping) and len(values) > 0, where, "names no arms ('arms:')")
-    arms = tuple(_arm(_word(name), entry or {}, where) for name, entry in values.items())
+    arms = tuple(_arm(_word(name), entry or {}, tune, where) for name, entry in values.items())
     _require(len(arms) > 1 or PLACEHOLDER in arms[0].name, where, "has one arm; a comparison needs two")
     return arms
 
 
-def _arm(name: str, entry: Any, where: str) -> Arm:
+def _arm(name: str, entry: Any, tune: Mapping[str, Any], where: str) -> Arm:
     _require(isinstance(entry, Mapping), where, f"arm {name} must hold 'key: value' lines")
-    overrides = {str(key).replace("-", "_"): value for key, value in entry.items()}
+    written = {str(key).replace("-", "_"): value for key, value in entry.items()}
+    overrides = written | {key: value for key, value in tune.items() if key not in written}
     settings = ", ".join(f"{key} {_words(value)}" for key, value in overrides.items() if key != "label")
     label = str(overrides.pop("label", f"In arm {name} ({settings or 'the base as it is'})"))
     for key in SHARED:

@@ -92,8 +92,9 @@ def assemble(
     sentences = arm_sentences(scored, primary, bool(setup.exploratory))
     notes = [*setup.notes, *_learned_nothing(arms, scores)]
     notes += _cautions(primary, question.baseline, {arm.name: [run.seed for run in arm.runs] for arm in arms})
-    if len(seeds) < LEAST_SEEDS:
-        notes.insert(0, f"{'one seed' if len(seeds) == 1 else 'two seeds'}: {FEW_SEEDS}")
+    fewest = min(map(len, scores))
+    if fewest < LEAST_SEEDS:
+        notes.insert(0, f"{'one seed' if fewest == 1 else 'two seeds'}: {FEW_SEEDS}")
     return StudyResults(
         name=setup.name,
         claim=setup.claim,
