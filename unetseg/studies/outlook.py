@@ -93,6 +93,8 @@ def _power(plan: RunPlan, dataset: SegmentationSet) -> str:
             return f"the smallest difference in {metric.label} that this shows is known from two seeds on"
         spread, told = DEFAULT_SPREAD, GUESSED
     samples = dataset.splits["train" if metric.group == "training" else "test"]
+    if plan.study.base.folds is not None:  # each image is tested in one of them
+        samples = tuple(sample for split in dataset.splits.values() for sample in split)
     groups = {sample.group or sample.name for sample in samples}
     arms = len(plan.study.arms) - 1
     smallest = smallest_difference(spread, plan.study.looks, len(groups), arms)

@@ -27,7 +27,7 @@ def learned_nothing(run: RunResult, scores: RunScores) -> str:
     losses = [epoch["train_loss"] for epoch in run.epochs if np.isfinite(epoch.get("train_loss", np.nan))]
     if not losses:
         return ""
-    whole = [row["train_loss"] for row in scores.training]
+    whole = [row["train_loss"] for row in scores.training if np.isfinite(row["train_loss"])]
     reached = min(losses[-1], float(np.mean(whole)) if whole else losses[-1])
     if reached < _FALLEN * losses[0] or any(_overlaps(scores, name) for name in scores.classes):
         return ""
