@@ -66,12 +66,12 @@ def test_a_metric_that_only_the_test_knows_is_in_the_table_of_evaluate(planted, 
     assert {row[planted] for row in scores["rows"]} == {0.5}
 
 
-@pytest.mark.usefixtures("masks")
 def test_a_metric_that_only_the_test_knows_is_in_the_help(planted, capsys):
     assert main(["compare", "--help"]) == 0
     assert f", {planted}" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.usefixtures("masks")
 def test_a_metric_that_only_the_test_knows_is_in_what_compare_writes(planted):
     command = ["compare", "whole", "half", "--reference", "truth", "-o", "out", "--primary", planted]
     assert main(command) == 0
@@ -153,4 +153,4 @@ def test_a_wrong_metric_is_answered_by_the_nearest_or_by_all():
 def test_the_help_of_compare_names_the_metric_that_decides_if_nobody_says(capsys):
     main(["compare", "--help"])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "--primary" in line]
-    assert line.endswith(f"[{registry.PRIMARY}]")
+    assert f"[{registry.PRIMARY}, or" in line

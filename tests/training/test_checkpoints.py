@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from unetseg.cli import main
 from unetseg.errors import UnetsegError
 from unetseg.training import checkpoints
+from unetseg.utilities.signals import Stopped
 
 
 class Payload:
@@ -92,6 +94,19 @@ def test_what_fails_while_saving_leaves_the_checkpoint_before(tmp_path, monkeypa
     with pytest.raises(UnetsegError, match=r"a\.ckpt: cannot be saved \(No space left on device\)"):
         checkpoints.save(path, {"epoch": 2})
     assert checkpoints.load(path) == {"epoch": 1} and os.listdir(tmp_path) == ["a.ckpt"]
+
+
+def test_a_request_to_stop_in_the_middle_of_a_write_stays_one(tmp_path, monkeypatch):
+    def write(content, file):
+        try:
+            raise Stopped(signal.SIGINT)
+        finally:  # as torch's writer does, which ends its file on the way out
+            raise RuntimeError("unexpected pos 2446720 vs 2446616")
+
+    monkeypatch.setattr(torch, "save", write)
+    with pytest.raises(Stopped, match="SIGINT"):
+        checkpoints.save(tmp_path / "last.ckpt", {})
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_file_of_a_run_is_renamed_within_its_own_folder(fit, monkeypatch, tmp_path):

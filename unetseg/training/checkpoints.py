@@ -21,6 +21,8 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         with atomic_path(path) as part, part.open("wb") as file:
             torch.save(content, file)
     except (OSError, RuntimeError) as error:
+        if (stopped := _interruption(error)) is not None:
+            raise stopped from None  # torch, ending its file, says only that the file is incomplete
         cause = _failed_write(error)
         if cause is None:
             raise
@@ -28,6 +30,13 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
             f"{path}: cannot be saved ({cause.strerror or cause}); the checkpoint before it is whole: "
             f"free some space, then continue with --resume {Path(path).parent}"
         ) from error
+
+
+def _interruption(error: BaseException | None) -> BaseException | None:
+    """Return the request to stop in the middle of a write, if that is what an error came from."""
+    while error is not None and isinstance(error, Exception):
+        error = error.__context__
+    return error
 
 
 def _failed_write(error: BaseException | None) -> OSError | None:

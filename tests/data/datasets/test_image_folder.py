@@ -1,5 +1,6 @@
 import os
 import random
+import re
 
 import numpy as np
 import pytest
@@ -138,6 +139,26 @@ def test_values_that_are_no_indices_are_not_guessed_but_named(make, values):
         UnetsegError, match=rf"cannot be told from the mask values 0 \(a.png\), {values[1]} .*classes:"
     ):
         open_folder(make(*three(np.array([values], np.uint8))))
+
+
+@pytest.mark.parametrize("values", [[0, 128], [0, 38, 75, 113], [0, 1, 2, 255]])
+def test_the_entry_that_is_printed_opens_the_folder(make, values):
+    files = three(np.array([values], np.uint8))
+    with pytest.raises(UnetsegError) as refused:
+        open_folder(make(*files))
+    entries = re.findall(r"'((?:classes|ignore): [^']+)'", str(refused.value))
+    dataset = open_folder(make(*files, dataset="\n".join(entries)))
+    assert len(dataset.classes) == len(set(values) - {255}) and dataset.classes[0] == "background"
+
+
+def test_images_that_no_list_names_are_told(make):
+    names = [f"{name}.png" for name in "abcdefg"]
+    folder = make(names, dict.fromkeys(names, BINARY), train="a\nb\nc\nd\ne")
+    told = (
+        r"2 image\(s\) are in no list and are left out: f, g; val and test are drawn from the training images"
+    )
+    with pytest.warns(UserWarning, match=told):
+        open_folder(folder)
 
 
 def test_missing_lists_are_drawn_alike_whatever_order_the_file_system_lists_names_in(make, monkeypatch):

@@ -62,10 +62,8 @@ def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int])
             raise UnetsegError(where + _from_one(values))
     found_values = ", ".join(f"{value} ({printable(first[value].name)})" for value in values[:6])
     more = f" and {len(values) - 6} more" if len(values) > 6 else ""
-    hint = " and 'ignore: 255' if 255 marks pixels to leave out" if IGNORED in values else ""
     raise UnetsegError(
-        f"{where}the classes cannot be told from the mask values {found_values}{more}: "
-        f"write 'classes:' into dataset.yaml{hint}"
+        f"{where}the classes cannot be told from the mask values {found_values}{more}: {_named(values)}"
     )
 
 
@@ -89,6 +87,17 @@ def _instances(values: Sequence[int]) -> str:
         "'classes: {background: 0, object: {values: [rest]}}' into dataset.yaml, with a name of your own for "
         "'object'; if they are classes, name them all: 'classes: [background, ...]'"
     )
+
+
+def _named(values: Sequence[int]) -> str:
+    """Return the entry that names each value, for a user to give names of their own."""
+    counted = [value for value in values if value != IGNORED or len(values) == 2]
+    named = ", ".join(f"{f'class_{value}' if value else 'background'}: {value}" for value in counted[:12])
+    more = ", ..." if len(counted) > 12 else ""
+    entry = f"write 'classes: {{{named}{more}}}' into dataset.yaml, with names of your own"
+    if len(counted) == len(values):
+        return entry
+    return f"{entry}, and 'ignore: {IGNORED}' if {IGNORED} marks pixels to leave out"
 
 
 def _grey(values: Sequence[int]) -> str:

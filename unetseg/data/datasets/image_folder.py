@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -12,7 +12,7 @@ from unetseg.data.datasets.class_entries import Classes, ignored_values, parse_c
 from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
-from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
+from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
 from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, folder_identity, visible_entries
 from unetseg.errors import UnetsegError, UsageError
@@ -88,6 +88,8 @@ def open_folder(
         missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
         needed -= unpaired
         lists = {split: tuple(needed.intersection(members)) for split, members in lists.items()}
+    if trained and find_lists(folder):  # of folders, split_by_folder tells
+        _tell_unlisted(folder, sorted(pairs.keys() - needed - unpaired), lists)
     groups = _groups(folder, settings, needed)
     chosen = {
         name: Sample(name, found.paths[name], pairs[name], group=groups.get(name)) for name in sorted(needed)
@@ -105,6 +107,20 @@ def open_folder(
         classes.ignore_index,
         {part: tuple(chosen[name] for name in members) for part, members in split.items()},
         classes.labels,
+    )
+
+
+def _tell_unlisted(folder: Path, unlisted: Sequence[str], lists: Collection[str]) -> None:
+    """Warn of what lists of the user's leave out, and of the parts that they do not give."""
+    if not unlisted:
+        return
+    drawn = [part for part in SPLITS if part not in lists]
+    are = "are" if len(drawn) > 1 else "is"
+    rest = f"; {' and '.join(drawn)} {are} drawn from the training images" if drawn else ""
+    warnings.warn(
+        f"{printable(folder)}: {len(unlisted)} image(s) are in no list and are left out: "
+        f"{first_few(unlisted)}{rest}",
+        stacklevel=3,
     )
 
 
