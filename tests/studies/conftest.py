@@ -97,6 +97,13 @@ def two() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def two_arms_in_folds() -> Callable[[Path, Path], Ablation]:
+    """Return a function of folder and data that trains ``on`` and ``off`` in two folds."""
+    pair = {name: ARMS[name] for name in ("on", "off")}
+    return lambda folder, data: run_ablate(folder, data, pair, "--folds", "2")
+
+
+@pytest.fixture(scope="session")
 def study(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Ablation:
     """The study of ``ARMS``, trained once; tests must leave it as it is."""
     return run_ablate(tmp_path_factory.mktemp("studies") / "tiny", discs, ARMS)

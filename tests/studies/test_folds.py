@@ -65,12 +65,9 @@ def test_too_few_images_for_the_folds_are_refused():
 
 
 @pytest.fixture(scope="module")
-def folded(discs, tmp_path_factory):
+def folded(discs, tmp_path_factory, two_arms_in_folds):
     """A study of two arms and two seeds in two folds; each seed of an arm is two nets."""
-    from tests.studies.conftest import ARMS, run_ablate
-
-    arms = {name: ARMS[name] for name in ("on", "off")}
-    return run_ablate(tmp_path_factory.mktemp("studies") / "folded", discs, arms, "--folds", "2")
+    return two_arms_in_folds(tmp_path_factory.mktemp("studies") / "folded", discs)
 
 
 def test_a_seeds_row_holds_every_image_of_the_set(folded, discs):
@@ -120,15 +117,15 @@ def test_a_study_in_folds_goes_on_and_is_read_again(folded, capsys):
     assert np.isfinite(folded.metric("train_loss")["arms"]["on"]["estimate"]["mean"])
 
 
-def test_a_seed_that_was_cut_short_goes_on_with_the_folds_it_lacks(folded, discs, tmp_path):
-    from tests.studies.conftest import ARMS, run_ablate
-
+def test_a_seed_that_was_cut_short_goes_on_with_the_folds_it_lacks(
+    folded, discs, tmp_path, two_arms_in_folds
+):
     copy = Path(shutil.copytree(folded.folder, tmp_path / "cut"))
     run = Run(copy / "off-seed1")
     run.test.unlink()
     kept = run.fold(0).best.read_bytes()
     shutil.rmtree(run.fold(1).path)
-    again = run_ablate(copy, discs, {name: ARMS[name] for name in ("on", "off")}, "--folds", "2")
+    again = two_arms_in_folds(copy, discs)
     assert (again.code, run.fold(0).best.read_bytes()) == (0, kept)
     assert again.results == folded.results
 
