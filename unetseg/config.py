@@ -91,6 +91,11 @@ class RunConfig:
     )
     init: str | None = option("training", "start from the weights of this run", None)
     seed: int = option("training", "weights, order and augmentation", 0)
+    recalibrate: bool | None = option(
+        "training",
+        "batch norm's statistics estimated anew on training images before testing (default: in studies)",
+        None,
+    )
     log_gradients: bool = option("training", "record the gradient's flow every epoch", False)
 
     device: str = option("hardware", "where to compute", "auto", DEVICES)
@@ -120,6 +125,8 @@ class RunConfig:
         for name in ("images", "masks", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
+        if not values["recalibrate"]:
+            del values["recalibrate"]
         if self.skips == "on":
             del values["control"]  # with every skip on, nothing stands in for one
         if self.skips == "off" and self.control == "drop":
@@ -198,7 +205,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
 def _check_type(name: str, value: Any) -> None:
     hint = HINTS[name]
     kinds = get_args(hint) if name != "trainer" and get_args(hint) else (dict if name == "trainer" else hint,)
-    if isinstance(value, bool) != (hint is bool) or not isinstance(value, kinds):
+    if (isinstance(value, bool) and bool not in kinds) or not isinstance(value, kinds):
         names = {type(None): "nothing", bool: "true or false"}
         expected = " or ".join(names.get(kind, kind.__name__) for kind in kinds)
         raise UsageError(f"{flag(name)} '{value}': must be {expected}")

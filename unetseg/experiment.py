@@ -1,13 +1,17 @@
 """Train, evaluate, draw: the chain that fit and studies both call."""
 
 import errno
+import json
 import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from unetseg.config import RunConfig
+from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.check import describe_classes, require_sound
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
@@ -15,9 +19,15 @@ from unetseg.errors import UnetsegError
 from unetseg.evaluation.run import evaluate_run
 from unetseg.evaluation.score_table import score_table
 from unetseg.evaluation.summary import Evaluation
+from unetseg.evaluation.training_loss import training_losses
 from unetseg.inference.loading import load_predictor
+from unetseg.inference.networks import TorchNetwork
+from unetseg.inference.predictor import Predictor
+from unetseg.inference.recalibration import recalibrate
+from unetseg.metrics.registry import TRAIN_LOSS
 from unetseg.plots import training_curves
 from unetseg.runs import Run, discard_empty, new_run
+from unetseg.training import checkpoints
 from unetseg.training.gradient_log import plot_gradients
 from unetseg.training.train import Net, build_net, train
 from unetseg.utilities.files import write_json, write_rows
@@ -89,6 +99,8 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
         training_curves(run.epochs(), run.curves)
         if run.gradients.is_file():
             plot_gradients(run)
+        if config.recalibrate:
+            recalibrate_run(config, dataset, run, report)
         started = time.perf_counter()
         predictor = load_predictor(run, config.device)
         evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))
@@ -98,6 +110,47 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
     report(f"\n{score_table(summary)}\n")
     report(f"tested in {time.perf_counter() - started:.1f} s; the run is {run.path}")
     return run
+
+
+def recalibrate_run(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> None:
+    """Estimate the running statistics of batch norm anew on whole training images, and say what it changes.
+
+    The best weights are written anew with them; a run that has them already is left as it is. What changed is
+    kept in the run's ``environment.json``, too: the loss of whole training images before and after.
+    """
+    content = checkpoints.load(run.best)
+    told = content.get("recalibration") or _recalibrated(config, dataset, run, content)
+    if told is None:
+        report("--recalibrate: the net has no batch norm, or images too small for it, and stays as it is")
+        return
+    environment = json.loads(run.environment.read_text()) if run.environment.is_file() else {}
+    write_json(run.environment, environment | {"recalibration": told})
+    report(
+        f"batch norm's statistics estimated anew on {told['images']} whole training images: their loss "
+        f"{told['loss_before']:.4f} before, {told['loss_after']:.4f} after"
+    )
+
+
+def _recalibrated(
+    config: RunConfig, dataset: SegmentationSet, run: Run, content: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Estimate the statistics and save the best weights with them; return what changed."""
+    predictor = load_predictor(run, config.device)
+    network = predictor.members[0].network
+    assert isinstance(network, TorchNetwork)
+    before = _training_loss(run, predictor, dataset)
+    data = SegmentationData(dataset, config, predictor.stride, predictor.preprocessing)
+    images = recalibrate(network, data.whole_images(data.train_samples))
+    if not images:
+        return None
+    told = {"images": images, "loss_before": before, "loss_after": _training_loss(run, predictor, dataset)}
+    weights = {name: value.cpu().contiguous() for name, value in network.model.state_dict().items()}
+    checkpoints.save(run.best, content | {"state_dict": weights, "recalibration": told})
+    return told
+
+
+def _training_loss(run: Run, predictor: Predictor, dataset: SegmentationSet) -> float:
+    return fmean(row[TRAIN_LOSS] for row in training_losses(run, predictor, dataset))
 
 
 @contextmanager

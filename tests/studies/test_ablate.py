@@ -245,3 +245,35 @@ def test_a_study_says_in_the_help_of_its_verb_what_may_be_studied(capsys):
 
     assert main(["ablate", "--help"]) == 0
     assert "long" in (text := capsys.readouterr().out) and "levels" in text and "--dry-run" in text
+
+
+def test_studies_estimate_the_statistics_of_batch_norm_anew_and_say_what_it_changes(study):
+    assert "recalibrate: true" in (study.folder / "on-seed0/config.yaml").read_text()
+    (note,) = [note for note in study.summary["notes"] if "--recalibrate" in note]
+    told = [
+        json.loads((study.folder / run / "environment.json").read_text())["recalibration"]
+        for run in (
+            "on-seed0",
+            "on-seed1",
+            "off-seed0",
+            "off-seed1",
+            "rates-lr0.01-seed0",
+            "rates-lr0.01-seed1",
+        )
+    ]
+    most = max((each["loss_after"] - each["loss_before"] for each in told), key=abs)
+    assert f"changed by {most:+.3f} at most" in note
+
+
+def test_a_study_of_before_goes_on_as_it_was(ablate, tmp_path):
+    """Its runs have no such key, nor has its study.yaml."""
+    arms = {"on": {}, "off": {"skips": False}}
+    begun = ablate(arms, "--no-recalibrate", seeds=1)
+    for file in [begun.folder / "study.yaml", *begun.folder.glob("*/config.yaml")]:
+        kept = [line for line in file.read_text().splitlines() if "recalibrate" not in line]
+        file.write_text("\n".join(kept) + "\n")
+    again = ablate(arms, seeds=1)
+    assert again.code == 0, again.err
+    assert "2 of 2 runs are there already" in again.out and again.results == begun.results
+    assert "batch norm is tested with the statistics that training left" in again.out
+    assert ablate(arms, "--recalibrate", seeds=1).code == 2

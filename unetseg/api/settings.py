@@ -62,6 +62,7 @@ class TrainingSettings(NetSettings, total=False):
     warmup: float
     patience: int | None
     init: str | None
+    recalibrate: bool | None
     log_gradients: bool
     trainer: dict[str, Any]
 

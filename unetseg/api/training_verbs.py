@@ -186,6 +186,7 @@ def study_plan(
     for arm in asked.arms:
         refuse_code(arm.overrides.get("trainer") or {}, f"{study}: arm {arm.name}", allow=allow_code)
     asked = asked.based_on(configured(asked.base, config, settings, "ablate()", StudySettings), seeds)
-    from unetseg.studies.plan import default_folder, make_plan
+    from unetseg.studies.plan import default_folder, make_plan, recalibrated
 
-    return make_plan(asked, default_folder(asked) if output is None else Path(output), arms)
+    folder = default_folder(asked) if output is None else Path(output)
+    return make_plan(recalibrated(asked, folder), folder, arms)

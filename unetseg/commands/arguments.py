@@ -75,7 +75,7 @@ def add_config_flags(parser: argparse.ArgumentParser, settings: type) -> None:
         group = groups.setdefault(name, None) or parser.add_argument_group(name)
         groups[name] = group
         text = spec.metadata["help"].replace("%", "%%")
-        if HINTS[spec.name] is bool:
+        if bool in (HINTS[spec.name], *get_args(HINTS[spec.name])):
             switch = argparse.BooleanOptionalAction
             group.add_argument(flag(spec.name), default=argparse.SUPPRESS, action=switch, help=text)
             continue

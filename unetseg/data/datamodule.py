@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -236,6 +236,12 @@ class SegmentationData(pl.LightningDataModule):
         whole = max((self._images_a_batch(size) * size[0] * size[1] for size in sizes), default=0)
         crops = min(self.config.batch_size, len(self.train_samples)) * self.config.size**2
         check_shared_memory(self._processes()["num_workers"], crops, whole)
+
+    def whole_images(self, samples: ScaledSamples) -> Iterator[np.ndarray]:
+        """Yield the batches of `whole_batches`: normalised images, N×H×W×3 float32."""
+        whole = WholeImages(samples, self.stride)
+        for items in self.whole_batches(samples):
+            yield self.preprocessing.normalise(np.stack([whole[item]["image"] for item in items]))
 
     def whole_batches(self, samples: ScaledSamples) -> EvaluationBatches:
         """Return batches of whole images of one padded size, each image in exactly one."""

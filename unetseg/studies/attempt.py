@@ -6,11 +6,11 @@ from contextlib import redirect_stderr
 from unetseg.config import RunConfig
 from unetseg.data.datasets.open import open_data
 from unetseg.errors import UnetsegError, describe
+from unetseg.evaluation.training_loss import training_losses
 from unetseg.experiment import resume_experiment, run_experiment
 from unetseg.inference.loading import load_predictor
 from unetseg.runs import Run
 from unetseg.studies.folds import fold_runs, join_folds
-from unetseg.studies.training_loss import training_losses
 from unetseg.utilities.files import write_rows, write_text
 from unetseg.utilities.progress import Report
 

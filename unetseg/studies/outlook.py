@@ -25,7 +25,9 @@ def outlook(plan: RunPlan, dataset: SegmentationSet | None = None) -> str:
         dataset: its data, if they are open already.
     """
     dataset = dataset or open_data(plan.study.base)
-    return "\n".join([_data(plan, dataset), _looks(plan), *tuning(plan), _power(plan, dataset)])
+    return "\n".join(
+        [_data(plan, dataset), _looks(plan), *tuning(plan), *_norms(plan), _power(plan, dataset)]
+    )
 
 
 def tuning(plan: RunPlan) -> list[str]:
@@ -82,6 +84,12 @@ def _looks(plan: RunPlan) -> str:
         f"looks after {looks} seeds, each at an adjusted p below {study.level:.3g}: {len(first)} runs to the "
         f"first, {len(most)} at most; after each only undecided arms and the reference go on"
     )
+
+
+def _norms(plan: RunPlan) -> list[str]:
+    if plan.study.base.recalibrate:
+        return []
+    return ["batch norm is tested with the statistics that training left (--recalibrate estimates them anew)"]
 
 
 def _power(plan: RunPlan, dataset: SegmentationSet) -> str:

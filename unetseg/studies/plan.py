@@ -1,7 +1,7 @@
 """From a study to runs: which configurations, in which folders, and which of them are there already."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,19 @@ def make_plan(study: Study, folder: Path, only: Sequence[str] | None = None) -> 
     taken = {run.path for run in runs.values()}
     settings = {arm.name: tuple(_settings(study, arm, folder, runs, taken)) for arm in study.arms}
     return RunPlan(study, folder, settings)
+
+
+def recalibrated(study: Study, folder: Path) -> Study:
+    """Return the study with batch norm re-estimated before testing, unless it or earlier runs say otherwise.
+
+    Args:
+        study: as it was asked for.
+        folder: the study's; where runs are, the new ones are tested as these were.
+    """
+    if study.base.recalibrate is not None:
+        return study
+    kept = load_study(folder / STUDY_FILE) if (folder / STUDY_FILE).is_file() and _existing(folder) else None
+    return replace(study, base=study.base.changed(recalibrate=kept.base.recalibrate if kept else True))
 
 
 def _earlier(folder: Path) -> Study | None:

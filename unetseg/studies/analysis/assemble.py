@@ -90,7 +90,7 @@ def assemble(
     primary = with_decisions(of_primary[0], scored, question, decisions or {})
     metrics = tuple(primary if metric is of_primary[0] else metric for metric in metrics)
     sentences = arm_sentences(scored, primary, bool(setup.exploratory))
-    notes = [*setup.notes, *_learned_nothing(arms, scores)]
+    notes = [*setup.notes, *_recalibrated(arms), *_learned_nothing(arms, scores)]
     notes += _cautions(primary, question.baseline, {arm.name: [run.seed for run in arm.runs] for arm in arms})
     fewest = min(map(len, scores))
     if fewest < LEAST_SEEDS:
@@ -120,6 +120,24 @@ def assemble(
         versions=setup.versions,
         scores={arm.name: runs for arm, runs in zip(arms, scores, strict=True)},
     )
+
+
+def _recalibrated(arms: Sequence[ArmResult]) -> list[str]:
+    """Say what it changed that batch norm's statistics were estimated anew, where that was done."""
+    changes = [
+        (after - before, f"{arm.name}, seed {run.seed}")
+        for arm in arms
+        for run in arm.runs
+        if run.recalibration is not None
+        for before, after in [run.recalibration]
+    ]
+    if not changes:
+        return []
+    most, where = max(changes, key=lambda change: abs(change[0]))
+    return [
+        "batch norm's statistics were estimated anew on whole training images before testing "
+        f"(--recalibrate): the loss of these images changed by {most:+.3f} at most ({where})"
+    ]
 
 
 def _learned_nothing(arms: Sequence[ArmResult], scores: Sequence[tuple[RunScores, ...]]) -> list[str]:
@@ -178,6 +196,7 @@ def _mismatch(first: RunScores, run: RunScores) -> str:
 def run_result(run: Run, seed: int) -> RunResult:
     """Read how a run was trained."""
     environment = read_environment(run)
+    told = environment.get("recalibration")
     return RunResult(
         seed=seed,
         path=str(run.path),
@@ -185,6 +204,7 @@ def run_result(run: Run, seed: int) -> RunResult:
         gradients=_gradients(run),
         seconds=environment.get("training_seconds"),
         device=environment.get("device"),
+        recalibration=(told["loss_before"], told["loss_after"]) if told else None,
     )
 
 

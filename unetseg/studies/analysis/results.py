@@ -52,6 +52,8 @@ class RunResult:
         gradients: what ``--log-gradients`` recorded, by epoch, 0 before training. Not in ``summary.json``.
         seconds: of training; None where unknown.
         device: what it was trained on; None where unknown.
+        recalibration: loss of whole training images before and after batch norm's statistics were estimated
+            anew; None where they were not.
     """
 
     seed: int
@@ -60,6 +62,7 @@ class RunResult:
     gradients: Mapping[int, "GradientFlow"] = field(default_factory=dict, repr=False)
     seconds: float | None = None
     device: str | None = None
+    recalibration: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
