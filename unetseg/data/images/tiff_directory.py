@@ -61,7 +61,27 @@ class _Entry:
     place: tuple[int, int] | None  # where the values are, unless in the entry itself
 
 
-def check_directory(tiff: TiffFile, page: TiffPage) -> None:
+@dataclass(frozen=True)
+class Segments:
+    """The strips or tiles of a page, int64 each: as the file has them, and how large its size makes them.
+
+    Attributes:
+        offsets: Where they are; 0 where none was written.
+        counts: How many bytes they have; 0 where none was written.
+        expected: How many bytes they have when decoded.
+    """
+
+    offsets: np.ndarray
+    counts: np.ndarray
+    expected: np.ndarray
+
+    @property
+    def sparse(self) -> bool:
+        """Whether none was ever written: the file stands for zeros (or its nodata value)."""
+        return not self.counts.any()
+
+
+def check_directory(tiff: TiffFile, page: TiffPage) -> Segments:
     """Refuse a page whose directory contradicts itself or the file, before anything is decoded.
 
     Args:
@@ -75,46 +95,44 @@ def check_directory(tiff: TiffFile, page: TiffPage) -> None:
     entries, end = _entries(tiff, page.offset)
     _check_entries(entries, page, size)
     _check_tiles(page)
-    offsets, counts = _segments(page)
-    _check_places(
-        offsets, counts, [(0, 8), (page.offset, end), *(each.place for each in entries if each.place)], size
-    )
-    _check_counts(page, offsets, counts)
+    segments = _segments(page)
+    taken = [(0, 8), (page.offset, end), *(each.place for each in entries if each.place)]
+    _check_places(segments, taken, size)
+    _check_counts(page, segments)
+    return segments
 
 
-def is_sparse(page: TiffPage) -> bool:
-    """Tell whether no strip or tile was ever written: the file stands for zeros (or its nodata value)."""
-    offsets, counts = _segments(page)
-    return bool(len(offsets)) and not offsets.any() and not counts.any()
-
-
-def check_lzw(page: TiffPage, stored: Callable[[int], bytes]) -> None:
+def check_lzw(page: TiffPage, segments: Segments, stored: Callable[[int], bytes]) -> None:
     """Refuse LZW, which has no checksum and which decoders cut in silence, where it does not fit its place.
+
+    Where the last strip or tile ends as it should, so do the others.
 
     Args:
         page: the page.
-        stored: returns the bytes of a strip or tile.
+        segments: its strips or tiles.
+        stored: returns the bytes of one.
 
     Raises:
-        Refused: The shortest one holds more pixels than its place, or the last one lacks the code for its end
-            that the first one has.
+        Refused: One holds more pixels than its place, or the last one lacks the code for its end that the
+            first one has.
     """
-    if page.fillorder != 1:
+    if page.fillorder != 1 or segments.sparse:
         return
-    _, counts = _segments(page)
-    expected = _decoded_bytes(page)
-    shortest = int(np.argmin(np.where(counts > 0, counts, np.iinfo(np.int64).max)))
-    if _lzw_length(stored(shortest), expected[shortest]) > expected[shortest]:
-        raise _damaged(f"strip or tile {shortest} holds more pixels than its place in the image")
-    first, last = np.flatnonzero(counts)[[0, -1]]
-    goes_on = [_lzw_length(stored(each) + _BEYOND, expected[each]) > expected[each] for each in (first, last)]
-    if goes_on == [False, True]:
+    counts, expected = segments.counts, segments.expected
+    first, last = np.flatnonzero(counts)[[0, -1]].tolist()
+
+    def length(index: int, beyond: bytes = b"") -> int:
+        """Return how many bytes one stands for, if a few more than expected then not how many more."""
+        most = int(expected[index]) + 64
+        return len(TIFF.DECOMPRESSORS[COMPRESSION.LZW](stored(index) + beyond, out=most))
+
+    if length(last, _BEYOND) <= expected[last]:
+        return
+    if first != last and length(first, _BEYOND) <= expected[first]:
         raise _damaged("its last strip or tile is not whole")
-
-
-def _lzw_length(data: bytes, expected: int) -> int:
-    """Return how many bytes the data stand for, if a few more than ``expected`` then not how many more."""
-    return len(TIFF.DECOMPRESSORS[COMPRESSION.LZW](data, out=int(expected) + 64))
+    shortest = int(np.argmin(np.where(counts > 0, counts, np.iinfo(np.int64).max)))
+    if length(shortest) > expected[shortest]:
+        raise _damaged(f"strip or tile {shortest} holds more pixels than its place in the image")
 
 
 def _damaged(reason: str) -> Refused:
@@ -166,9 +184,10 @@ def _check_entries(entries: list[_Entry], page: TiffPage, size: int) -> None:
             raise _damaged(f"the values of tag {entry.code} lie outside the file")
         if entry.code in _CHOICES and page.tags.valueof(entry.code) not in _CHOICES[entry.code]:
             raise _damaged(f"tag {entry.code} has the value {page.tags.valueof(entry.code)}")
-    present = {entry.code for entry in entries}
-    for code in present:
-        if code not in TIFF.TAGS and any(code ^ 1 << bit in _PIXELS - present for bit in range(16)):
+    absent = _PIXELS - {entry.code for entry in entries}
+    for entry in entries:
+        code = entry.code
+        if code not in TIFF.TAGS and any(code ^ 1 << bit in absent for bit in range(16)):
             doubt(f"has the unknown tag {code}, which may be a damaged one; compare it with its original")
     _check_samples({entry.code: entry.count for entry in entries}, page)
 
@@ -204,50 +223,54 @@ def _check_tiles(page: TiffPage) -> None:
             raise _damaged(f"its tiles are {side} pixels a side, the image {whole}")
 
 
-def _segments(page: TiffPage) -> tuple[np.ndarray, np.ndarray]:
-    """Return the offsets and byte counts of all strips or tiles as the file has them, int64."""
+def _segments(page: TiffPage) -> Segments:
+    """Return the strips or tiles of a page."""
     values = [
         next((page.tags[code].value for code in codes if code in page.tags), ())
         for codes in (_OFFSETS, _COUNTS)
     ]
     offsets, counts = (np.atleast_1d(np.asarray(value, np.int64)) for value in values)
+    expected = _decoded_bytes(page)
     if not counts.size and page.compression == COMPRESSION.NONE and offsets.size == 1:
-        counts = _decoded_bytes(page)[:1]  # old writers leave it out
+        counts = expected[:1]  # old writers leave it out
     if offsets.size != counts.size:
         raise _damaged(f"it has {offsets.size} strips or tiles and {counts.size} byte counts")
-    return offsets, counts
+    return Segments(offsets, counts, expected)
 
 
-def _check_places(offsets: np.ndarray, counts: np.ndarray, taken: list[tuple[int, int]], size: int) -> None:
+def _check_places(segments: Segments, taken: list[tuple[int, int]], size: int) -> None:
     """Refuse strips or tiles that reach out of the file, into each other, or into the directory."""
+    offsets, counts = segments.offsets, segments.counts
     written = counts > 0
-    if ((offsets == 0) != (counts == 0)).any():
+    if ((offsets > 0) != written).any():
         raise _damaged("some of its strips or tiles have a place and no length, or a length and no place")
-    # software that finds two tiles alike may store them once
-    spans = np.unique(np.stack([offsets[written], offsets[written] + counts[written]], axis=1), axis=0)
-    if not len(spans):
+    starts, ends = offsets[written], offsets[written] + counts[written]
+    if not len(starts):
         return
-    if spans[:, 1].max() > size:
+    if ends.max() > size:
         raise Refused("is cut off; save or copy it again")
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    if (spans[1:, 0] < spans[:-1, 1]).any():
+    order = np.lexsort((ends, starts))
+    starts, ends = starts[order], ends[order]
+    holes = starts[1:] - ends[:-1]
+    # software that finds two tiles alike may store them once
+    alike = (starts[1:] == starts[:-1]) & (ends[1:] == ends[:-1])
+    if ((holes < 0) & ~alike).any():
         raise _damaged("some of its strips or tiles overlap")
-    _doubt_hole(spans)
+    _doubt_hole(holes)
     for start, end in taken:
-        if ((spans[:, 0] < end) & (spans[:, 1] > start)).any():
+        if start < ends[-1] and end > starts[0] and ((starts < end) & (ends > start)).any():
             raise _damaged("its pixels would lie in its directory")
 
 
-def _doubt_hole(spans: np.ndarray) -> None:
+def _doubt_hole(holes: np.ndarray) -> None:
     """Doubt a page whose strips or tiles all join but two: editing leaves a hole, and so does damage."""
-    holes = spans[1:, 0] - spans[:-1, 1]
     if len(holes) >= _MANY_HOLES and np.count_nonzero(holes) == 1:
         doubt("has a hole between two strips or tiles: if it was not edited, it is damaged; look at it")
 
 
-def _check_counts(page: TiffPage, offsets: np.ndarray, counts: np.ndarray) -> None:
+def _check_counts(page: TiffPage, segments: Segments) -> None:
     """Hold the number and the bytes of strips or tiles against the size of the image."""
-    expected = _decoded_bytes(page)
+    counts, expected = segments.counts, segments.expected
     if len(expected) != len(counts):
         raise _damaged(f"it has {len(counts)} strips or tiles, its size asks for {len(expected)}")
     written = counts > 0
