@@ -17,24 +17,8 @@ from unetseg.data.images.pixels import Refused
 from unetseg.utilities.current_file import doubt
 
 # TIFF 6.0 p. 16, BigTIFF: bytes of a value of each type
-_BYTES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_BYTES = dict.fromkeys((1, 2, 6, 7), 1) | dict.fromkeys((3, 8), 2) | dict.fromkeys((4, 9, 11, 13), 4)
+_BYTES |= dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
 _ASCII, _INTEGERS = (1, 2, 7, 129), (3, 4, 16)
 _TYPES: dict[int, tuple[int, ...]] = dict.fromkeys((256, 257, 273, 278, 279, 322, 323, 324, 325), _INTEGERS)
 _TYPES |= dict.fromkeys((254, 255, 258, 259, 262, 266, 274, 277, 284, 296, 317, 338, 339, 530), (3, 4))
