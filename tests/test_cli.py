@@ -104,7 +104,8 @@ ANY_ENCODER = {
     "size": "64", "scale": "longest:128",
     "augment": "full", "foreground_crops": "0.5", "class_weights": "1,3", "workers": "2", "epochs": "7",
     "batch_size": "3", "lr": "0.5", "weight_decay": "0.25", "warmup": "0.5", "patience": "4", "init": "other",
-    "log_gradients": "true", "bottleneck": "transformer", "bottleneck_layers": "2", "norm": "post",
+    "log_gradients": "true",
+    "recalibrate": "true", "bottleneck": "transformer", "bottleneck_layers": "2", "norm": "post",
     "bottleneck_residual": "off",
     "seed": "9", "device": "cpu", "precision": "float32", "channels_last": "off",
 }  # fmt: skip

@@ -143,7 +143,7 @@ def test_a_dataset_that_changed_meanwhile_is_named(fit, drawn):
     Path("run/test.json").unlink()
     (data / "test.txt").write_text("test0\n")
     refused = fit(resume="run")
-    assert refused.code == 2 and "no longer those that this run began with" in refused.line
+    assert refused.code == 2 and "no longer those that this run began with" in refused.err.splitlines()[-1]
 
 
 def test_resuming_what_is_no_run_is_wrong_usage(fit):
