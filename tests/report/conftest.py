@@ -55,6 +55,7 @@ def _draw_study(
     classes: tuple[str, ...] = ("background", "thread"),
     seeds: tuple[int, ...] = (0, 1),
     pairs: tuple[tuple[str, str], ...] = (),
+    groups: tuple[str | None, ...] | None = None,
     **setup: Any,
 ) -> Drawn:
     """Draw references, let each arm draw them too wide, and score that as a study."""
@@ -72,7 +73,12 @@ def _draw_study(
     for of_seeds in masks.values():
         runs = []
         for predictions in of_seeds:
-            scored = map(ImageMasks, names, predictions, references)
+            scored = [
+                ImageMasks(*each, group=group)
+                for *each, group in zip(
+                    names, predictions, references, groups or [None] * len(names), strict=True
+                )
+            ]
             images = [score_masks(pair, classes, registry.scored()) for pair in scored]
             runs.append(scores_of(summarise(images, classes, "test", "f00d"), "run"))
         scores.append(tuple(runs))

@@ -64,6 +64,13 @@ def test_power_is_a_table_and_a_figure_over_seeds_and_images(planned):
         power_table(type(planned)(**(vars(planned) | {"spread": None})))
 
 
+def test_power_counts_groups_where_images_belong_together(draw_study):
+    results = draw_study(groups=("p1", "p1", "p2", "p2", "p3", "p3")).results
+    text, _, table = blocks(study_page(results, None), "What more seeds or images would show")
+    assert table.head[1:] == ["10 groups", "12 groups"]  # fewer have no interval, however many images
+    assert "by seeds and groups of test images" in table.caption and "between groups" in text.text
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_in_a_browser_nothing_scrolls_sideways_and_every_net_has_its_dot(

@@ -10,6 +10,7 @@ from unetseg.report.figures import Line, Points, lines, points
 from unetseg.report.html.page import Block, Figure, Figures, Table, Text
 from unetseg.report.study_figures import heading
 from unetseg.report.wording import counted, number
+from unetseg.studies.analysis.paired_sample import LEAST_UNITS
 from unetseg.studies.analysis.power import POWER, Spread, smallest_difference
 from unetseg.studies.analysis.results import StudyResults
 from unetseg.utilities.text import align, printable
@@ -83,10 +84,10 @@ def power_blocks(results: StudyResults) -> list[Block]:
     if results.spread is None or results.metric(results.primary).group == "training":
         return []
     table = power_table(results)
-    images = _images(results)
+    images, unit = _images(results), _unit(results)
     curves = [
         Line(
-            counted(count, "image"),
+            counted(count, unit),
             SEEDS,
             [_smallest(results, results.spread, seeds, count) for seeds in SEEDS],
         )
@@ -98,7 +99,7 @@ def power_blocks(results: StudyResults) -> list[Block]:
         for curve in curves
     )
     figure = Figure("Smallest difference shown", partial(lines, curves, "seeds an arm", label, "power"))
-    return [Text(_explained(results.spread)), Figures([figure]), table]
+    return [Text(_explained(results.spread, unit)), Figures([figure]), table]
 
 
 def power_text(results: StudyResults) -> str:
@@ -115,14 +116,15 @@ def power_table(results: StudyResults) -> Table:
     spread = results.spread
     if spread is None:
         raise ValueError("the spread between seeds is not known")
-    images = _images(results)
+    images, unit = _images(results), _unit(results)
     rows = [
         [str(seeds), *(number(_smallest(results, spread, seeds, count)) for count in images)]
         for seeds in SEEDS
     ]
     metric = results.metric(results.primary).label
-    caption = f"Smallest difference in {metric} that is shown with power {POWER:g}, by seeds and test images"
-    return Table(caption, ["Seeds an arm", *(counted(count, "image") for count in images)], rows)
+    of_what = "test images" if unit == "image" else "groups of test images"
+    caption = f"Smallest difference in {metric} that is shown with power {POWER:g}, by seeds and {of_what}"
+    return Table(caption, ["Seeds an arm", *(counted(count, unit) for count in images)], rows)
 
 
 def _smallest(results: StudyResults, spread: Spread, seeds: int, images: int) -> float:
@@ -131,16 +133,23 @@ def _smallest(results: StudyResults, spread: Spread, seeds: int, images: int) ->
 
 
 def _images(results: StudyResults) -> Sequence[int]:
-    """Return numbers of test images about that of the study."""
+    """Return numbers of test images, or of their groups, about that of the study."""
     metric = results.metric(results.primary)
-    own = max((score.estimate.images for score in metric.arms.values()), default=1)
-    return sorted({max(round(times * own), 2) for times in TIMES_IMAGES})
+    own = max((score.estimate.units for score in metric.arms.values()), default=1)
+    least = 2 if _unit(results) == "image" else LEAST_UNITS  # fewer groups have no interval
+    return sorted({max(round(times * own), least) for times in TIMES_IMAGES})
 
 
-def _explained(spread: Spread) -> str:
+def _unit(results: StudyResults) -> str:
+    """Return what is independent in the test set: an image, or a group of those that belong together."""
+    metric = results.metric(results.primary)
+    return "image" if metric.arms[results.baseline].estimate.groups is None else "group"
+
+
+def _explained(spread: Spread, unit: str) -> str:
     return (
         f"By what these runs vary (standard deviation between seeds {spread.seed:.4f}, of an arm's "
-        f"difference between images {spread.image:.4f}, rest {spread.rest:.4f}): the true difference that "
+        f"difference between {unit}s {spread.image:.4f}, rest {spread.rest:.4f}): the true difference that "
         "one look after so many seeds would show in four studies of five, if no other arm differed. More "
-        "seeds help until the images are what limits, and the other way round."
+        f"seeds help until the {unit}s are what limits, and the other way round."
     )

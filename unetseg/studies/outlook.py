@@ -5,7 +5,9 @@ from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.metrics.registry import METRICS
 from unetseg.studies.analysis.decisions import primary_values
+from unetseg.studies.analysis.differences import shown_classes
 from unetseg.studies.analysis.means import difference_of_means
+from unetseg.studies.analysis.populations import options_of
 from unetseg.studies.analysis.power import DEFAULT_SPREAD, POWER, Spread, smallest_difference
 from unetseg.studies.analysis.question import ArmScores
 from unetseg.studies.plan import RunPlan, Setting, Trial, trials_of
@@ -122,7 +124,9 @@ def spread_so_far(plan: RunPlan) -> Spread | None:
         return None
     try:
         values = primary_values([ArmScores(arm, arm, runs) for arm, runs in known.items()], question_of(plan))
-        baseline = values[plan.study.baseline]
-        return Spread.of(difference_of_means(values[arm], baseline) for arm in known)
+        baseline, run = plan.study.baseline, known[plan.study.baseline][0]
+        options = options_of(run, METRICS[plan.study.primary], shown_classes(run.classes)[0])
+        others = [arm for arm in known if arm != baseline]
+        return Spread.of(difference_of_means(values[arm], values[baseline], **options) for arm in others)
     except (UsageError, ValueError):
         return None

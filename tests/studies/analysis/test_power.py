@@ -63,6 +63,33 @@ def test_the_spread_is_found_again_in_studies_that_were_drawn_with_it():
     assert (found.seed, found.image, found.rest) == pytest.approx((0.01, 0.02, 0.03), rel=0.1)
 
 
+GROUPS = np.repeat(np.arange(12), 5)
+
+
+def drawn_in_groups(studies, generator, seeds=4):
+    """Two arms whose difference, and whose nets' errors, are those of whole groups of five images."""
+    return [arm[..., GROUPS] for arm in draw(generator, studies, seeds, 12)]
+
+
+def test_where_images_come_in_groups_the_spread_is_that_of_groups():
+    baselines, arms = drawn_in_groups(300, np.random.default_rng(5))
+    pairs = zip(arms, baselines, strict=True)
+    found = Spread.of(difference_of_means(*pair, groups=GROUPS) for pair in pairs)
+    assert (found.seed, found.image, found.rest) == pytest.approx((0.01, 0.02, 0.03), rel=0.15)
+
+
+def test_where_images_come_in_groups_more_groups_are_asked_for():
+    baseline, arm = drawn_in_groups(1, np.random.default_rng(5))
+    moved = arm[0] - arm[0].mean() + baseline[0].mean() + 0.015
+    difference = difference_of_means(moved, baseline[0], groups=GROUPS)
+    alone = difference_of_means(moved[:, ::5], baseline[0][:, ::5])  # an image a group: the same information
+    needed, same = (
+        needed_to_decide(each, judge({"arm": each}, 0.01)["arm"], SPREAD) for each in (difference, alone)
+    )
+    assert difference.units == 12 and (needed.seeds, needed.images) == (same.seeds, same.images)
+    assert str(needed) == str(same).replace("image", "group") and "more groups" in str(needed)
+
+
 def test_the_spread_of_single_runs_is_unknown():
     with pytest.raises(ValueError, match="two seeds"):
         Spread.of([difference_of_means([[0.1, 0.2]], [[0.2, 0.4]])])

@@ -14,6 +14,7 @@ from unetseg.studies.analysis.statistics import (
     LEAST_SEEDS,
     Comparison,
     Floats,
+    Integers,
     average,
     compare_means,
     interval,
@@ -66,6 +67,11 @@ class Estimate:
         return self.images > 1
 
     @property
+    def units(self) -> int:
+        """How many independent images there are: groups where images belong together."""
+        return self.images if self.groups is None else self.groups
+
+    @property
     def comparison(self) -> Comparison:
         """The numbers that tests and intervals are made from."""
         numbers = (self.mean, self.standard_error, self.degrees_of_freedom)
@@ -90,6 +96,7 @@ class Difference(Estimate):
         seeds: of the arm that has fewer.
         arm: float64 [seed, image]; NaN where an image is not defined.
         baseline: the same images; the number of seeds may differ.
+        members: of each image that is defined, a number for its group; None where each image is its own.
         identical: whether both have the same value in every seed and image that is defined.
         all_zero: whether that value is 0 everywhere: nothing was found, or nothing learned.
         outlying: positions of the seeds that lie apart from the others, of the arm and of the baseline.
@@ -100,6 +107,7 @@ class Difference(Estimate):
     p: float
     arm: Floats = field(repr=False, compare=False)
     baseline: Floats = field(repr=False, compare=False)
+    members: Integers | None = field(repr=False, compare=False)
     identical: bool
     all_zero: bool
     outlying: tuple[tuple[int, ...], tuple[int, ...]]
@@ -257,6 +265,7 @@ def _difference(
         p=1.0 if sample.shortage else float(two_sided_p(comparison)),
         arm=whole[0],
         baseline=whole[1],
+        members=sample.groups,
         identical=identical,
         all_zero=identical and not arm.any(),
         outlying=(apart[0], apart[1]),

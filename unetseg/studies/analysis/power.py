@@ -2,7 +2,7 @@
 
 Everything follows from three standard deviations (`Spread`) and the test of the module ``statistics``: the
 difference of two arms' means over S seeds and I images has the variance ``2 seed² / S + image² / I +
-2 rest² / (S I)``.
+2 rest² / (S I)``. Where images come in groups, these stand for the images throughout.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ class Spread:
 
     Attributes:
         seed: standard deviation of an arm's mean score between seeds.
-        image: of two arms' paired difference between images, apart from chance in training.
+        image: of two arms' paired difference between images (or groups), apart from chance in training.
         rest: of one net's score in one image, beyond what its arm, its seed and the image explain.
     """
 
@@ -61,16 +61,16 @@ class Spread:
             arms = [values[:, defined] for values in (difference.arm, difference.baseline)]
             if min(len(values) for values in arms) < 2 or difference.identical:
                 continue
-            count = arms[0].shape[1]
-            parts = [seed_variances(values) for values in arms]
+            count, groups = difference.units, difference.members
+            parts = [seed_variances(values, groups) for values in arms]
             by_image = arms[0].mean(axis=0) - arms[1].mean(axis=0)
             chance = sum(count * rest / len(values) for (_, rest), values in zip(parts, arms, strict=True))
             seeds += [seed - rest for seed, rest in parts]
             rests += [count * rest for _, rest in parts]
-            images.append(count * variance_of_mean(by_image) - chance)
+            images.append(count * variance_of_mean(by_image, groups) - chance)
         if not seeds:
             raise ValueError("two seeds or more are needed to see how much seeds differ")
-        return cls(*(float(np.sqrt(max(np.mean(each), 0.0))) for each in (seeds, images, rests)))
+        return cls(*(float(np.sqrt(max(float(np.mean(each)), 0.0))) for each in (seeds, images, rests)))
 
     def variances(self, seeds: int | Floats, images: int | Floats) -> tuple[Floats, Floats]:
         """Return what one arm's seeds, and what the images, add to the variance of the difference."""
@@ -90,16 +90,18 @@ class Needed:
     Attributes:
         seeds: more of each arm, with the same images; None where no number that can be thought of would do.
         images: more, with the same seeds; None as with seeds.
+        unit: what ``images`` counts: images, or groups where they belong together.
     """
 
     seeds: int | None
     images: int | None
+    unit: str = "image"
 
     def __str__(self) -> str:
-        counts = ((self.seeds, "seeds"), (self.images, "images"))
-        ways = " or ".join(f"{count:,} more {what}" for count, what in counts if count)
+        counts = ((self.seeds, "seed"), (self.images, self.unit))
+        ways = " or ".join(f"{count:,} more {what}{'s' * (count != 1)}" for count, what in counts if count)
         if not ways:
-            return "neither more seeds nor more images alone would decide it"
+            return f"neither more seeds nor more {self.unit}s alone would decide it"
         return f"about {ways} would decide it"
 
 
@@ -114,7 +116,7 @@ def smallest_difference(
     Args:
         spread: of the metric.
         looks: numbers of seeds; one for a study of a fixed number.
-        images: of the test set, independent of each other.
+        images: of the test set, independent of each other; groups where images belong together.
         comparisons: arms without the baseline.
         power: between 0 and 1.
 
@@ -153,12 +155,14 @@ def needed_to_decide(difference: Difference, judgement: Judgement, spread: Sprea
         spread: Of the metric: `Spread.of` the study's differences.
     """
     seeds = np.arange(difference.seeds, _MOST_SEEDS + 1, dtype=np.float64)
-    images = np.unique(np.geomspace(difference.images, _MOST_TIMES_IMAGES * difference.images, 400).round())
-    more_seeds = seeds[_decides(difference, judgement, spread, seeds, difference.images)]
+    own = difference.units
+    images = np.unique(np.geomspace(own, _MOST_TIMES_IMAGES * own, 400).round())
+    more_seeds = seeds[_decides(difference, judgement, spread, seeds, own)]
     more_images = images[_decides(difference, judgement, spread, difference.seeds, images)]
     return Needed(
         seeds=max(int(more_seeds[0]) - difference.seeds, 1) if len(more_seeds) else None,
-        images=max(int(more_images[0]) - difference.images, 1) if len(more_images) else None,
+        images=max(int(more_images[0]) - own, 1) if len(more_images) else None,
+        unit="image" if difference.groups is None else "group",
     )
 
 

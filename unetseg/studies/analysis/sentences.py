@@ -162,10 +162,7 @@ def _conclusion(difference: Difference, judgement: Judgement, unit: str) -> str:
 def _equivalent(difference: Difference) -> str:
     """Say what "equivalent" leaves open: failures that so few runs and images do not exclude."""
     units = "images" if difference.groups is None else "groups"
-    runs, images = (
-        f"{100 * undetected_rate(count):.2g} %"
-        for count in (difference.seeds, difference.groups or difference.images)
-    )
+    runs, images = (f"{100 * undetected_rate(count):.2g} %" for count in (difference.seeds, difference.units))
     return (
         f"equivalent among runs that learn; a collapse rate up to {runs} ({units}: up to {images}) "
         "is not excluded"
