@@ -11,6 +11,7 @@ from unetseg.config import CONTROLS, MERGES, SHORTS, RunConfig
 from unetseg.errors import UsageError
 from unetseg.models import unet
 from unetseg.models.encoder import build_encoder
+from unetseg.models.initialise import initialise
 from unetseg.models.unet import build_model
 from unetseg.skip_levels import select_levels
 
@@ -84,9 +85,12 @@ def test_so_it_does_whatever_the_short_skip(short):
 
 @pytest.mark.usefixtures("shared_encoders")
 @pytest.mark.parametrize("encoder", [*LIBRARY_FAMILIES, "vgg11"])
-def test_weights_load_both_ways_between_ours_and_smp(encoder):
+def test_weights_start_equal_and_load_both_ways_between_ours_and_smp(encoder):
     ours = network(encoder)
     theirs = smp.Unet(encoder, encoder_weights=None).eval()
+    initialise(theirs.decoder, seed=0, prefix="decoder")
+    first = theirs.decoder.state_dict()
+    assert all(torch.equal(first[name], value) for name, value in ours.decoder.state_dict().items())
     theirs.load_state_dict(ours.state_dict(), strict=True)
     image = torch.randn(2, 3, 64, 96)
     with torch.no_grad():

@@ -1,13 +1,13 @@
-"""Long skips: a decoder of smp's blocks in which every level can be left out, and what stands in for it."""
+"""Long skips: a decoder in which every level can be left out, and what stands in for it."""
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from segmentation_models_pytorch.decoders.unet.decoder import UnetCenterBlock, UnetDecoderBlock
 from torch import Tensor, nn
 
 from unetseg.models.blocks import activation, build_stage
+from unetseg.models.decoder_block import CenterBlock, DecoderBlock
 from unetseg.models.merges import MERGES
 
 
@@ -25,7 +25,7 @@ class SkipDecoder(nn.Module):
         control: what stands in for a level that is off: drop, zero, widen or self.
         center: whether a block at the bottleneck comes first (smp gives one to VGG encoders).
         merge: how a skip, or its stand-in, joins: a key of ``MERGES``.
-        short: the short skip of the blocks; smp's own plain blocks if not given.
+        short: the short skip of the blocks; smp's plain blocks if not given.
         raw: whether features come without norm and ReLU, as from pre-activation blocks.
     """
 
@@ -47,7 +47,7 @@ class SkipDecoder(nn.Module):
         self.control = control
         self.out_channels = channels[-1]
         self.levels = list(range(len(skip_channels)))[::-1]
-        self.center: nn.Module = UnetCenterBlock(bottleneck, bottleneck) if center else nn.Identity()
+        self.center: nn.Module = CenterBlock(bottleneck) if center else nn.Identity()
         self.blocks = nn.ModuleList()
         # By level: what joins, and what is to be activated first. Other levels have none.
         self.merges = nn.ModuleDict()
@@ -128,17 +128,8 @@ class SkipDecoder(nn.Module):
                 raise ValueError(f"level {level}: nothing joins there under the control '{self.control}'")
 
 
-class DecoderBlock(UnetDecoderBlock):  # type: ignore[misc]  # smp has no types
-    """smp's two convolutions; upsampling and joining are the decoder's."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, in_channels, H, W) to (N, out_channels, H, W)."""
-        output: Tensor = self.conv2(self.conv1(x))
-        return output
-
-
 def _block(in_channels: int, out_channels: int, short: str | None) -> nn.Module:
     if short is None:
-        return DecoderBlock(in_channels, 0, out_channels)
+        return DecoderBlock(in_channels, out_channels)
     closing = activation(out_channels) if short == "preactivation" else nn.Identity()
     return nn.Sequential(build_stage(short, in_channels, out_channels), closing)

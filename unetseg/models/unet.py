@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from segmentation_models_pytorch.base import SegmentationHead
 from torch import Tensor, nn
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
 from unetseg.models.blocks import start_as_identity
+from unetseg.models.decoder_block import SegmentationHead
 from unetseg.models.encoder import BasicEncoder, build_encoder, channels_by_level
 from unetseg.models.initialise import initialise, initialise_head
 from unetseg.models.skips import SkipDecoder
@@ -33,7 +33,7 @@ class Unet(nn.Module):
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
-        self.segmentation_head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
+        self.segmentation_head = SegmentationHead(decoder.out_channels, outputs)
         self.levels = [level for level, count in enumerate(decoder.skip_channels) if count]
         self.active_levels = decoder.active_levels
         self.stride = 2 ** len(decoder.skip_channels)

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from segmentation_models_pytorch.base import SegmentationHead
 from torch import nn
 
+from unetseg.models.decoder_block import SegmentationHead
 from unetseg.models.skips import SkipDecoder
 
 Build = Callable[[Sequence[int], frozenset[int]], SkipDecoder]
@@ -21,7 +21,7 @@ def decoder_cost(decoder: SkipDecoder, outputs: int) -> tuple[int, float]:
         decoder: on any device, also ``meta``.
         outputs: output channels of the head.
     """
-    head = SegmentationHead(decoder.out_channels, outputs, kernel_size=3)
+    head = SegmentationHead(decoder.out_channels, outputs)
     parts = [
         (decoder.center, len(decoder.skip_channels)),
         (head, 0),

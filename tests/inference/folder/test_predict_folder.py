@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -104,6 +106,17 @@ def test_the_newest_run_is_taken_and_named(images, three, tmp_path, run, monkeyp
     (run.path / "test.json").write_text("{}")
     assert main(["predict", "images", "-o", "masks"]) == 0
     assert capsys.readouterr().out.startswith("run checkpoints/mine (cpu")
+
+
+def test_a_net_of_our_own_encoder_needs_no_library_of_encoders_and_none_of_training(images, picture, run):
+    Image.fromarray(picture(20, 30)).save(images / "a.png")
+    words = ["predict", str(images), "-o", str(images.parent / "masks"), "--run", str(run.path)]
+    code = f"import sys; from unetseg.cli import main; main({words}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    encoders = {"segmentation_models_pytorch", "timm", "torchvision"}
+    training = {"lightning", "torchmetrics", "albumentations", "matplotlib", "skimage", "scipy"}
+    assert (images.parent / "masks" / "a.png").is_file()
+    assert (encoders | training) & {name.partition(".")[0] for name in done.stderr.split()} == set()
 
 
 def test_masks_of_one_class_alone_are_remarked_upon(predict, three):
