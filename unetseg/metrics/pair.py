@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_matrix
-from skimage.morphology import skeletonize
 
 from unetseg.metrics.checks import as_instances, as_mask, check_spacing
 from unetseg.metrics.geometry import BoolArray, border, bounding_box, mutual_distances
+from unetseg.metrics.thinning import skeleton
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,12 @@ class MaskPair:
     @cached_property
     def prediction_skeleton(self) -> BoolArray:
         """Skeleton of the prediction (scikit-image's default: Zhang & Suen 1984)."""
-        skeleton: BoolArray = skeletonize(self.prediction)
-        return skeleton
+        return skeleton(self.prediction)
 
     @cached_property
     def ground_truth_skeleton(self) -> BoolArray:
         """Skeleton of the ground truth (scikit-image's default: Zhang & Suen 1984)."""
-        skeleton: BoolArray = skeletonize(self.ground_truth)
-        return skeleton
+        return skeleton(self.ground_truth)
 
     @cached_property
     def prediction_labels(self) -> NDArray[np.integer]:
