@@ -1,6 +1,7 @@
 """Comparisons of runs that exist and of folders of masks."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -80,25 +81,28 @@ def test_a_study_keeps_its_own_question(compare, copied):
     assert code == 2 and "its own metric and margin" in err
 
 
-def test_seeds_that_not_every_arm_has_are_left_out_and_said(study):
-    results = unetseg.compare(*runs_of(study, "on-seed0", "on-seed1", "off-seed1"))
-    assert results.seeds == (1,)
-    assert "seeds that not every arm has are left out: 0" in results.notes
+def test_arms_of_different_numbers_of_seeds_count_with_all_that_they_have(study):
+    results = unetseg.compare(*runs_of(study, "on-seed1", "on-seed0", "off-seed1"))
+    assert results.seeds == (0, 1)
+    assert [[run.seed for run in arm.runs] for arm in results.arms] == [[0, 1], [1]]
+    on = np.mean(study.rows("iou", "on"))
+    assert results.metric("iou").arms["skips on"].estimate.mean == pytest.approx(on)
+    assert any("skips on 0, 1; skips off, control drop 1 (seeds are not paired)" in n for n in results.notes)
 
 
 def test_single_runs_of_different_seeds_are_compared_and_said(study):
     results = unetseg.compare(*runs_of(study, "on-seed0", "off-seed1"))
-    assert "the arms were trained with different seeds" in results.notes
+    assert any("the arms were trained with different seeds" in note for note in results.notes)
     gaps = np.subtract(study.rows("iou", "off")[1], study.rows("iou", "on")[0])
     assert results.metric("iou").arms["skips off, control drop"].difference.mean == pytest.approx(gaps.mean())
 
 
-def test_arms_of_several_seeds_that_share_none_are_refused(compare, study):
+def test_arms_of_several_seeds_that_share_none_are_compared(compare, study):
     config = study.folder / "off-seed1"
     other = Path(shutil.copytree(config, "off-seed7"))
     (other / "config.yaml").write_text((config / "config.yaml").read_text().replace("seed: 1", "seed: 7"))
-    code, _, err = compare(*runs_of(study, "on-seed0", "on-seed1"), other)
-    assert code == 2 and "share no seed" in err
+    code, out, _ = compare(*runs_of(study, "on-seed0", "on-seed1"), other)
+    assert code == 0 and "1 against 2 seeds" in out and "skips off, control drop 7" in out
 
 
 def test_a_run_that_is_named_twice_is_shown_once(study, tmp_path):
@@ -145,6 +149,44 @@ def rewritten(run, folder, rows=lambda rows: rows, fingerprint=None):
         was = own.partition('"fingerprint": "')[2].partition('"')[0]
         (copy / "test.json").write_text(own.replace(was, fingerprint))
     return copy
+
+
+def without_columns(run, folder, *names):
+    """A copy of a run that was scored before some metrics were added."""
+    return rewritten(
+        run,
+        folder,
+        lambda rows: [{key: value for key, value in row.items() if key not in names} for row in rows],
+    )
+
+
+def test_a_metric_that_runs_were_scored_without_is_named_with_what_tests_them_anew(compare, study):
+    old = [without_columns(run, run.name, "nsd_length") for run in runs_of(study, "on-seed0", "off-seed0")]
+    code, _, err = compare(*old, "--primary", "nsd_length")
+    assert code == 2 and "(nsd_length) is missing in off-seed0, on-seed0" in err and "fit --resume" in err
+    code, out, _ = compare(*old, "-o", "there")
+    assert code == 0 and "not compared" not in out  # they agree: nothing is left out that one of them has
+
+
+def test_what_is_not_compared_since_one_run_lacks_it_is_said(compare, study):
+    on, off = runs_of(study, "on-seed0", "off-seed0")
+    code, out, _ = compare(on, without_columns(off, "old", "nsd_length", "split_recall"), "-o", "there")
+    assert code == 0 and "not compared, as old was scored without: " in out
+    assert "nsd_length" not in {
+        row["key"] for row in json.loads(Path("there/summary.json").read_text())["metrics"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [("train_loss", "old lack it"), ("object_recall", "not defined in any image")],
+)
+def test_why_runs_cannot_be_compared_in_a_metric_is_said(compare, study, key, words):
+    on, off = runs_of(study, "on-seed0", "off-seed0")
+    old = rewritten(off, "old", lambda rows: [row | {"object_recall": "nan"} for row in rows])
+    (old / "train_images.csv").unlink()
+    code, _, err = compare(on, old, "--primary", key)
+    assert code == 2 and words in err
 
 
 def test_runs_tested_on_other_images_are_refused_with_the_reason(compare, study):

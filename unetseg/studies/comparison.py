@@ -1,6 +1,6 @@
 """``compare``: runs that exist, or folders of masks that any tool has written, as the arms of a study."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -59,8 +59,7 @@ def compare_runs(
 ) -> StudyResults:
     """Compare finished runs; those that differ in nothing but the seed are one arm, the first the baseline.
 
-    Arms are paired by seed, and seeds that not all arms have are left out; where every arm is one run, these
-    are paired whatever their seeds are.
+    Seeds are not paired: each arm counts with all the seeds that it has.
 
     Args:
         runs: finished, tested on one set of images.
@@ -69,7 +68,7 @@ def compare_runs(
         command: that was typed.
 
     Raises:
-        UsageError: if there are not two arms, they share no seed, or their test sets differ.
+        UsageError: if there are not two arms, or their test sets differ.
         UnetsegError: if a run's scores cannot be read.
     """
     for run in runs:
@@ -78,25 +77,24 @@ def compare_runs(
     grouped, notes = group_runs(runs)
     if len(grouped) < 2:
         raise UsageError("unetseg compare: name runs that differ in more than the seed, or a study")
-    seeds, more = _common_seeds(grouped)
-    by_arm = [[arm[seed] for seed in seeds] if seeds else list(arm.values()) for arm in grouped]
-    shown = seeds or (0,)
+    by_arm = [[arm[seed] for seed in sorted(arm)] for arm in grouped]
     configs = [arm[0].config() for arm in by_arm]
     scores = [tuple(read_scores(run) for run in arm) for arm in by_arm]
     arms = [
-        _arm_of_runs(arm, config, shown, overrides, len(scored[0].classes))
-        for arm, config, overrides, scored in zip(
-            by_arm, configs, differing_settings(configs), scores, strict=True
+        _arm_of_runs(arm, sorted(seeds), config, overrides, len(scored[0].classes))
+        for arm, seeds, config, overrides, scored in zip(
+            by_arm, grouped, configs, differing_settings(configs), scores, strict=True
         )
     ]
     setup = Setup(
         name="comparison",
         data=configs[0].data,
         command=command,
-        notes=(*notes, *more),
+        notes=(*notes, *_other_seeds(arms)),
         versions=joint_versions(runs),
     )
-    return assemble(arms, scores, shown, Question(arms[0].name, primary, margin), setup)
+    seeds = tuple(sorted(set().union(*grouped)))
+    return assemble(arms, scores, seeds, Question(arms[0].name, primary, margin), setup)
 
 
 def compare_masks(
@@ -204,21 +202,20 @@ def short_names(folders: Sequence[Path]) -> list[str]:
     raise UsageError("unetseg compare: a folder is named twice")
 
 
-def _common_seeds(arms: Sequence[Mapping[int, Run]]) -> tuple[tuple[int, ...], list[str]]:
-    """Return the seeds that all arms have, and notes; none where every arm is one run of another seed."""
-    every = sorted({seed for arm in arms for seed in arm})
-    common = tuple(seed for seed in every if all(seed in arm for arm in arms))
-    if common:
-        lost = [str(seed) for seed in every if seed not in common]
-        note = f"seeds that not every arm has are left out: {', '.join(lost)}"
-        return common, [note] if lost else []
-    if all(len(arm) == 1 for arm in arms):
-        return (), ["the arms were trained with different seeds"]
-    raise UsageError("unetseg compare: the arms share no seed; train them with the same --seed values")
+def _other_seeds(arms: Sequence[ArmResult]) -> list[str]:
+    """Say which seeds each arm was trained with, where they are not the same."""
+    seeds = {arm.name: ", ".join(str(run.seed) for run in arm.runs) for arm in arms}
+    if len(set(seeds.values())) == 1:
+        return []
+    told = "; ".join(f"{name} {of_arm}" for name, of_arm in seeds.items())
+    return [
+        f"the arms were trained with different seeds, and each counts with all that it has: {told} (seeds "
+        "are not paired)"
+    ]
 
 
 def _arm_of_runs(
-    runs: Sequence[Run], config: RunConfig, seeds: tuple[int, ...], overrides: dict[str, Any], classes: int
+    runs: Sequence[Run], seeds: Sequence[int], config: RunConfig, overrides: dict[str, Any], classes: int
 ) -> ArmResult:
     from unetseg.models.cost import config_cost
 

@@ -23,6 +23,7 @@ from unetseg.studies.analysis.results import ArmResult, MetricResult, MissingRun
 from unetseg.studies.analysis.score_matrix import RunScores, share_groups
 from unetseg.studies.analysis.sentences import caution_lines
 from unetseg.studies.analysis.statistics import LEAST_SEEDS
+from unetseg.studies.analysis.unscored import no_metric, unscored_note
 
 if TYPE_CHECKING:
     from unetseg.models.gradient_flow import GradientFlow
@@ -83,14 +84,13 @@ def assemble(
     primary_class = shown_classes(first.classes)[0]
     of_primary = [m for m in metrics if (m.key, m.class_name) == (question.primary, primary_class)]
     if not of_primary:
-        label = METRICS[question.primary].label
-        raise UsageError(f"{setup.name}: these runs have no {label} ({question.primary}); choose another")
+        raise no_metric(every, METRICS[question.primary], primary_class)
     contrasts = analyse_contrast(scored, metrics, question)
     pairs = analyse_pairs(scored, metrics, question)
     primary = with_decisions(of_primary[0], scored, question, decisions or {})
     metrics = tuple(primary if metric is of_primary[0] else metric for metric in metrics)
     sentences = arm_sentences(scored, primary, bool(setup.exploratory))
-    notes = [*setup.notes, *_recalibrated(arms), *_learned_nothing(arms, scores)]
+    notes = [*setup.notes, *unscored_note(every), *_recalibrated(arms), *_learned_nothing(arms, scores)]
     notes += _cautions(primary, question.baseline, {arm.name: [run.seed for run in arm.runs] for arm in arms})
     fewest = min(map(len, scores))
     if fewest < LEAST_SEEDS:

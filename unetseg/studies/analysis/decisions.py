@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from unetseg.errors import UsageError
 from unetseg.metrics.registry import METRICS
 from unetseg.studies.analysis.differences import metric_values, shown_classes
 from unetseg.studies.analysis.looks import Decision, follow
@@ -12,6 +11,7 @@ from unetseg.studies.analysis.populations import options_of
 from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.results import MetricResult
 from unetseg.studies.analysis.statistics import Floats
+from unetseg.studies.analysis.unscored import no_metric
 
 
 def decide(arms: Sequence[ArmScores], question: Question) -> dict[str, Decision]:
@@ -62,9 +62,10 @@ def primary_values(arms: Sequence[ArmScores], question: Question) -> dict[str, F
         UsageError: if the runs lack it.
     """
     metric = METRICS[question.primary]
-    values = metric_values(arms, metric, shown_classes(arms[0].runs[0].classes)[0])
+    class_name = shown_classes(arms[0].runs[0].classes)[0]
+    values = metric_values(arms, metric, class_name)
     if not values:
-        raise UsageError(f"these runs have no {metric.label} ({metric.key}); choose another")
+        raise no_metric([run for arm in arms for run in arm.runs], metric, class_name)
     return values
 
 
