@@ -27,7 +27,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg lesion RUN                    what a trained net loses when each skip is switched off
   unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
-  unetseg data list|get|check|export    the datasets
+  unetseg data list|get|check|import    the datasets
 
 'unetseg VERB --help' shows the flags of a verb. --debug shows the traceback of an error.
 """

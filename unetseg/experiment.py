@@ -85,6 +85,8 @@ def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[Segme
     The net is built before the look at all files, which takes long.
     """
     dataset = open_data(config)
+    for line in dataset.notes:
+        report(f"labels    {line}")
     net = build_net(config, len(dataset.classes), goes_on)
     found = require_sound(dataset, progress=show_progress("checking"))
     for line in describe_classes(dataset, found):

@@ -1,4 +1,4 @@
-"""``unetseg data list|get|check|export``."""
+"""``unetseg data list|get|check|import|export``."""
 
 import shutil
 import sys
@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unetseg.commands import PARTLY_DONE
 from unetseg.commands.arguments import Parser
+from unetseg.config import check_choice
+from unetseg.data.annotations.label_formats import LABEL_FORMATS
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.files import atomic_path, require_absent
 from unetseg.utilities.progress import show_progress
-from unetseg.utilities.text import align, fold
+from unetseg.utilities.text import align, fold, printable
 
 if TYPE_CHECKING:
     from unetseg.data.datasets.install import CatalogEntry
@@ -37,7 +40,7 @@ def list_command(argv: Sequence[str]) -> int:
         here = "yes" if entry.present else "no"
         rows.append([entry.name, entry.title, entry.licence, _download(entry), here])
     print(align(rows, left=3))
-    print("\nor the path of a folder with images/ and masks/, or of a card (.yaml)")
+    print("\nor the path of a folder with images/ and masks/ or a tool's labels, or of a card (.yaml)")
     print("'unetseg data list NAME' shows whose a dataset is, what is forbidden, and how to get it")
     return 0
 
@@ -88,6 +91,8 @@ def check_command(argv: Sequence[str]) -> int:
     missing: list[str] = []
     dataset = _open(options, missing)
     result = inspect_dataset(dataset, progress=show_progress("checking"))
+    for line in dataset.notes:
+        print(line)
     print(f"{dataset.name}: {_sizes(dataset)}")
     rows = [["share of pixels", *dataset.classes, "not counted"]]
     for split in dataset.splits:
@@ -131,10 +136,39 @@ def export_command(argv: Sequence[str]) -> int:
     return 0
 
 
+def import_command(argv: Sequence[str]) -> int:
+    """Write the labels of an annotation tool in the plain layout."""
+    parser = Parser(
+        "data import",
+        "data import SRC -o FOLDER [--format NAME]",
+        "Write the labels of an annotation tool as images/, masks/ and dataset.yaml.",
+    )
+    parser.add_argument("source", type=Path, metavar="SRC", help="a folder of labels and images, or a file")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="FOLDER", help="the new folder")
+    parser.add_argument(
+        "--format",
+        metavar="|".join(LABEL_FORMATS),
+        help="of the labels, where several are there [told by the files]",
+    )
+    options = parser.parse(argv)
+    if options.format is not None:
+        check_choice("--format", options.format, LABEL_FORMATS)
+    from unetseg.data.datasets.labelled import import_labels
+
+    found = import_labels(options.source, options.output, options.format, show_progress("painting"))
+    for line in fold(found.problems):
+        print(f"failed: {line}", file=sys.stderr)
+    print(found.said)
+    print(f"{len(found.paintings)} images with masks in {printable(options.output)}")
+    print(f"next: unetseg data check {printable(options.output)}")
+    return PARTLY_DONE if found.problems else 0
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "list": (list_command, "list [NAME]                       what can be named in --data"),
     "get": (get_command, "get NAME [--from FILE ...]        download a dataset into data/"),
     "check": (check_command, "check NAME|FOLDER                 open every file and name what is wrong"),
+    "import": (import_command, "import SRC -o FOLDER              labels of an annotation tool as masks"),
     "export": (export_command, "export NAME --split test -o DIR   copy the images of a split"),
 }
 

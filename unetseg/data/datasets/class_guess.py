@@ -85,7 +85,8 @@ def _instances(values: Sequence[int]) -> str:
     return (
         f"the mask values 1 to {values[-1]} are each one connected object in an image: instances? Then write "
         "'classes: {background: 0, object: {values: [rest]}}' into dataset.yaml, with a name of your own for "
-        "'object'; if they are classes, name them all: 'classes: [background, ...]'"
+        "'object' ('instances: masks' there scores objects by them); if they are classes, name them all: "
+        "'classes: [background, ...]'"
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 from unetseg.utilities.yaml_files import read_yaml, require_keys
 
-KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "group", "generator")
-_OWN = {"classes", "ignore", "threshold", "mask_suffix", "group"}  # keys that say what a file was meant to be
+KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "group", "instances", "generator")
+_OWN = {
+    "classes",
+    "ignore",
+    "threshold",
+    "mask_suffix",
+    "group",
+    "instances",
+}  # keys that say what a file was meant to be
 _YAML = re.compile(r"\.ya?ml(\.txt)?$", re.IGNORECASE)
 # class lists of other programs
 _FOREIGN = (
@@ -24,8 +32,12 @@ _FOREIGN = (
 )
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path, known: Collection[str] = ()) -> dict[str, Any]:
     """Return what ``dataset.yaml`` in ``folder`` holds, an empty mapping where there is none.
+
+    Args:
+        folder: Of the dataset.
+        known: Class lists of other programs that are read elsewhere.
 
     Raises:
         UsageError: It is no such file, or only another file, such as ``Dataset.yaml``, was meant as one.
@@ -39,7 +51,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
             if not there:
                 raise UsageError(f"{printable(other)}: call it dataset.yaml")
             warnings.warn(f"{printable(other)}: is not read beside dataset.yaml", stacklevel=2)
-        elif not there and other.name.lower() in _FOREIGN:
+        elif not there and other.name.lower() in _FOREIGN and other.name not in known:
             warnings.warn(
                 f"{printable(other)}: is not read; classes and their values belong into dataset.yaml",
                 stacklevel=2,

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
-from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, folder_identity, visible_entries
+from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, list_files
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
 
@@ -38,6 +38,8 @@ def open_folder(
     missing: list[str] | None = None,
     images: str = "images",
     masks: str = "masks",
+    defaults: Mapping[str, Any] | None = None,
+    class_lists: Collection[str] = (),
 ) -> SegmentationSet:
     """Open a folder with ``images/``, ``masks/`` and, optionally, ``dataset.yaml`` and split lists.
 
@@ -48,6 +50,7 @@ def open_folder(
     ``split_seed`` from the training images, or from all images that no list names: 15 % each. Once there
     are training images, those in no list are left out. Classes come from ``dataset.yaml``, or else from
     the masks' values. Images that belong together (``group`` in ``dataset.yaml``) are drawn together.
+    ``instances`` in ``dataset.yaml`` names a folder of masks that number the objects (``masks`` itself, too).
 
     Args:
         folder: It holds ``images/`` and ``masks/``.
@@ -57,12 +60,14 @@ def open_folder(
             error.
         images: The images' folder: below ``folder``, or a path of its own.
         masks: The masks' folder, likewise.
+        defaults: What counts where ``dataset.yaml`` does not say.
+        class_lists: Files of class names that ``defaults`` come from.
 
     Raises:
         UsageError: ``dataset.yaml`` or a list is wrong.
         UnetsegError: Files are missing, unpaired or in conflict; the message names them.
     """
-    settings = read_settings(folder)
+    settings = {**(defaults or {}), **read_settings(folder, known=class_lists)}
     found = _by_name(_place(folder, images, "--images"), "image")
     targets = _by_name(_place(folder, masks, "--masks"), "mask")
     pairs = _pair(found.paths, targets.paths, settings.get("mask_suffix"))
@@ -91,8 +96,12 @@ def open_folder(
     if trained and find_lists(folder):  # of folders, split_by_folder tells
         _tell_unlisted(folder, sorted(pairs.keys() - needed - unpaired), lists)
     groups = _groups(folder, settings, needed)
+    instances = _instances(folder, settings, targets, pairs)
     chosen = {
-        name: Sample(name, found.paths[name], pairs[name], group=groups.get(name)) for name in sorted(needed)
+        name: Sample(
+            name, found.paths[name], pairs[name], instances=instances.get(name), group=groups.get(name)
+        )
+        for name in sorted(needed)
     }
     if len(chosen) < 3:
         raise UnetsegError(f"{folder}: {len(chosen)} image(s) with a mask; training needs at least 3")
@@ -122,26 +131,6 @@ def _tell_unlisted(folder: Path, unlisted: Sequence[str], lists: Collection[str]
         f"{first_few(unlisted)}{rest}",
         stacklevel=3,
     )
-
-
-def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (path below ``folder`` with ``/``, path) of every visible file, in a fixed order.
-
-    Links to folders are followed, but no real folder is entered twice.
-    """
-    seen: set[tuple[int, int]] = set()
-    pending = [folder]
-    while pending:
-        parent = pending.pop()
-        real = folder_identity(parent)
-        if real in seen:
-            continue
-        seen.add(real)
-        entries = [(os.path.isdir(entry), Path(entry)) for entry in visible_entries(parent)]
-        pending += [path for is_folder, path in reversed(entries) if is_folder]
-        for is_folder, path in entries:
-            if not is_folder:
-                yield path.relative_to(folder).as_posix(), path
 
 
 @dataclass(frozen=True)
@@ -201,6 +190,22 @@ def _groups(folder: Path, settings: dict[str, Any], names: Iterable[str]) -> dic
     if settings.get("group") is None:
         return {}
     return find_groups(settings["group"], folder, sorted(names), str(folder / "dataset.yaml"))
+
+
+def _instances(
+    folder: Path, settings: dict[str, Any], masks: _Files, pairs: dict[str, Path]
+) -> dict[str, Path]:
+    """Return each image's file of numbered objects: of the folder that ``instances`` names."""
+    if settings.get("instances") is None:
+        return {}
+    top = _place(folder, str(settings["instances"]), f"{folder / 'dataset.yaml'}: instances")
+    if top.resolve() == masks.top.resolve():
+        return pairs
+    numbered = _by_name(top, "mask of instances").paths
+    absent = sorted(pairs.keys() - numbered.keys())
+    if absent:
+        raise UnetsegError(f"{printable(top)}: has no file for {len(absent)} image(s): {first_few(absent)}")
+    return numbered
 
 
 def _images_of(masks: _Files, pairs: dict[str, Path]) -> dict[str, str]:

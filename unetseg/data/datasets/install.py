@@ -21,8 +21,8 @@ from unetseg.data.datasets.cards.card import (
 from unetseg.data.datasets.cards.convert import convert
 from unetseg.data.datasets.cards.download import Progress, fetch, find_fault
 from unetseg.data.datasets.embedded import is_synthetic, synthetic_recipe
-from unetseg.data.datasets.image_folder import list_files
 from unetseg.data.datasets.open import EMBEDDED
+from unetseg.data.images.find import list_files
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 
 

@@ -14,9 +14,12 @@ from unetseg.data.datasets.cards.card import (
 from unetseg.data.datasets.embedded import is_synthetic, materialise
 from unetseg.data.datasets.fold_split import fold_of
 from unetseg.data.datasets.image_folder import MissingFolder, open_folder
+from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, refuse_unread
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
+from unetseg.data.datasets.voc_folder import open_voc, voc_folder
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.text import printable
+from unetseg.utilities.yaml_files import read_yaml
 
 __all__ = ["SPLITS", "Sample", "SegmentationSet", "open_dataset"]
 
@@ -40,8 +43,9 @@ def open_dataset(
 
     Args:
         name: An embedded set (``filaments``, ``textures:ALPHA``; drawn below ``root`` at first use), a card
-            of the catalogue (``pets``, ``pets:trimap``), a folder with ``images/`` and ``masks/``, or a
-            card of one's own (a path that ends in ``.yaml``, also with ``:VARIANT``).
+            of the catalogue (``pets``, ``pets:trimap``), a folder with ``images/`` and ``masks/``, a folder
+            or file of an annotation tool's labels, whose masks are painted below ``root``, or a card of
+            one's own (a path that ends in ``.yaml``, also with ``:VARIANT``).
         data_dir: For a card: a folder that holds the set in its official layout.
         split_seed: Draws the splits that the set does not come with.
         root: Where downloaded and drawn sets lie.
@@ -56,7 +60,7 @@ def open_dataset(
     """
     if Path(name).is_dir() and find_card(name.partition(":")[0]) is None and not is_synthetic(name):
         _refuse_data_dir(name, data_dir)
-        return _open_own_folder(Path(name), split_seed, missing, images, masks)
+        return _open_own_folder(Path(name), split_seed, missing, images, masks, root)
     for flag, given in (("--images", images), ("--masks", masks)):
         if given is not None:
             raise UsageError(f"{flag} goes with a folder, and '{name}' is none")
@@ -74,14 +78,39 @@ def open_dataset(
             split_seed=split_seed,
             missing=missing,
         )
+    if _is_labels_file(name):
+        _refuse_data_dir(name, data_dir)
+        labelled = open_labelled(Path(name), split_seed, missing, root)
+        if labelled is None:
+            refuse_unread(Path(name))
+            raise UsageError(f"{printable(name)}: {NO_LABELS}")
+        return labelled
     if _is_card_file(name):
         return _open_own_card(name, data_dir, split_seed, root, missing)
     raise _unknown(name)
 
 
 def _open_own_folder(
-    folder: Path, split_seed: int, missing: list[str] | None, images: str | None, masks: str | None
+    folder: Path,
+    split_seed: int,
+    missing: list[str] | None,
+    images: str | None,
+    masks: str | None,
+    root: Path,
 ) -> SegmentationSet:
+    plain = all((folder / part).is_dir() for part in ("images", "masks"))
+    if not plain and images is masks is None:
+        voc = voc_folder(folder)
+        labelled = open_labelled(folder, split_seed, missing, root)
+        if labelled is not None and voc is not None:
+            raise UsageError(
+                f"{printable(folder)}: is laid out as Pascal VOC, and holds labels of {labelled.notes[0]}; "
+                "name the images' and the masks' folders with --images and --masks, or import the labels"
+            )
+        if labelled is not None:
+            return labelled
+        if voc is not None:
+            return open_voc(voc, split_seed, missing)
     try:
         return open_folder(
             folder,
@@ -92,6 +121,8 @@ def _open_own_folder(
         )
     except MissingFolder as error:
         fits = [f"--data {card.name} --data-dir {printable(folder)}" for card in fitting_cards(folder)]
+        if not fits:
+            refuse_unread(folder)
         offer = f"; its files lie as those of a known dataset: {' or '.join(fits)}" if fits else ""
         raise UsageError(f"{error}{offer}") from error
 
@@ -102,7 +133,8 @@ def require_dataset(name: str) -> None:
     Raises:
         UsageError: There is no such dataset, card or folder.
     """
-    known = is_synthetic(name) or find_card(name.partition(":")[0]) or _is_card_file(name)
+    card = find_card(name.partition(":")[0]) or _is_card_file(name)
+    known = is_synthetic(name) or card or _is_labels_file(name)
     if not known and not Path(name).is_dir():
         raise _unknown(name)
 
@@ -114,6 +146,17 @@ def _unknown(name: str) -> UsageError:
 
 def _is_card_file(name: str) -> bool:
     return any(Path(path).suffix in (".yaml", ".yml") for path in (name, name.rpartition(":")[0]))
+
+
+def _is_labels_file(name: str) -> bool:
+    """Tell a file of labels; a YAML file may also be a card, which has a layout."""
+    path = Path(name)
+    if not path.is_file():
+        return False
+    if path.suffix.lower() in (".yaml", ".yml"):
+        content = read_yaml(path)
+        return isinstance(content, dict) and "names" in content and "layout" not in content
+    return path.suffix.lower() in (".json", ".xml")
 
 
 def _open_own_card(

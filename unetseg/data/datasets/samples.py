@@ -49,6 +49,7 @@ class SegmentationSet:
         ignore_index: 255 where the set has pixels to ignore, else None.
         splits: ``"train"``, ``"val"`` and ``"test"``.
         labels: The table from raw mask values to class indices; None where they are the indices.
+        notes: Lines that say as what the set was recognised, and what of it was left out.
     """
 
     name: str
@@ -57,6 +58,7 @@ class SegmentationSet:
     ignore_index: int | None
     splits: dict[str, tuple[Sample, ...]]
     labels: LabelMap | None = None
+    notes: tuple[str, ...] = ()
 
     def image(self, sample: Sample) -> np.ndarray:
         """Return the image, H×W×3 uint8 RGB."""

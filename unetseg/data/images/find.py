@@ -211,6 +211,26 @@ def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
     return sorted(visible, key=lambda entry: entry.name)
 
 
+def list_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield (path below ``folder`` with ``/``, path) of every visible file, in a fixed order.
+
+    Links to folders are followed, but no real folder is entered twice.
+    """
+    seen: set[tuple[int, int]] = set()
+    pending = [folder]
+    while pending:
+        parent = pending.pop()
+        real = folder_identity(parent)
+        if real in seen:
+            continue
+        seen.add(real)
+        entries = [(os.path.isdir(entry), Path(entry)) for entry in visible_entries(parent)]
+        pending += [path for is_folder, path in reversed(entries) if is_folder]
+        for is_folder, path in entries:
+            if not is_folder:
+                yield path.relative_to(folder).as_posix(), path
+
+
 def _real_once(paths: Iterable[Path]) -> list[Path]:
     """Keep one path a real file: the one that is no link, else the first."""
     kept: dict[object, Path] = {}

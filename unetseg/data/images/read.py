@@ -128,12 +128,21 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: The file cannot be opened, or is no such image.
     """
+    return upright_size(*stored_size(path))
+
+
+def stored_size(path: Path) -> tuple[int, int, object]:
+    """Return (height, width) as stored and the EXIF orientation, which may turn it, from the header alone.
+
+    Raises:
+        ImageError: The file cannot be opened, or is no such image.
+    """
     with opened(path) as (file, kind):
         if kind == "TIFF":
             picture = TiffPicture(file)
-            return upright_size(picture.height, picture.width, picture.orientation)
+            return picture.height, picture.width, picture.orientation
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
-            return upright_size(image.height, image.width, orientation_of(image))
+            return image.height, image.width, orientation_of(image)
 
 
 def _check_whole(data: bytes, kind: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from unetseg.inference.folder.polygons import mask_polygons
+from unetseg.data.annotations.polygons import mask_polygons
 from unetseg.utilities.text import printable
 
 _PIXELS = (

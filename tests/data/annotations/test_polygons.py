@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from shapely.geometry import Polygon
 
-from unetseg.inference.folder import polygons
-from unetseg.inference.folder.polygons import mask_polygons
+from unetseg.data.annotations import polygons
+from unetseg.data.annotations.polygons import mask_polygons
 
 
 def outlines(mask: np.ndarray) -> list[Polygon]:

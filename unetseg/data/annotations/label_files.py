@@ -1,0 +1,186 @@
+"""The files below a source of labels: JSON, XML and text opened with plain errors, images found by name."""
+
+import json
+import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from unetseg.data.annotations.objects import LabelledObject, Outline
+from unetseg.data.images.find import SUFFIXES, list_files
+from unetseg.errors import UnetsegError
+from unetseg.utilities.text import decode_text, printable
+
+Size = tuple[int, int]
+IMAGE_FOLDERS = ("images", "imgs", "img", "jpegimages")
+TOO_FEW = "outline(s) of fewer than three vertices"
+
+
+class BadShape(ValueError):
+    """A shape that cannot be one; the text says why, without file and place."""
+
+
+class LabelFiles:
+    """What lies below a folder, or one file of labels with the folder that it lies in.
+
+    Attributes:
+        root: The folder.
+        broken: Files that hold no JSON or XML → a line that says so.
+        size_of: Tells (height, width) of an image by its name where its file is not there, or None.
+    """
+
+    def __init__(self, source: Path, size_of: Callable[[str], Size | None] = lambda name: None) -> None:
+        self.root = source if source.is_dir() else source.parent
+        below = [path for _, path in list_files(self.root)]
+        self._files = below if source.is_dir() else [source]
+        self._images = [path for path in below if path.suffix.lower() in SUFFIXES]
+        self._by_last_part: dict[str, list[Path]] = {}
+        for path in self._images:
+            self._by_last_part.setdefault(_folded(path.name), []).append(path)
+        self._documents: dict[Path, Any] = {}
+        self.broken: dict[Path, str] = {}
+        self.size_of = size_of
+
+    @property
+    def images(self) -> list[Path]:
+        """All image files."""
+        return self._images
+
+    def ending(self, *suffixes: str) -> list[Path]:
+        """Return the files with one of these suffixes."""
+        return [path for path in self._files if path.suffix.lower() in suffixes]
+
+    def relative(self, path: Path) -> str:
+        """Return a file's path below the root, with ``/``."""
+        return path.relative_to(self.root).as_posix()
+
+    def json(self, path: Path) -> Any:
+        """Return what a JSON file holds, None where it is none; then ``broken`` says why."""
+        return self._document(path, _load_json)
+
+    def xml(self, path: Path) -> ElementTree.Element | None:
+        """Return the root element of an XML file, None where it is none; then ``broken`` says why."""
+        element: ElementTree.Element | None = self._document(path, _load_xml)
+        return element
+
+    def _document(self, path: Path, load: Callable[[bytes], Any]) -> Any:
+        if path not in self._documents:
+            try:
+                self._documents[path] = load(path.read_bytes())
+            except OSError as error:
+                self._documents[path] = None
+                self.broken[path] = f"{printable(path)}: cannot be read: {error.strerror}"
+            except (ValueError, RecursionError, SyntaxError) as error:
+                self._documents[path] = None
+                self.broken[path] = f"{printable(path)}: is damaged ({error}); save or export it again"
+        return self._documents[path]
+
+    def find_image(self, text: str, beside: Path) -> Path | None:
+        r"""Return the image that a file of labels names, or None.
+
+        Its name may be a path on another machine (``C:\data\a.jpg``): the longest end of it that fits
+        decides, then the folder of the file of labels.
+
+        Raises:
+            UnetsegError: Several images fit equally well.
+        """
+        parts = text.replace("\\", "/").split("/")
+        fitting = self._by_last_part.get(_folded(parts[-1]), [])
+        if len(fitting) < 2:
+            return fitting[0] if fitting else None
+        ends = [_common_end(parts, path.parts) for path in fitting]
+        longest = [path for path, end in zip(fitting, ends, strict=True) if end == max(ends)]
+        near = [path for path in longest if path.parent == beside.parent] or longest
+        if len(near) > 1:
+            raise UnetsegError(
+                f"{printable(beside)}: '{printable(text)}' may be {printable(near[0])} or "
+                f"{printable(near[1])}; put labels and images of one name into folders of one name"
+            )
+        return near[0]
+
+    def name(self, image: Path) -> str:
+        """Return an image's name: its path below the root without suffix and folders called ``images``."""
+        parts = PurePosixPath(self.relative(image)).with_suffix("").parts
+        return "/".join([*(part for part in parts[:-1] if part.lower() not in IMAGE_FOLDERS), parts[-1]])
+
+
+def name_of_absent(text: str, source: str, *, alone: bool) -> str:
+    """Return the name of an image whose file is not there.
+
+    Args:
+        text: What the file of labels calls it.
+        source: That file's path below the root.
+        alone: Whether it holds this one image only.
+    """
+    slashed = PurePosixPath(text.replace("\\", "/"))
+    absolute = slashed.is_absolute() or ":" in slashed.parts[0] or ".." in slashed.parts
+    relative = PurePosixPath(slashed.name) if absolute else slashed
+    parent = PurePosixPath(source).parent
+    if alone and PurePosixPath(source).name.startswith(f"{relative.stem}."):
+        relative = parent / relative.name
+    return relative.with_suffix("").as_posix()
+
+
+def outline(points: Any) -> Outline:
+    """Return a polygon from a sequence of (x, y) pairs.
+
+    Raises:
+        BadShape: They are none, not finite, or fewer than three.
+    """
+    return Outline((vertices(points),))
+
+
+def vertices(points: Any, least: int = 3) -> np.ndarray:
+    """Return N×2 float64 from a sequence of (x, y) pairs, without a last one that closes the ring.
+
+    Raises:
+        BadShape: They are none, not finite, or fewer than ``least``.
+    """
+    try:
+        ring = np.array(points, np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadShape("has a vertex that is no pair of numbers") from error
+    if ring.size and (ring.ndim != 2 or ring.shape[1] != 2 or not np.isfinite(ring).all()):
+        raise BadShape("has a vertex that is no pair of finite numbers")
+    if len(ring) > 1 and least == 3 and (ring[0] == ring[-1]).all():
+        ring = ring[:-1]
+    if len(ring) < least:
+        raise BadShape(TOO_FEW if least == 3 else f"has {len(ring)} vertices, not {least}")
+    return ring
+
+
+def joined(objects: Iterable[tuple[LabelledObject, Any]]) -> tuple[LabelledObject, ...]:
+    """Join the shapes of objects of one label and group, where they have one, in the first one's place."""
+    found: dict[Any, LabelledObject] = {}
+    for number, (each, group) in enumerate(objects):
+        key = ("alone", number) if group is None else (each.label, str(group))
+        before = found[key].shapes if key in found else ()
+        found[key] = LabelledObject(each.label, (*before, *each.shapes))
+    return tuple(found.values())
+
+
+def _load_json(content: bytes) -> Any:
+    document = json.loads(decode_text(content))
+    if isinstance(document, dict):
+        document.pop("imageData", None)  # LabelMe's copy of the picture, often megabytes
+    return document
+
+
+def _load_xml(content: bytes) -> ElementTree.Element:
+    return ElementTree.fromstring(content)
+
+
+def _common_end(first: Iterable[str], second: Iterable[str]) -> int:
+    count = 0
+    for one, other in zip(reversed([*first]), reversed([*second]), strict=False):
+        if _folded(one) != _folded(other):
+            break
+        count += 1
+    return count
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

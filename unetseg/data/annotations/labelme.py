@@ -1,0 +1,142 @@
+"""LabelMe: a JSON file an image, with polygons, rectangles, circles and masks."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from unetseg.data.annotations.label_files import (
+    TOO_FEW,
+    BadShape,
+    LabelFiles,
+    joined,
+    name_of_absent,
+    outline,
+    vertices,
+)
+from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
+from unetseg.data.annotations.rasterise import ellipse, rectangle, region, runs_of
+from unetseg.data.annotations.vectorise import mask_objects
+from unetseg.utilities.text import printable
+
+_WITHOUT_AREA = ("line", "linestrip", "point", "points")
+_VERSION = "5.5.0"  # of the program whose files these are like
+
+
+def find(files: LabelFiles) -> list[Path]:
+    """Return the files of this format: JSON with ``shapes`` and ``imagePath``."""
+    return [path for path in files.ending(".json") if _is_one(files.json(path))]
+
+
+def _is_one(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("shapes"), list) and "imagePath" in document
+
+
+def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
+    """Read LabelMe's files; of overlapping shapes the later in the file is on top, as LabelMe draws them."""
+    labels = LabelSet()
+    for path in found:
+        document = files.json(path)
+        text = str(document["imagePath"] or path.with_suffix(".jpg").name)
+        with labels.sound_only():
+            image = files.find_image(text, path) or _namesake(files, path)
+            name = files.name(image) if image else name_of_absent(path.name, files.relative(path), alone=True)
+            objects = _objects(document["shapes"], printable(path), labels)
+            labels.images.append(LabelledImage(name, image, _size(document), objects, path))
+    return labels
+
+
+def _namesake(files: LabelFiles, path: Path) -> Path | None:
+    """Return the image beside a file that is called like it, for sets whose images were renamed."""
+    return next((each for each in files.images if each.with_suffix("") == path.with_suffix("")), None)
+
+
+def _size(document: Mapping[str, Any]) -> tuple[int, int] | None:
+    height, width = document.get("imageHeight"), document.get("imageWidth")
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
+
+
+def _objects(shapes: Sequence[Any], where: str, labels: LabelSet) -> tuple[LabelledObject, ...]:
+    found = []
+    for number, each in enumerate(shapes, start=1):
+        kind = each.get("shape_type") or "polygon" if isinstance(each, dict) else None
+        if kind in _WITHOUT_AREA:
+            labels.leave_out(f"shape(s) without an area ({kind})")
+            continue
+        try:
+            if kind is None or not isinstance(each.get("label"), str):
+                raise BadShape("has no label")
+            found.append((LabelledObject(each["label"], (_shape(kind, each),)), each.get("group_id")))
+        except BadShape as error:
+            if str(error) == TOO_FEW:
+                labels.leave_out(TOO_FEW)
+            else:
+                labels.problems.append(f"{where}: shape {number} {error}")
+    return joined(found)
+
+
+def _shape(kind: str, entry: Mapping[str, Any]) -> Shape:
+    points = entry.get("points")
+    if kind == "rectangle":
+        corners = vertices(points, least=2)  # two that are opposite, or all four
+        return rectangle(*corners.min(axis=0), *corners.max(axis=0))
+    if kind == "circle":
+        centre, rim = vertices(points, least=2)[:2]
+        radius = float(np.hypot(*(rim - centre)))
+        return ellipse(tuple(centre), (radius, radius))
+    if kind == "mask":
+        left, top = vertices(points, least=1)[0].tolist()
+        return runs_of(_bitmap(entry.get("mask")), round(top), round(left))
+    if kind in ("polygon", "oriented_rectangle"):
+        return outline(points)
+    raise BadShape(f"is of the unknown type '{kind}'")
+
+
+def _bitmap(text: Any) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+            pixels: np.ndarray = np.array(image) > 0
+    except Exception as error:  # decoders raise every type there is on damaged data
+        raise BadShape("is a mask whose pixels cannot be read") from error
+    return np.asarray(np.atleast_3d(pixels).any(axis=2))
+
+
+def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+    """Return a mask as a LabelMe file: a polygon for each region; one with holes as a mask, which keeps them.
+
+    Args:
+        mask: H×W uint8 class indices, 0 the background.
+        classes: Class names by index.
+        colours: Not written.
+        name: Of the image.
+    """
+    height, width = mask.shape
+    document = {
+        "version": _VERSION,
+        "flags": {},
+        "shapes": [_entry(each, height, width) for each in mask_objects(mask, classes)],
+        "imagePath": printable(name),
+        "imageData": None,
+        "imageHeight": height,
+        "imageWidth": width,
+    }
+    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _entry(each: LabelledObject, height: int, width: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"label": each.label, "group_id": None, "description": "", "flags": {}}
+    (shape,) = each.shapes
+    assert isinstance(shape, Outline)
+    if len(shape.rings) == 1:
+        return entry | {"shape_type": "polygon", "points": shape.rings[0].tolist(), "mask": None}
+    top, left, inside = region(shape, height, width)
+    bottom, right = top + inside.shape[0] - 1, left + inside.shape[1] - 1
+    encoded = io.BytesIO()
+    Image.fromarray(inside).save(encoded, "PNG")
+    text = base64.b64encode(encoded.getvalue()).decode("ascii")
+    return entry | {"shape_type": "mask", "points": [[left, top], [right, bottom]], "mask": text}

@@ -1,0 +1,208 @@
+"""Labels of annotation tools as they fit their images: what was recognised, left out, and its split."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from unetseg.data.annotations.label_files import LabelFiles
+from unetseg.data.annotations.label_formats import recognise
+from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline, is_ignored
+from unetseg.data.annotations.rasterise import paint, paint_instances
+from unetseg.data.datasets.samples import SPLITS
+from unetseg.data.datasets.split_lists import split_called
+from unetseg.data.images.pixels import turns, upright, upright_size
+from unetseg.data.images.read import stored_size
+from unetseg.errors import UnetsegError
+from unetseg.utilities.text import printable
+
+_ABSENT = "labelled image(s) that are not there"
+_UNLABELLED = "image(s) without labels"
+_NO_SPLIT = "image(s) of no split"
+
+
+@dataclass(frozen=True)
+class Painting:
+    """An image with labels that fit it.
+
+    Attributes:
+        labelled: Its labels.
+        image: Its file.
+        size: (height, width) that its labels speak of.
+        orientation: The EXIF orientation by which a mask of that size is turned to fit the upright image.
+    """
+
+    labelled: LabelledImage
+    image: Path
+    size: tuple[int, int]
+    orientation: object = 1
+
+    def mask(self, numbers: Mapping[str, int]) -> np.ndarray:
+        """Return class indices, H×W uint8, of the upright image; ``numbers`` are each label's index."""
+        return upright(paint(self.labelled.objects, *self.size, numbers), self.orientation)
+
+    def instances(self) -> np.ndarray:
+        """Return the objects' numbers, H×W uint16, of the upright image; ignored pixels have none."""
+        counted = [each for each in self.labelled.objects if not is_ignored(each.label)]
+        return upright(paint_instances(counted, *self.size), self.orientation)
+
+
+@dataclass
+class LabelledSource:
+    """What the labels of a source come to.
+
+    Attributes:
+        said: One line: the format, what was taken and what was left out.
+        labels: As they were read.
+        paintings: By the images' names.
+        split: Split → names, where the source gives one.
+    """
+
+    said: str
+    labels: LabelSet
+    paintings: dict[str, Painting] = field(default_factory=dict)
+    split: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def problems(self) -> list[str]:
+        """A line for each file, object or image that cannot be used."""
+        return self.labels.problems
+
+
+def read_source(source: Path, format: str | None = None) -> LabelledSource | None:
+    """Read the labels below a folder, or of one file; None where there are none.
+
+    Args:
+        source: The folder or file.
+        format: A key of ``LABEL_FORMATS``, where it is given.
+
+    Raises:
+        UsageError: Labels of several formats are there, or none of the one that was named.
+        UnetsegError: They are of a kind that is not read.
+    """
+    files = LabelFiles(source)
+    recognised = recognise(files, format)
+    if recognised is None:
+        return None
+    labels = recognised.read()
+    found = LabelledSource("", labels)
+    for each in _once(labels):
+        if each.image is None:
+            labels.leave_out(_ABSENT)
+            continue
+        try:
+            found.paintings[each.name] = _fitted(each, each.image)
+        except UnetsegError as error:
+            labels.problems.append(str(error))
+    labelled = {each.image for each in labels.images}
+    labels.leave_out(_UNLABELLED, sum(image not in labelled for image in files.images))
+    found.split = _given_split(found.paintings.values(), files, labels)
+    found.said = _summary(recognised.format.title, found)
+    return found
+
+
+def _once(labels: LabelSet) -> Iterable[LabelledImage]:
+    """Yield each image once; one that two files label differently is a problem."""
+    kept: dict[str, LabelledImage] = {}
+    for each in labels.images:
+        before = kept.setdefault(each.name, each)
+        if before is not each and content_of(before) != content_of(each):
+            labels.problems.append(
+                f"{printable(each.source)}: labels '{printable(each.name)}' differently than "
+                f"{printable(before.source)}; name one of the files instead of the folder"
+            )
+    return kept.values()
+
+
+def _fitted(labelled: LabelledImage, image: Path) -> Painting:
+    """Return labels as they fit an image.
+
+    Tools speak of the upright image or of the stored one: where the two differ in size, the labels' size
+    tells which.
+
+    Raises:
+        UnetsegError: They fit neither, or lie far outside.
+    """
+    height, width, orientation = stored_size(image)
+    sizes = {upright_size(height, width, orientation): 1, (height, width): orientation}
+    if turns(orientation)[0] is False or height == width:
+        sizes = {(height, width): 1}  # cannot be told: as the image is shown
+    size = labelled.size or upright_size(height, width, orientation)
+    if size not in sizes:
+        raise UnetsegError(
+            f"{printable(labelled.source)}: its labels are for {size[1]}×{size[0]} pixels, but "
+            f"{printable(image)} has {width}×{height}"
+        )
+    for each in labelled.objects:
+        for shape in each.shapes:
+            if isinstance(shape, Outline) and _lies_far_outside(shape, size):
+                raise UnetsegError(
+                    f"{printable(labelled.source)}: an object of {printable(each.label)} lies far outside of "
+                    f"{printable(image)}; are its labels for another size?"
+                )
+    return Painting(labelled, image, size, sizes[size])
+
+
+def _lies_far_outside(shape: Outline, size: tuple[int, int]) -> bool:
+    height, width = size
+    corners = np.concatenate(shape.rings)
+    sides = np.array([width, height])
+    return bool((corners < -sides).any() or (corners > 2 * sides).any())
+
+
+def _given_split(
+    paintings: Iterable[Painting], files: LabelFiles, labels: LabelSet
+) -> dict[str, tuple[str, ...]]:
+    """Return the split that the source gives, empty if none: its own words, or names of files and folders.
+
+    Where training images are given, others without a split are left out.
+    """
+    found: dict[str, list[str]] = {}
+    lost = 0
+    for each in paintings:
+        split = _split_of(each.labelled, files)
+        if split is None:
+            lost += 1
+        else:
+            found.setdefault(split, []).append(each.labelled.name)
+    if len(found) < 2:
+        return {}
+    if "train" in found:
+        labels.leave_out(_NO_SPLIT, lost)
+    return {split: tuple(found[split]) for split in SPLITS if split in found}
+
+
+def _split_of(labelled: LabelledImage, files: LabelFiles) -> str | None:
+    if labelled.split:
+        return split_called(labelled.split)
+    texts = [PurePosixPath(labelled.name).parent, PurePosixPath(files.relative(labelled.source)).parent]
+    if labelled.shared:  # instances_train.json
+        texts.append(PurePosixPath(labelled.source.stem))
+    words = [word for text in texts for word in re.findall("[A-Za-z]+", str(text))]
+    called = [split for split in map(split_called, words) if split]
+    return called[-1] if called else None
+
+
+def _summary(title: str, found: LabelledSource) -> str:
+    objects = sum(len(each.labelled.objects) for each in found.paintings.values())
+    classes = len(found.labels.classes) - 1
+    counts = f"{len(found.paintings)} image(s), {objects} object(s) in {classes} class(es)"
+    split = ", ".join(f"{len(names)} {part}" for part, names in found.split.items())
+    given = f", given split of {split}" if split else ""
+    left = ", ".join(f"{count} {what}" for what, count in sorted(found.labels.left_out.items()))
+    return f"{title}: {counts}{given}{f'; left out: {left}' if left else ''}"
+
+
+def content_of(labelled: LabelledImage) -> Sequence[bytes]:
+    """Return what an image's labels are, as bytes to compare."""
+    parts = [repr(labelled.size).encode()]
+    for each in labelled.objects:
+        parts.append(each.label.encode("utf-8", "surrogateescape"))
+        for shape in each.shapes:
+            if isinstance(shape, Outline):
+                parts += [ring.tobytes() for ring in shape.rings]
+            else:
+                parts.append(repr((shape.top, shape.left, shape.height, shape.width)).encode() + shape.counts)
+    return parts

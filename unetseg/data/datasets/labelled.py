@@ -1,0 +1,188 @@
+"""Labels of annotation tools as a dataset: painted once into masks, or written out in the plain layout."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from unetseg.data.annotations.label_files import LabelFiles
+from unetseg.data.annotations.label_formats import LABEL_FORMATS, refuse_other_programs
+from unetseg.data.datasets.class_entries import default_colour, indexed
+from unetseg.data.datasets.label_source import LabelledSource, Painting, content_of, read_source
+from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
+from unetseg.data.images.pixels import turns
+from unetseg.data.images.write import write_grey16, write_labels
+from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import plain_write_errors, require_absent, write_text
+from unetseg.utilities.text import printable
+
+SHARES = {"val": 0.15, "test": 0.15}
+NO_LABELS = f"holds no labels that are read ({', '.join(each.title for each in LABEL_FORMATS.values())})"
+
+Progress = Callable[[int, int], None]
+
+
+def say_nothing(done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def open_labelled(
+    source: Path, split_seed: int, missing: list[str] | None, root: Path
+) -> SegmentationSet | None:
+    """Open a folder, or a file, of labels as a dataset; None where there are no labels that are read.
+
+    Masks are painted into a folder below ``root`` whose name says what the labels are, once.
+
+    Args:
+        source: The folder or file.
+        split_seed: Draws the splits that the source does not give.
+        missing: Takes one line for each file that cannot be used; without, such files are an error.
+        root: Where painted masks lie.
+
+    Raises:
+        UsageError: Labels of several formats are there.
+        UnetsegError: Labels cannot be used, or too few can; masks cannot be written.
+    """
+    found = read_source(source)
+    if found is None:
+        return None
+    if missing is not None:
+        missing += found.problems
+    elif found.problems:
+        more = f" (+{len(found.problems) - 1} more: 'unetseg data check' lists all)"
+        raise UnetsegError(found.problems[0] + (more if len(found.problems) > 1 else ""))
+    _require_enough(source, found)
+    folder = _painted(source, found, root)
+    chosen = {
+        name: Sample(
+            name,
+            painting.image,
+            folder / "masks" / f"{name}.png",
+            instances=folder / "instances" / f"{name}.png",
+        )
+        for name, painting in found.paintings.items()
+    }
+    split = split_names(chosen, found.split, SHARES, split_seed)
+    classes = indexed(found.labels.classes, (IGNORED,) if found.labels.ignores else ())
+    return SegmentationSet(
+        source.resolve().name,
+        classes.names,
+        classes.colours,
+        classes.ignore_index,
+        {part: tuple(chosen[name] for name in members) for part, members in split.items()},
+        classes.labels,
+        notes=(found.said,),
+    )
+
+
+def import_labels(
+    source: Path, output: Path, format: str | None = None, progress: Progress = say_nothing
+) -> LabelledSource:
+    """Write labels in the plain layout: ``images/``, ``masks/``, ``dataset.yaml`` and lists of a given split.
+
+    ``instances/`` holds the objects' numbers.
+
+    Args:
+        source: The folder or file.
+        output: The new folder; it appears when all is written.
+        format: A key of ``LABEL_FORMATS``, where it is given.
+        progress: Told (images done, images in all).
+
+    Returns:
+        What was read; images among its ``problems`` are left out.
+
+    Raises:
+        UsageError: There are no labels, labels of several formats, or ``output`` is there.
+        UnetsegError: Nothing can be used, or a file cannot be written.
+    """
+    if not source.exists():
+        raise UsageError(f"{printable(source)}: no such file or folder")
+    require_absent([output])
+    found = read_source(source, format)
+    if found is None:
+        refuse_unread(source)
+        raise UsageError(f"{printable(source)}: {NO_LABELS}")
+    if not found.paintings:
+        problem = f"; {found.problems[0]}" if found.problems else ""
+        raise UnetsegError(f"{printable(source)}: no image with labels ({found.said}){problem}")
+    with plain_write_errors(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-part-", dir=output.parent) as scratch:
+            fresh = Path(scratch, "fresh")
+            for done, (name, painting) in enumerate(found.paintings.items(), start=1):
+                target = fresh / "images" / f"{name}{painting.image.suffix}"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(painting.image, target)
+                _paint_into(fresh, name, painting, found)
+                progress(done, len(found.paintings))
+            _write_settings(fresh, output.name, found)
+            os.replace(fresh, output)
+    return found
+
+
+def refuse_unread(source: Path) -> None:
+    """Name a program whose labels lie there and are not read, or a damaged file, in a UnetsegError."""
+    refuse_other_programs(LabelFiles(source))
+
+
+def _write_settings(folder: Path, name: str, found: LabelledSource) -> None:
+    settings: dict[str, object] = {"name": name, "classes": [*found.labels.classes]}
+    if found.labels.ignores:
+        settings["ignore"] = IGNORED
+    settings["instances"] = "instances"
+    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    write_text(folder / "dataset.yaml", text)
+    for split, names in found.split.items():
+        write_text(folder / f"{split}.txt", "".join(f"{each}\n" for each in names))
+
+
+def _require_enough(source: Path, found: LabelledSource) -> None:
+    if len(found.labels.classes) < 2:
+        raise UnetsegError(f"{printable(source)}: its labels hold no object ({found.said})")
+    if len(found.paintings) < 3:
+        raise UnetsegError(
+            f"{printable(source)}: {len(found.paintings)} image(s) with labels ({found.said}); "
+            "training needs at least 3"
+        )
+
+
+def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
+    """Return the folder of painted masks; it appears whole, and its name tells labels from others."""
+    folder = root / ".labels" / f"{source.resolve().name}-{_digest(found)}"
+    if folder.is_dir():
+        return folder
+    with plain_write_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as scratch:
+            fresh = Path(scratch, "fresh")
+            for name, painting in found.paintings.items():
+                _paint_into(fresh, name, painting, found)
+            try:
+                os.replace(fresh, folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster
+                    raise
+    return folder
+
+
+def _paint_into(folder: Path, name: str, painting: Painting, found: LabelledSource) -> None:
+    classes = found.labels.classes
+    colours = [default_colour(index) for index in range(256 if found.labels.ignores else len(classes))]
+    write_labels(folder / "masks" / f"{name}.png", painting.mask(found.labels.numbers(IGNORED)), colours)
+    write_grey16(folder / "instances" / f"{name}.png", painting.instances())
+
+
+def _digest(found: LabelledSource) -> str:
+    """Return 16 hexadecimal digits of all that the painted masks depend on."""
+    digest = hashlib.blake2b(repr(found.labels.classes).encode("utf-8", "surrogateescape"), digest_size=8)
+    for name, painting in found.paintings.items():
+        head = (name, painting.size, turns(painting.orientation))
+        digest.update(repr(head).encode("utf-8", "surrogateescape"))
+        for part in content_of(painting.labelled):
+            digest.update(part)
+    return digest.hexdigest()
