@@ -87,7 +87,7 @@ def test_curves_are_drawn_as_such():
     assert whole(ellipse((50, 50), (30, 30)), 100, 100).sum() == pytest.approx(np.pi * 900, rel=0.005)
     upright = whole(ellipse((50, 50), (40, 10)), 100, 100)
     turned = whole(ellipse((50, 50), (40, 10), degrees=90), 100, 100)
-    assert (upright.T != turned).mean() < 0.01
+    assert (turned != upright.T).mean() < 0.01
 
 
 def test_a_positive_angle_turns_clockwise_on_the_screen():
