@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from unetseg.report.figures import Curve, Interval, Points, curves, forest, points
-from unetseg.report.html.svg import THEME
+from unetseg.report.html.svg import THEME, WIDTH
 
 
 def interval(label="drop", mean=-0.05, low=-0.07, high=-0.03, verdict="worse"):
@@ -68,6 +68,25 @@ def test_names_are_text_and_neither_markup_nor_formulas():
 def test_an_interval_that_is_not_known_still_shows_its_mean():
     svg = forest([interval(low=-np.inf, high=np.inf), interval()], "Δ", "", "f")
     assert "inf" not in svg.replace("infinite", "") and "nan" not in svg
+
+
+def test_an_interval_that_is_not_known_has_no_line():
+    known, unknown = (
+        forest([interval(low=-end, high=end, verdict="not decidable")], "Δ", "", "f") for end in (1, np.inf)
+    )
+    assert len(re.findall("<path", known)) > len(re.findall("<path", unknown))
+
+
+@pytest.mark.parametrize("span", [(-0.3, 0.02), (-0.00213, 0.00049), (-0.2, 0.0), (-1e-5, 2e-5), (4.7, 88)])
+def test_numbers_of_an_axis_touch_neither_each_other_nor_the_next_figure(span):
+    root = ElementTree.fromstring(forest([interval(mean=span[0], low=span[0], high=span[1])], "", "", "f"))
+    texts = [each for each in root.iter("text") if "text-anchor: middle" in each.attrib["style"]]
+    ends = []
+    for text in texts:
+        half = 3.2 * len(text.text)  # of a number in 11 pixels
+        ends += [float(text.attrib["x"]) - half, float(text.attrib["x"]) + half]
+    assert len(texts) >= 2 and ends == sorted(ends)
+    assert ends[0] > 0 and ends[-1] < WIDTH
 
 
 def test_long_names_move_the_numbers_to_a_line_of_their_own():

@@ -36,12 +36,13 @@ MARKERS = {
 }
 _SHADES = (WORSE, EQUIVALENT, BETTER, INK)
 _SIGNS = ("o", "s", "^", "D")
-# CSS pixels: of a line of text, of what is drawn below it, of the axis, of a point in its swarm.
+# CSS pixels: of a line of text, of what is drawn below it, of the axis, of a point in its swarm, of a digit.
 _TEXT = 15
 _FOREST = 20
 _SWARM = 46
 _AXIS = 44
 _POINT = 7
+_CHARACTER = 7
 _CHARACTERS = 46  # that fit into a line
 
 
@@ -86,7 +87,7 @@ class Line:
 
 
 def forest(rows: Sequence[Interval], axis: str, label: str, name: str, margin: float | None = None) -> Markup:
-    """Draw differences with their intervals about the line of no difference.
+    """Draw differences with their intervals about the line of no difference; one without has no line.
 
     Args:
         rows: from top to bottom.
@@ -100,11 +101,11 @@ def forest(rows: Sequence[Interval], axis: str, label: str, name: str, margin: f
             axes.axvspan(-margin, margin, color=BAND, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=1)
         finite = [value for row in rows for value in (row.low, row.high) if np.isfinite(value)]
-        left, right = _limits(axes, [*finite, *(row.mean for row in rows), 0.0])
+        _limits(axes, [*finite, *(row.mean for row in rows), 0.0])
         for line, row in zip(lines, rows, strict=True):
             marker, edge, face = MARKERS[row.verdict]
-            ends = np.clip([row.low, row.high], left, right)
-            axes.plot(ends, [line, line], color=edge, linewidth=2, solid_capstyle="butt")
+            if np.isfinite([row.low, row.high]).all():
+                axes.plot([row.low, row.high], [line, line], color=edge, linewidth=2, solid_capstyle="butt")
             axes.plot(row.mean, line, marker, color=edge, markerfacecolor=face, markersize=8)
         return to_svg(figure, label)
 
@@ -253,7 +254,21 @@ def _limits(axes: Any, values: Sequence[float]) -> tuple[float, float]:
     space = 0.06 * (high - low) or 0.01
     axes.set_xlim(low - space, high + space)
     axes.xaxis.get_major_locator().set_params(nbins=5)
+    axes.set_xticks(_readable(axes, low - space, high + space))
     return low - space, high + space
+
+
+def _readable(axes: Any, low: float, high: float) -> list[float]:
+    """Return the places of those numbers of an axis that touch neither each other nor another figure's."""
+    ticks = [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
+    kept = []
+    end = 0.0
+    for tick, text in zip(ticks, axes.xaxis.get_major_formatter().format_ticks(ticks), strict=True):
+        middle, half = (tick - low) / (high - low) * WIDTH, _CHARACTER * len(text) / 2
+        if middle - half >= end and middle + half <= WIDTH:
+            kept.append(tick)
+            end = middle + half + _CHARACTER
+    return kept
 
 
 def _swarm(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """A study's results as figures: differences, strata, one point an image."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -63,8 +64,9 @@ def class_title(name: str) -> str:
 def difference_figures(results: StudyResults) -> list[Block]:
     """Return forest plots of the main metrics."""
     explained = (
-        f"Each line is a 95 % interval of the difference from {results.baseline}; the upright line is no "
-        f"difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the shaded band; "
+        f"Each line is a 95 % interval of the difference from {results.baseline}, where there is one; the "
+        f"upright line is no difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the "
+        "shaded band; "
         "○ undecided; ◇ for these nets only; ✕ not decidable."
     )
     figures = [_forest(results, metric) for metric in present(results, "study figures")]
@@ -117,7 +119,9 @@ def _forest(results: StudyResults, metric: MetricResult) -> Figure:
     axis = f"difference ({'higher' if metric.higher_is_better else 'lower'} is better)"
     label = f"{title}, difference from {results.baseline}. {_spoken(rows)}"
     name = f"forest-{metric.key}-{metric.class_name}"
-    return Figure(title, partial(forest, rows, axis, label, name, metric.margin), metric.note)
+    differences = [score.difference for score in metric.arms.values() if score.difference is not None]
+    told = "; ".join(filter(None, (metric.note, _without_interval(differences))))
+    return Figure(title, partial(forest, rows, axis, label, name, metric.margin), told)
 
 
 def _contrast(contrast: ContrastResult) -> Figure:
@@ -127,12 +131,26 @@ def _contrast(contrast: ContrastResult) -> Figure:
     margin = next((score.judgement.margin for score in contrast.arms.values()), None)
     name = f"contrast-{contrast.first}-{contrast.second}"
     label = f"{contrast.label}. {_spoken(rows)}"
-    return Figure(contrast.label, partial(forest, rows, "difference of the differences", label, name, margin))
+    drawn = partial(forest, rows, "difference of the differences", label, name, margin)
+    told = _without_interval([score.difference for score in contrast.arms.values()])
+    return Figure(contrast.label, drawn, told)
+
+
+def _without_interval(differences: Sequence[Difference]) -> str:
+    """Say why differences have no interval, each reason once; nothing where all have one."""
+    reasons = [
+        each.without_interval or "too few seeds and images"
+        for each in differences
+        if not math.isfinite(each.low) or not math.isfinite(each.high)
+    ]
+    return f"no interval: {', '.join(dict.fromkeys(reasons))}" if reasons else ""
 
 
 def _interval(arm: str, difference: Difference, verdict: str) -> Interval:
     low, high = difference.low, difference.high
-    text = f"{number(difference.mean, signed=True)} ({interval(low, high, signed=True)})"
+    known = math.isfinite(low) and math.isfinite(high)
+    span = interval(low, high, signed=True) if known else "no interval"
+    text = f"{number(difference.mean, signed=True)} ({span})"
     return Interval(printable(arm), difference.mean, low, high, verdict, text)
 
 

@@ -101,7 +101,8 @@ def _seeds_text(results: StudyResults) -> str:
 def _tally(results: StudyResults) -> str:
     """Count the verdicts, for who reads no further."""
     primary = results.metric(results.primary)
-    verdicts = Counter(score.verdict for score in primary.arms.values() if score.verdict)
+    own = [primary.arms[arm.name] for arm in results.arms if arm.same_as is None]
+    verdicts = Counter(score.verdict for score in own if score.verdict)
     told = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     return f"Against {results.baseline}, in {primary.label}: {told}."
 
