@@ -17,8 +17,8 @@ from unetseg.data.images.pixels import Refused
 from unetseg.utilities.current_file import doubt
 
 # TIFF 6.0 p. 16, BigTIFF: bytes of a value of each type
-_BYTES = dict.fromkeys((1, 2, 6, 7), 1) | dict.fromkeys((3, 8), 2) | dict.fromkeys((4, 9, 11, 13), 4)
-_BYTES |= dict.fromkeys((5, 10, 12, 16, 17, 18), 8)
+_SIZES = {1: (1, 2, 6, 7, 129), 2: (3, 8), 4: (4, 9, 11, 13), 8: (5, 10, 12, 16, 17, 18)}
+_BYTES = {code: size for size, codes in _SIZES.items() for code in codes}
 _ASCII, _INTEGERS = (1, 2, 7, 129), (3, 4, 16)
 _TYPES: dict[int, tuple[int, ...]] = dict.fromkeys((256, 257, 273, 278, 279, 322, 323, 324, 325), _INTEGERS)
 _TYPES |= dict.fromkeys((254, 255, 258, 259, 262, 266, 274, 277, 284, 296, 317, 338, 339, 530), (3, 4))
@@ -33,7 +33,7 @@ _LARGEST_SMALL_TILE = 2048  # a side; a larger tile is no larger than its image
 _MOST: dict[int, int] = {COMPRESSION.ADOBE_DEFLATE: 1032, COMPRESSION.DEFLATE: 1032, COMPRESSION.PACKBITS: 64}
 _MOST |= {COMPRESSION.LZW: 2600, COMPRESSION.JPEG: 1100, COMPRESSION.OJPEG: 1100}
 _BEYOND = b"\xff\xff\xff"  # adds pixels to LZW that lacks its end
-_MANY_HOLES = 8  # strips or tiles that say how the others are stored
+_MANY_HOLES = 3  # joints that say how the strips or tiles are stored
 _SLACK = 64  # bytes that a segment may stand for besides
 
 
@@ -157,7 +157,7 @@ def _check_entries(entries: list[_Entry], page: TiffPage, size: int) -> None:
         if entry.code <= previous:
             raise _damaged(f"its directory lists tag {entry.code} after tag {previous}")
         previous = entry.code
-        if entry.type not in _BYTES and entry.type != 129:
+        if entry.type not in _BYTES:
             raise _damaged(f"tag {entry.code} has the unknown type {entry.type}")
         if entry.type not in _TYPES.get(entry.code, (entry.type,)):
             raise _damaged(f"tag {entry.code} has the type {entry.type}")
