@@ -124,6 +124,66 @@ def test_exif_behind_the_pixels_turns_a_png_as_exif_before_them(tmp_path, orient
     assert (after.shape[:2] == (WIDTH, HEIGHT)) == (orientation > 4)
 
 
+# --- JPEG ------------------------------------------------------------------------------------------
+
+
+def jpeg(mode: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(NOISE).convert(mode).save(buffer, "JPEG", quality=90, **options)
+    return buffer.getvalue()
+
+
+JPEGS = {
+    "RGB": jpeg("RGB"),
+    "grey": jpeg("L"),
+    "CMYK": jpeg("CMYK"),
+    "progressive": jpeg("RGB", progressive=True),
+    "subsampled": jpeg("RGB", subsampling="4:2:0"),
+    "restarts": jpeg("RGB", restart_marker_rows=1),
+}
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_whose_second_half_is_zeros_is_damaged_and_a_whole_one_is_not(tmp_path, kind):
+    whole = JPEGS[kind]
+    assert refusal(tmp_path / "a.jpg", whole) == ""
+    half = len(whole) // 2
+    for damaged in (whole[:half] + bytes(len(whole) - half - 2) + whole[-2:], whole[:half]):
+        assert "is damaged or cut off (" in refusal(tmp_path / "a.jpg", damaged)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "grey"])
+def test_a_mask_of_jpeg_is_checked_as_an_image_is(tmp_path, kind):
+    whole = JPEGS[kind]
+    (tmp_path / "a.jpg").write_bytes(whole)
+    assert read_labels(tmp_path / "a.jpg", lossy=True).shape[:2] == (HEIGHT, WIDTH)
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
+    with pytest.raises(ImageError, match="is damaged or cut off"):
+        read_labels(tmp_path / "a.jpg", lossy=True)
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_pixels_of_a_jpeg_are_those_of_pillow(tmp_path, kind):
+    (tmp_path / "a.jpg").write_bytes(JPEGS[kind])
+    expected = np.asarray(Image.open(tmp_path / "a.jpg").convert("RGB"))
+    assert np.array_equal(read_image(tmp_path / "a.jpg"), expected)
+
+
+def test_bytes_behind_a_jpeg_are_no_damage(tmp_path):
+    assert refusal(tmp_path / "a.jpg", JPEGS["RGB"] + b"appended by a camera") == ""
+
+
+def test_a_header_that_the_decoder_does_not_know_is_a_doubt_and_no_error(tmp_path):
+    path = tmp_path / "a.jpg"
+    whole = JPEGS["RGB"]
+    place = whole.index(b"JFIF\0") + 5  # the major revision
+    path.write_bytes(whole[:place] + b"\x07" + whole[place + 1 :])
+    with pytest.warns(UserWarning, match=r"a\.jpg: is an unusual JPEG \(.*JFIF revision number 7"):
+        pixels = read_image(path)
+    path.write_bytes(whole)
+    assert np.array_equal(pixels, read_image(path))
+
+
 # --- TIFF ------------------------------------------------------------------------------------------
 
 

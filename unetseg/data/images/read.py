@@ -16,6 +16,7 @@ from unetseg.data.images.decode import (
     warn_of_losses,
     warn_of_more,
 )
+from unetseg.data.images.jpeg import decode_jpeg
 from unetseg.data.images.pixels import (
     Refused,
     lost_levels,
@@ -30,9 +31,7 @@ from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
 
 _GREY, _RGB, _GREY_ALPHA = 0, 2, 4  # PNG colour types
-# A JPEG that ends so is whole: these bytes stand nowhere else in its compressed data. Pillow notices what is
-# cut off, imagecodecs does not, but decodes in half the time.
-_END_OF_JPEG = b"\xff\xd9"
+_JPEG_COLOURS = {"RGB": "RGB", "L": "GRAY"}  # by Pillow's mode
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
             return _upright_picture(rgb, tiff.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            _check_whole(data, kind)
+            _check_whole(data, kind, image)
             warn_of_more(path, frame_count(image), "frames")
             return _upright_picture(_rgb(path, data, image), orientation_of(image))
 
@@ -113,7 +112,7 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
             return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            _check_whole(data, kind)
+            _check_whole(data, kind, image)
             warn_of_more(path, frame_count(image), "frames")
             return _upright_mask(_mask(data, image), orientation_of(image))
 
@@ -145,10 +144,12 @@ def stored_size(path: Path) -> tuple[int, int, object]:
             return image.height, image.width, orientation_of(image)
 
 
-def _check_whole(data: bytes, kind: str) -> None:
+def _check_whole(data: bytes, kind: str, image: Image.Image) -> None:
     """Refuse a file whose bytes are not those that were saved, where the format can tell."""
     if kind == "PNG":
         check_chunks(data)
+    if kind == "JPEG" and image.mode == "CMYK":
+        decode_jpeg(data, "CMYK")  # for what it finds: Pillow knows which of these are inverted
 
 
 def _rgb(path: Path, data: bytes, image: Image.Image) -> np.ndarray:
@@ -157,8 +158,8 @@ def _rgb(path: Path, data: bytes, image: Image.Image) -> np.ndarray:
         samples = _decode_png(data, image)
         warn_of_losses(path, [lost_levels(samples)])
         return three_channels(to_uint8(samples, 2**bits - 1))
-    if image.format == "JPEG" and image.mode == "RGB" and data.endswith(_END_OF_JPEG):
-        return _same_size(imagecodecs.jpeg8_decode(data), image)
+    if image.format == "JPEG" and image.mode in _JPEG_COLOURS:
+        return three_channels(_decode_jpeg(data, image))
     if image.mode in ("I", "F", "I;16", "I;16B"):
         raise Refused(f"has pixels of type {image.mode}; save it with 8 or 16 bits a channel")
     if image.mode == "P" and "transparency" in image.info:
@@ -176,6 +177,9 @@ def _mask(data: bytes, image: Image.Image) -> StoredMask:
         if colour_type == _GREY_ALPHA:
             refuse_shape_in_alpha(mask, samples[:, :, 1])
         return mask
+    if image.format == "JPEG" and image.mode in _JPEG_COLOURS:
+        samples = _decode_jpeg(data, image)
+        return StoredMask(samples[:, :, 0], 255) if image.mode == "L" else StoredMask(samples)
     if image.mode == "P":
         mask = StoredMask(np.array(image).astype(np.uint8, copy=False), 255, _palette(image))
         if isinstance(image.info.get("transparency"), bytes | int):
@@ -228,6 +232,12 @@ def _decode_png(data: bytes, image: Image.Image) -> np.ndarray:
     eight_bits = _png_layout(data, image)[1] == 8
     decode = imagecodecs.spng_decode if eight_bits else imagecodecs.png_decode
     return _same_size(decode(data), image)
+
+
+def _decode_jpeg(data: bytes, image: Image.Image) -> np.ndarray:
+    """Decode to H×W×C uint8, in half of Pillow's time, and with what the decoder has to say."""
+    decoded = decode_jpeg(data, _JPEG_COLOURS[image.mode])
+    return _same_size(np.array(image) if decoded is None else decoded, image)
 
 
 def _same_size(samples: np.ndarray, image: Image.Image) -> np.ndarray:
