@@ -55,7 +55,7 @@ class ScaledSamples:
     def read(self, index: int) -> ImageAndMask:
         """Decode and scale an image and its mask; pixels outside its field of view are marked as ignored."""
         sample = self.samples[index]
-        image, mask = self.dataset.image(sample), self.dataset.mask(sample)
+        image, mask = self.dataset.picture(sample).rgb, self.dataset.mask(sample)
         valid = self.dataset.valid(sample)
         if valid is not None:
             mask = np.where(valid, mask, np.uint8(IGNORED))

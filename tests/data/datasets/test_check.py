@@ -194,3 +194,22 @@ def test_a_file_that_is_mask_and_instances_at_once_is_named_once(folder):
         "x", ("background", "cell"), ((0, 0, 0),) * 2, None, {"train": (sample,)}, LABELS
     )
     assert len([each for each in check_dataset(dataset) if each.file]) == 1
+
+
+def damage_inside(path):
+    """Zeros in the middle of the compressed pixels."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) - 60] + bytes(58) + whole[-2:])
+
+
+def test_an_image_damaged_inside_is_a_problem_and_a_training_counts_it(folder):
+    damage_inside(folder / "images/b.jpg")
+    damage_inside(folder / "images/e.jpg")
+    problems = check_dataset(open_folder(folder))
+    assert [problem.sample for problem in problems] == ["b", "e"]
+    for problem in problems:
+        assert f"{problem.sample}.jpg: is damaged inside (" in problem.message
+        assert problem.message.endswith("; save or copy it again")
+    with pytest.warns(UserWarning, match=r"2 image\(s\) are damaged inside .*: b\.jpg, e\.jpg; save") as said:
+        require_sound(open_folder(folder))
+    assert len(said) == 1

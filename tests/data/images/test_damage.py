@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from unetseg.data.images.decode import ImageError
-from unetseg.data.images.read import image_size, read_image, read_labels
+from unetseg.data.images.read import image_size, read_image, read_labels, read_picture
 from unetseg.data.images.regions import open_region_reader
 
 HEIGHT, WIDTH = 60, 90
@@ -143,23 +143,44 @@ JPEGS = {
 }
 
 
+def half(whole: bytes) -> bytes:
+    """A JPEG whose second half is zeros but for its end."""
+    middle = len(whole) // 2
+    return whole[:middle] + bytes(len(whole) - middle - 2) + whole[-2:]
+
+
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_whose_second_half_is_zeros_is_damaged_and_a_whole_one_is_not(tmp_path, kind):
-    whole = JPEGS[kind]
-    assert refusal(tmp_path / "a.jpg", whole) == ""
-    half = len(whole) // 2
-    for damaged in (whole[:half] + bytes(len(whole) - half - 2) + whole[-2:], whole[:half]):
-        assert "is damaged or cut off (" in refusal(tmp_path / "a.jpg", damaged)
+def test_an_image_of_jpeg_that_is_damaged_inside_is_read_whole_and_named(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    assert refusal(path, JPEGS[kind]) == ""
+    path.write_bytes(half(JPEGS[kind]))
+    with pytest.warns(UserWarning, match=r"a\.jpg: is damaged inside and is read as far as it decodes; save"):
+        assert read_image(path).shape == (HEIGHT, WIDTH, 3)
+    assert read_picture(path).damage
 
 
-@pytest.mark.parametrize("kind", ["RGB", "grey"])
-def test_a_mask_of_jpeg_is_checked_as_an_image_is(tmp_path, kind):
-    whole = JPEGS[kind]
-    (tmp_path / "a.jpg").write_bytes(whole)
-    assert read_labels(tmp_path / "a.jpg", lossy=True).shape[:2] == (HEIGHT, WIDTH)
-    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
-    with pytest.raises(ImageError, match="is damaged or cut off"):
-        read_labels(tmp_path / "a.jpg", lossy=True)
+@pytest.mark.parametrize("kind", JPEGS)
+def test_a_jpeg_that_is_cut_off_is_an_error(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    for length in (len(JPEGS[kind]) // 2, len(JPEGS[kind]) - 40):
+        path.write_bytes(JPEGS[kind][:length])
+        with pytest.raises(ImageError, match=r"cut off.*; save or copy it again"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("kind", JPEGS.keys() - {"CMYK"})  # decoded by Pillow, which minds
+def test_a_jpeg_that_lacks_only_the_mark_of_its_end_is_whole(tmp_path, kind):
+    assert refusal(tmp_path / "a.jpg", JPEGS[kind][:-2]) == ""
+
+
+@pytest.mark.parametrize("kind", ["RGB", "grey", "CMYK"])
+def test_a_mask_of_jpeg_that_is_damaged_inside_is_an_error(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(half(JPEGS[kind]))
+    with pytest.raises(ImageError, match=r"is damaged .*; save or copy it again"):
+        read_labels(path, lossy=True)
+    path.write_bytes(JPEGS["grey"])
+    assert read_labels(path, lossy=True).shape == (HEIGHT, WIDTH)
 
 
 @pytest.mark.parametrize("kind", JPEGS)

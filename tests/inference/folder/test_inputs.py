@@ -57,6 +57,17 @@ def test_a_jpeg_cut_in_half_fails_alone_and_is_named(predict, images, picture, u
     assert table()["half.jpg"]["share_cell"] == ""
 
 
+def test_jpegs_damaged_inside_get_masks_and_are_named_with_their_count(predict, images, picture, table):
+    for name in ("a.jpg", "b.jpg"):
+        Image.fromarray(picture(60, 80)).save(images / name)
+        whole = (images / name).read_bytes()
+        (images / name).write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
+    outcome = predict()
+    assert outcome.code == 0 and Path("masks/a.png").exists() and Path("masks/b.png").exists()
+    assert outcome.err.count("is damaged inside and is read as far as it decodes") == 2  # one, and the count
+    assert "1 more like it" in outcome.err and table()["a.jpg"]["error"] == ""
+
+
 def test_empty_files_and_text_named_as_images_fail_by_name(predict, images, picture):
     (images / "empty.jpg").write_bytes(b"")
     (images / "text.png").write_text("not an image")

@@ -1,6 +1,7 @@
 """Whether a dataset can be trained on: every file opened to its last byte, before the first step."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,12 +28,14 @@ class Inspection:
             ones, and those outside the field of view.
         images: Split → number of samples.
         turned: Images that are turned by their EXIF orientation, beside masks that are not.
+        damaged: Images whose pixels are damaged; each is a problem, too.
     """
 
     problems: list[Problem] = field(default_factory=list)
     pixels: dict[str, np.ndarray] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
     turned: list[Path] = field(default_factory=list)
+    damaged: list[Path] = field(default_factory=list)
 
     def shares(self, split: str) -> np.ndarray:
         """Return each class's share of the split's pixels (float64, those not counted in the last place)."""
@@ -93,6 +96,8 @@ def inspect_dataset(
             result.problems += found.problems
             result.problems += _recoloured(sample, found, colours)
             result.pixels[split] += found.counts
+            if found.damaged:
+                result.damaged.append(sample.image)
             if found.turned:
                 result.turned.append(sample.image)
             if found.counts[-1] and not found.counts[:-1].any():
@@ -120,7 +125,8 @@ def require_sound(
     """Raise one error if a file of the dataset would stop the training or falsify it.
 
     The same look at every file as ``inspect_dataset``, less what makes a training poorer but not wrong:
-    duplicates, a class that no training mask holds, a mask with nothing but ignored pixels.
+    duplicates, a class that no training mask holds, a mask with nothing but ignored pixels. Images whose
+    pixels are damaged become one warning with their count.
 
     Args:
         dataset: Any dataset.
@@ -133,6 +139,13 @@ def require_sound(
     workers = workers or min(8, os.cpu_count() or 1)
     result = inspect_dataset(dataset, workers=workers, progress=progress, duplicates=False)
     problems = [each for each in result.problems if each.stops]
+    if result.damaged:
+        few = first_few(path.name for path in result.damaged)
+        warnings.warn(
+            f"{dataset.name}: {len(result.damaged)} image(s) are damaged inside and are read as far as they "
+            f"decode: {few}; save or copy them again",
+            stacklevel=2,
+        )
     if problems:
         more = f" (+{len(problems) - 1} more: 'unetseg data check' lists all)" if len(problems) > 1 else ""
         raise UnetsegError(problems[0].message + more)

@@ -43,6 +43,7 @@ class Finding:
         digest: A hash of the image's pixels, where asked for and read.
         colours: The colour of each palette index that its mask uses as a number.
         turned: Whether the image is turned upright by its EXIF orientation and the mask is not turned.
+        damaged: Whether pixels of the image are damaged.
     """
 
     problems: tuple[Problem, ...]
@@ -50,6 +51,7 @@ class Finding:
     digest: bytes | None = None
     colours: dict[int, Colour] = field(default_factory=dict)
     turned: bool = False
+    damaged: bool = False
 
 
 def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
@@ -64,6 +66,9 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
     valid = _read(dataset.valid, sample, sample.valid, problems)
     instances = _read(dataset.instances, sample, sample.instances, problems)
     if picture is not None:
+        if picture.damage:
+            text = f"is damaged inside ({picture.damage}); save or copy it again"
+            problems.append(problem(sample, sample.image, text, stops=False))
         for path, array in ((sample.mask, mask), (sample.valid, valid), (sample.instances, instances)):
             if array is not None and array.shape != picture.rgb.shape[:2]:
                 problems.append(problem(sample, path, _size_differs(array, picture.rgb)))
@@ -79,6 +84,7 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
         _digest(picture.rgb) if digest and picture is not None else None,
         {} if mask is None or stored is None else dataset.label_map.meaning_of_indices(stored),
         picture is not None and stored is not None and picture.turned and not stored.turned,
+        picture is not None and bool(picture.damage),
     )
 
 

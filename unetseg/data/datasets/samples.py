@@ -9,7 +9,7 @@ import numpy as np
 
 from unetseg.data.datasets.class_entries import indexed
 from unetseg.data.datasets.labels import Colour, LabelMap
-from unetseg.data.images.read import Picture, read_labels, read_mask, read_picture
+from unetseg.data.images.read import Picture, read_image, read_labels, read_mask, read_picture
 from unetseg.data.images.stored_mask import StoredMask
 from unetseg.errors import UnetsegError
 
@@ -61,11 +61,11 @@ class SegmentationSet:
     notes: tuple[str, ...] = ()
 
     def image(self, sample: Sample) -> np.ndarray:
-        """Return the image, H×W×3 uint8 RGB."""
-        return self.picture(sample).rgb
+        """Return the image, H×W×3 uint8 RGB; what is damaged in it becomes a warning."""
+        return read_image(sample.image)
 
     def picture(self, sample: Sample) -> Picture:
-        """Return the image, and whether it was turned upright."""
+        """Return the image, whether it was turned upright, and what is damaged in it."""
         return read_picture(sample.image)
 
     def mask(self, sample: Sample) -> np.ndarray:

@@ -1,6 +1,8 @@
-"""JPEG, whose decoder warns of damage that it decodes past: grey or torn from there on."""
+"""JPEG, whose decoder only warns of damage: what comes after it is grey or torn."""
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
@@ -12,10 +14,20 @@ from unetseg.utilities.current_file import doubt
 _DAMAGE = re.compile(
     r"extraneous bytes|premature end|bad Huffman|bad arithmetic|instead of RST|Inconsistent progression", re.I
 )
+_NO_END = "Premature end of JPEG file"
+_END = b"\xff\xd9"
 
 
-def decode_jpeg(data: bytes, colours: str) -> np.ndarray | None:
-    """Decode a whole JPEG, H×W×C uint8; what its decoder only warns of is an error where it concerns pixels.
+@dataclass(frozen=True)
+class Decoded:
+    """A JPEG as it was decoded: H×W×C uint8, and what its decoder found damaged, empty if nothing."""
+
+    pixels: np.ndarray
+    damage: str = ""
+
+
+def decode_jpeg(data: bytes, colours: str) -> Decoded | None:
+    """Decode a whole JPEG, and tell what its decoder warns of where that concerns pixels.
 
     JPEG has no checksum: damage after which all codes still have a meaning is not seen.
 
@@ -24,18 +36,25 @@ def decode_jpeg(data: bytes, colours: str) -> np.ndarray | None:
         colours: RGB, GRAY or CMYK, which those of the file can be made into.
 
     Returns:
-        The pixels, or None where the decoder objects to something else, which becomes a doubt.
+        The pixels, all of them; or None where the decoder objects to something else, which becomes a doubt.
 
     Raises:
-        Refused: The compressed pixels are damaged or cut off.
+        Refused: The file ends before its pixels do.
     """
     try:
-        decoded: np.ndarray = simplejpeg.decode_jpeg(data, colorspace=colours, strict=True)
-        return decoded
+        return Decoded(simplejpeg.decode_jpeg(data, colorspace=colours, strict=True))
     except ValueError as error:
         warning = str(error)
+    if warning == _NO_END:
+        ended = (
+            None if data.endswith(_END) else decode_jpeg(data + _END, colours)
+        )  # some writers leave it out
+        if ended is None or ended.damage:
+            raise Refused(f"is damaged or cut off ({warning}); save or copy it again")
+        return ended
     if _DAMAGE.search(warning):
-        reason = warning.removeprefix("Corrupt JPEG data: ")
-        raise Refused(f"is damaged or cut off ({reason}); save or copy it again")
+        with suppress(ValueError):
+            pixels = simplejpeg.decode_jpeg(data, colorspace=colours, strict=False)
+            return Decoded(pixels, warning.removeprefix("Corrupt JPEG data: "))
     doubt(f"is an unusual JPEG ({warning.removeprefix('Warning: ')}); look at it")
     return None

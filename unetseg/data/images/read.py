@@ -1,6 +1,7 @@
 """The one reader of image files, whole."""
 
 import io
+import warnings
 from dataclasses import dataclass, replace
 
 import imagecodecs
@@ -16,7 +17,7 @@ from unetseg.data.images.decode import (
     warn_of_losses,
     warn_of_more,
 )
-from unetseg.data.images.jpeg import decode_jpeg
+from unetseg.data.images.jpeg import Decoded, decode_jpeg
 from unetseg.data.images.pixels import (
     Refused,
     lost_levels,
@@ -29,17 +30,26 @@ from unetseg.data.images.pixels import (
 from unetseg.data.images.png import check_chunks
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
+from unetseg.utilities.text import printable
 
 _GREY, _RGB, _GREY_ALPHA = 0, 2, 4  # PNG colour types
-_JPEG_COLOURS = {"RGB": "RGB", "L": "GRAY"}  # by Pillow's mode
+_JPEG_COLOURS = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}  # by Pillow's mode
+DAMAGED_INSIDE = "is damaged inside and is read as far as it decodes; save or copy it again"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as it was read: H×W×3 uint8 RGB, and whether its EXIF orientation turned it."""
+    """An image as it was read.
+
+    Attributes:
+        rgb: H×W×3 uint8.
+        turned: Whether its EXIF orientation turned it.
+        damage: What its decoder found damaged in it; empty if nothing. The pixels are what could be decoded.
+    """
 
     rgb: np.ndarray
     turned: bool
+    damage: str = ""
 
 
 def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
@@ -49,7 +59,8 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
     must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha is dropped; of several frames or pages
     the first is read, with a warning. Bands beside colour and alpha, a georeference, and most of the grey
     levels of 16 bits that use little of their range are lost, each with a warning. A file that is cut off
-    is an error, never half an image.
+    is an error, never half an image; a JPEG whose pixels are damaged is read as far as it decodes, with a
+    warning.
 
     Args:
         path: the file; its name may hold any bytes.
@@ -58,11 +69,14 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
     Raises:
         ImageError: The file cannot be read, or is no such image.
     """
-    return read_picture(path, max_pixels=max_pixels).rgb
+    picture = read_picture(path, max_pixels=max_pixels)
+    if picture.damage:
+        warnings.warn(f"{printable(path)}: {DAMAGED_INSIDE}", stacklevel=2)
+    return picture.rgb
 
 
 def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
-    """Read an image as :func:`read_image` does, and tell whether it was turned."""
+    """Read an image as :func:`read_image` does, and return rather than say what is damaged in it."""
     with opened(path) as (file, kind):
         if kind == "TIFF":
             tiff = TiffPicture(file)
@@ -71,13 +85,14 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
             return _upright_picture(rgb, tiff.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            _check_whole(data, kind, image)
+            jpeg = _check_whole(data, kind, image)
             warn_of_more(path, frame_count(image), "frames")
-            return _upright_picture(_rgb(path, data, image), orientation_of(image))
+            rgb = _rgb(path, data, image, jpeg)
+            return _upright_picture(rgb, orientation_of(image), jpeg.damage if jpeg else "")
 
 
-def _upright_picture(stored: np.ndarray, orientation: object) -> Picture:
-    return Picture(upright(stored, orientation), any(turns(orientation)))
+def _upright_picture(stored: np.ndarray, orientation: object, damage: str = "") -> Picture:
+    return Picture(upright(stored, orientation), any(turns(orientation)), damage)
 
 
 def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> np.ndarray:
@@ -112,9 +127,11 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
             return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            _check_whole(data, kind, image)
+            jpeg = _check_whole(data, kind, image)
+            if jpeg and jpeg.damage:
+                raise Refused(f"is damaged ({jpeg.damage}); save or copy it again")
             warn_of_more(path, frame_count(image), "frames")
-            return _upright_mask(_mask(data, image), orientation_of(image))
+            return _upright_mask(_mask(data, image, jpeg), orientation_of(image))
 
 
 def _upright_mask(mask: StoredMask, orientation: object) -> StoredMask:
@@ -144,22 +161,27 @@ def stored_size(path: Path) -> tuple[int, int, object]:
             return image.height, image.width, orientation_of(image)
 
 
-def _check_whole(data: bytes, kind: str, image: Image.Image) -> None:
-    """Refuse a file whose bytes are not those that were saved, where the format can tell."""
+def _check_whole(data: bytes, kind: str, image: Image.Image) -> Decoded | None:
+    """Refuse a file whose bytes are not those that were saved, where the format can tell.
+
+    Returns:
+        A JPEG, decoded: its decoder can tell no sooner.
+    """
     if kind == "PNG":
         check_chunks(data)
-    if kind == "JPEG" and image.mode == "CMYK":
-        decode_jpeg(data, "CMYK")  # for what it finds: Pillow knows which of these are inverted
+    if kind == "JPEG" and image.mode in _JPEG_COLOURS:
+        return decode_jpeg(data, _JPEG_COLOURS[image.mode])
+    return None
 
 
-def _rgb(path: Path, data: bytes, image: Image.Image) -> np.ndarray:
+def _rgb(path: Path, data: bytes, image: Image.Image, jpeg: Decoded | None) -> np.ndarray:
     colour_type, bits = _png_layout(data, image)
     if bits == 16 or (bits == 8 and colour_type in (_GREY, _RGB)):
         samples = _decode_png(data, image)
         warn_of_losses(path, [lost_levels(samples)])
         return three_channels(to_uint8(samples, 2**bits - 1))
-    if image.format == "JPEG" and image.mode in _JPEG_COLOURS:
-        return three_channels(_decode_jpeg(data, image))
+    if jpeg and image.mode != "CMYK":  # Pillow knows which of these are inverted
+        return three_channels(_same_size(jpeg.pixels, image))
     if image.mode in ("I", "F", "I;16", "I;16B"):
         raise Refused(f"has pixels of type {image.mode}; save it with 8 or 16 bits a channel")
     if image.mode == "P" and "transparency" in image.info:
@@ -167,7 +189,7 @@ def _rgb(path: Path, data: bytes, image: Image.Image) -> np.ndarray:
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _mask(data: bytes, image: Image.Image) -> StoredMask:
+def _mask(data: bytes, image: Image.Image, jpeg: Decoded | None) -> StoredMask:
     colour_type, bits = _png_layout(data, image)
     if bits == 16:
         if colour_type not in (_GREY, _GREY_ALPHA):
@@ -177,8 +199,8 @@ def _mask(data: bytes, image: Image.Image) -> StoredMask:
         if colour_type == _GREY_ALPHA:
             refuse_shape_in_alpha(mask, samples[:, :, 1])
         return mask
-    if image.format == "JPEG" and image.mode in _JPEG_COLOURS:
-        samples = _decode_jpeg(data, image)
+    if jpeg and image.mode != "CMYK":
+        samples = _same_size(jpeg.pixels, image)
         return StoredMask(samples[:, :, 0], 255) if image.mode == "L" else StoredMask(samples)
     if image.mode == "P":
         mask = StoredMask(np.array(image).astype(np.uint8, copy=False), 255, _palette(image))
@@ -232,12 +254,6 @@ def _decode_png(data: bytes, image: Image.Image) -> np.ndarray:
     eight_bits = _png_layout(data, image)[1] == 8
     decode = imagecodecs.spng_decode if eight_bits else imagecodecs.png_decode
     return _same_size(decode(data), image)
-
-
-def _decode_jpeg(data: bytes, image: Image.Image) -> np.ndarray:
-    """Decode to H×W×C uint8, in half of Pillow's time, and with what the decoder has to say."""
-    decoded = decode_jpeg(data, _JPEG_COLOURS[image.mode])
-    return _same_size(np.array(image) if decoded is None else decoded, image)
 
 
 def _same_size(samples: np.ndarray, image: Image.Image) -> np.ndarray:
