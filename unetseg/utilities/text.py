@@ -18,6 +18,8 @@ def first_few(names: Iterable[str], at_most: int = 5) -> str:
 def printable(path: str | bytes | os.PathLike[str]) -> str:
     r"""Return a file's name as one printable line; bytes that are not UTF-8 as ``\xff``."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

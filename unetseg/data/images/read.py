@@ -189,7 +189,7 @@ def _rgb(path: Path, data: bytes, image: Image.Image, jpeg: Decoded | None) -> n
     return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _mask(data: bytes, image: Image.Image, jpeg: Decoded | None) -> StoredMask:
+def _mask(data: bytes, image: Image.Image, jpeg: Decoded | None = None) -> StoredMask:
     colour_type, bits = _png_layout(data, image)
     if bits == 16:
         if colour_type not in (_GREY, _GREY_ALPHA):

@@ -9,6 +9,7 @@ last tiles, and pixels themselves where no codec has a checksum.
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from tifffile import COMPRESSION, PHOTOMETRIC, TIFF, TiffFile, TiffPage
@@ -27,6 +28,7 @@ _TYPES |= dict.fromkeys((269, 270, 271, 272, 285, 305, 306, 315, 316, 333, 33432
 _ONE_VALUE = (256, 257, 259, 262, 266, 274, 277, 278, 284, 317, 322, 323)
 _CHOICES = {266: (1, 2), 274: tuple(range(1, 9)), 284: (1, 2), 317: (1, 2, 3, 34892, 34893, 34894, 34895)}
 _PIXELS = {266, 274, 284, 317, 339}  # tags that change pixels and may be absent
+_NEAR = {code ^ 1 << bit: code for code in _PIXELS for bit in range(16) if code ^ 1 << bit not in TIFF.TAGS}
 _OFFSETS, _COUNTS = (273, 324), (279, 325)
 _LARGEST_SMALL_TILE = 2048  # a side; a larger tile is no larger than its image
 # The most that a byte of compressed data can stand for; the other codecs have no such limit
@@ -37,12 +39,12 @@ _MANY_HOLES = 3  # joints that say how the strips or tiles are stored
 _SLACK = 64  # bytes that a segment may stand for besides
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     code: int
     type: int
     count: int
-    place: tuple[int, int] | None  # where the values are, unless in the entry itself
+    start: int  # where the values are; they are in the entry itself where both are 0
+    end: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def check_directory(tiff: TiffFile, page: TiffPage) -> Segments:
     _check_entries(entries, page, size)
     _check_tiles(page)
     segments = _segments(page)
-    taken = [(0, 8), (page.offset, end), *(each.place for each in entries if each.place)]
+    taken = [(0, 8), (page.offset, end), *((each.start, each.end) for each in entries if each.end)]
     _check_places(segments, taken, size)
     _check_counts(page, segments)
     return segments
@@ -134,17 +136,12 @@ def _entries(tiff: TiffFile, offset: int) -> tuple[list[_Entry], int]:
     if number == 0 or len(table) < number * layout.tagsize or end > file.size:
         raise _damaged("its directory is not whole")
     entries = []
-    for position in range(0, len(table), layout.tagsize):
-        code, kind, count = struct.unpack_from(
-            f"{tiff.byteorder}HH{layout.offsetformat[1:]}", table, position
-        )
+    for code, kind, count, at in struct.iter_unpack(
+        f"{tiff.byteorder}HH{2 * layout.offsetformat[1:]}", table
+    ):
         length = count * _BYTES.get(kind, 1)
-        place = None
-        if length > layout.offsetsize:
-            value = position + layout.tagsize - layout.offsetsize
-            (at,) = struct.unpack_from(layout.offsetformat, table, value)
-            place = (at, at + length)
-        entries.append(_Entry(code, kind, count, place))
+        place = (at, at + length) if length > layout.offsetsize else (0, 0)
+        entries.append(_Entry(code, kind, count, *place))
     following = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))[0]
     if following >= file.size:
         raise _damaged("the place of its next directory lies outside the file")
@@ -153,25 +150,23 @@ def _entries(tiff: TiffFile, offset: int) -> tuple[list[_Entry], int]:
 
 def _check_entries(entries: list[_Entry], page: TiffPage, size: int) -> None:
     previous = -1
-    for entry in entries:
-        if entry.code <= previous:
-            raise _damaged(f"its directory lists tag {entry.code} after tag {previous}")
-        previous = entry.code
-        if entry.type not in _BYTES:
-            raise _damaged(f"tag {entry.code} has the unknown type {entry.type}")
-        if entry.type not in _TYPES.get(entry.code, (entry.type,)):
-            raise _damaged(f"tag {entry.code} has the type {entry.type}")
-        one = entry.code in _ONE_VALUE
-        if entry.count == 0 or (one and entry.count != 1) or (entry.code == 301 and entry.count == 1):
-            raise _damaged(f"tag {entry.code} has {entry.count} values")
-        if entry.place and not 8 <= entry.place[0] < entry.place[1] <= size:
-            raise _damaged(f"the values of tag {entry.code} lie outside the file")
-        if entry.code in _CHOICES and page.tags.valueof(entry.code) not in _CHOICES[entry.code]:
-            raise _damaged(f"tag {entry.code} has the value {page.tags.valueof(entry.code)}")
-    absent = _PIXELS - {entry.code for entry in entries}
-    for entry in entries:
-        code = entry.code
-        if code not in TIFF.TAGS and any(code ^ 1 << bit in absent for bit in range(16)):
+    for code, kind, count, start, end in entries:
+        if code <= previous:
+            raise _damaged(f"its directory lists tag {code} after tag {previous}")
+        previous = code
+        if kind not in _BYTES:
+            raise _damaged(f"tag {code} has the unknown type {kind}")
+        if code in _TYPES and kind not in _TYPES[code]:
+            raise _damaged(f"tag {code} has the type {kind}")
+        if count == 0 or (count != 1 and code in _ONE_VALUE) or (code == 301 and count == 1):
+            raise _damaged(f"tag {code} has {count} values")
+        if end and not 8 <= start < end <= size:
+            raise _damaged(f"the values of tag {code} lie outside the file")
+        if code in _CHOICES and page.tags.valueof(code) not in _CHOICES[code]:
+            raise _damaged(f"tag {code} has the value {page.tags.valueof(code)}")
+    present = {entry.code for entry in entries}
+    for code in sorted(present & _NEAR.keys()):
+        if any(code ^ 1 << bit in _PIXELS - present for bit in range(16)):
             doubt(f"has the unknown tag {code}, which may be a damaged one; compare it with its original")
     _check_samples({entry.code: entry.count for entry in entries}, page)
 
@@ -228,11 +223,20 @@ def _check_places(segments: Segments, taken: list[tuple[int, int]], size: int) -
     written = counts > 0
     if ((offsets > 0) != written).any():
         raise _damaged("some of its strips or tiles have a place and no length, or a length and no place")
-    starts, ends = offsets[written], offsets[written] + counts[written]
+    starts, ends = offsets[written], (offsets + counts)[written]
     if not len(starts):
         return
-    if ends.max() > size:
+    first, last = int(starts.min()), int(ends.max())
+    if last > size:
         raise Refused("is cut off; save or copy it again")
+    if len(starts) > 1:
+        _check_order(starts, ends)
+    for start, end in taken:
+        if start < last and end > first and ((starts < end) & (ends > start)).any():
+            raise _damaged("its pixels would lie in its directory")
+
+
+def _check_order(starts: np.ndarray, ends: np.ndarray) -> None:
     order = np.lexsort((ends, starts))
     starts, ends = starts[order], ends[order]
     holes = starts[1:] - ends[:-1]
@@ -241,9 +245,6 @@ def _check_places(segments: Segments, taken: list[tuple[int, int]], size: int) -
     if ((holes < 0) & ~alike).any():
         raise _damaged("some of its strips or tiles overlap")
     _doubt_hole(holes)
-    for start, end in taken:
-        if start < ends[-1] and end > starts[0] and ((starts < end) & (ends > start)).any():
-            raise _damaged("its pixels would lie in its directory")
 
 
 def _doubt_hole(holes: np.ndarray) -> None:
@@ -259,8 +260,7 @@ def _check_counts(page: TiffPage, segments: Segments) -> None:
         raise _damaged(f"it has {len(counts)} strips or tiles, its size asks for {len(expected)}")
     written = counts > 0
     if page.compression == COMPRESSION.NONE and not page.is_subsampled:
-        full = np.full_like(expected, expected[0])  # the last strip may be filled up
-        wrong = written & (counts != expected) & (counts != full)
+        wrong = written & (counts != expected) & (counts != expected[0])  # the last strip may be filled up
         if wrong.any():
             index = int(np.argmax(wrong))
             raise _damaged(f"strip or tile {index} has {counts[index]} bytes instead of {expected[index]}")
@@ -282,6 +282,6 @@ def _decoded_bytes(page: TiffPage) -> np.ndarray:
         return np.full(number, rows * -(-columns * samples * bits // 8), np.int64)
     rows = min(page.rowsperstrip or page.imagelength, page.imagelength)
     down = -(-page.imagelength // rows)
-    heights = np.full(down, rows, np.int64)
-    heights[-1] = page.imagelength - rows * (down - 1)
-    return np.tile(heights * -(-page.imagewidth * samples * bits // 8), planes * depth)
+    heights = np.full(planes * depth * down, rows, np.int64)
+    heights[down - 1 :: down] = page.imagelength - rows * (down - 1)
+    return heights * -(-page.imagewidth * samples * bits // 8)
