@@ -42,7 +42,7 @@ _SLACK = 64  # bytes that a segment may stand for besides
 class _Entry(NamedTuple):
     code: int
     type: int
-    count: int
+    values: int
     start: int  # where the values are; they are in the entry itself where both are 0
     end: int
 
@@ -168,7 +168,7 @@ def _check_entries(entries: list[_Entry], page: TiffPage, size: int) -> None:
     for code in sorted(present & _NEAR.keys()):
         if any(code ^ 1 << bit in _PIXELS - present for bit in range(16)):
             doubt(f"has the unknown tag {code}, which may be a damaged one; compare it with its original")
-    _check_samples({entry.code: entry.count for entry in entries}, page)
+    _check_samples({entry.code: entry.values for entry in entries}, page)
 
 
 def _check_samples(counts: dict[int, int], page: TiffPage) -> None:
