@@ -11,9 +11,9 @@ from contextlib import suppress
 
 import pytest
 
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities import locks
-from unetseg.utilities.locks import LOCK, one_writer
+from unetseg.utilities.locks import LOCK, one_writer, one_writer_of
 
 HOLDER = """
 import os, sys, time
@@ -132,3 +132,15 @@ def test_a_folder_made_for_nothing_goes_and_one_that_was_there_stays(tmp_path):
     with one_writer(tmp_path / "b"):
         (tmp_path / "b/kept").touch()
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_outputs_that_are_there_or_being_written_are_not_written_over(tmp_path):
+    with one_writer_of(("a.csv",), tmp_path / "out"):
+        with pytest.raises(UnetsegError, match="another process"), one_writer_of(("b",), tmp_path / "out"):
+            pass
+        (tmp_path / "out/a.csv").write_text("")
+    with pytest.raises(UsageError, match=r"a\.csv"), one_writer_of(("a.csv",), tmp_path / "out"):
+        pass
+    with one_writer_of(("a.csv",), None):
+        pass
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.csv", "out"]

@@ -9,7 +9,7 @@ from unetseg.config import DEVICES, check_choice
 from unetseg.errors import UsageError
 from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
 from unetseg.runs import Run, find_run
-from unetseg.utilities.files import free_folder
+from unetseg.utilities.locks import one_writer_of
 from unetseg.utilities.progress import Report, say_nothing, show_progress
 
 if TYPE_CHECKING:
@@ -69,33 +69,36 @@ def lesion(
     found = [run if isinstance(run, Run) else find_run(run) for run in runs]
     kind = "blocks" if delete_blocks else mode or "zero"
     own = found[0].path / _lesion_folder(kind, all, split, against)
-    folder = free_folder(own if output is None else Path(output), OUTPUTS)
-    from unetseg.data.datasets.open import open_data
-    from unetseg.evaluation.run import sample_fingerprint, samples_to_score
-    from unetseg.probes.lesion import effects, lesion_outputs, retraining
+    folder = own if output is None else Path(output)
+    with one_writer_of(OUTPUTS, folder):
+        from unetseg.data.datasets.open import open_data
+        from unetseg.evaluation.run import sample_fingerprint, samples_to_score
+        from unetseg.probes.lesion import effects, lesion_outputs, retraining
 
-    effects.require_one_configuration(found)
-    config = found[0].config()
-    dataset = open_data(config)
-    retrained = None
-    if against is not None:
-        images = sample_fingerprint(samples_to_score(dataset, split, dataset.classes))
-        retrained = retraining.read_retrained(Path(against), config, images)
-    progress = show_progress("scoring")
-    fixed: list[str] = []
-    if delete_blocks:
-        lesions, fixed = effects.delete_blocks(found, dataset, split=split, device=device, progress=progress)
-    else:
-        lesions = effects.lesion_skips(
-            found, dataset, kind, every=all, split=split, device=device, progress=progress
-        )
-    report(lesion_outputs.lesion_text(lesions, DELETED if delete_blocks else MODES[kind].sentence))
-    if fixed:
-        report(f"not deleted, as they change the shape: {', '.join(fixed)}")
-    if retrained is not None:
-        report(f"\n{lesion_outputs.retrained_text(lesions, retrained, str(against))}")
-    written = lesion_outputs.write_lesions(lesions, {"mode": kind, "not_deleted": fixed}, folder)
-    return Lesioned(lesions, tuple(fixed), retrained, tuple(written))
+        effects.require_one_configuration(found)
+        config = found[0].config()
+        dataset = open_data(config)
+        retrained = None
+        if against is not None:
+            images = sample_fingerprint(samples_to_score(dataset, split, dataset.classes))
+            retrained = retraining.read_retrained(Path(against), config, images)
+        progress = show_progress("scoring")
+        fixed: list[str] = []
+        if delete_blocks:
+            lesions, fixed = effects.delete_blocks(
+                found, dataset, split=split, device=device, progress=progress
+            )
+        else:
+            lesions = effects.lesion_skips(
+                found, dataset, kind, every=all, split=split, device=device, progress=progress
+            )
+        report(lesion_outputs.lesion_text(lesions, DELETED if delete_blocks else MODES[kind].sentence))
+        if fixed:
+            report(f"not deleted, as they change the shape: {', '.join(fixed)}")
+        if retrained is not None:
+            report(f"\n{lesion_outputs.retrained_text(lesions, retrained, str(against))}")
+        written = lesion_outputs.write_lesions(lesions, {"mode": kind, "not_deleted": fixed}, folder)
+        return Lesioned(lesions, tuple(fixed), retrained, tuple(written))
 
 
 def _check_lesion(

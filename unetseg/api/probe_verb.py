@@ -10,7 +10,7 @@ from unetseg.api.settings import NetSettings, configured
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
-from unetseg.utilities.files import free_folder
+from unetseg.utilities.locks import one_writer_of
 from unetseg.utilities.progress import Report, say_nothing, show_progress
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def probe(
     slices = {"directions": directions, "steps": steps, "radius": radius}
     if landscape is not None:
         _refuse("--landscape: shows runs as they are", asked, settings)
-        return _probe_landscapes(landscape, slices, output, settings, report)
+        folder = None if output is None else Path(output)
+        with one_writer_of(LANDSCAPE_OUTPUTS, folder):
+            return _probe_landscapes(landscape, slices, folder, settings, report)
     for name, value in slices.items():
         if value is not None:
             raise UsageError(f"{flag(name)}: goes with --landscape")
@@ -93,10 +95,11 @@ def probe(
         raise UsageError("unetseg probe: --arms goes with a study")
     if seeds is not None and seeds < 1:
         raise UsageError(f"--seeds {seeds}: must be at least 1")
-    folder = None if output is None else free_folder(Path(output), OUTPUTS)
+    folder = None if output is None else Path(output)
     found = None if run is None else run if isinstance(run, Run) else find_run(run)
     configs, baseline = _configs(found, study, arms, config, settings)
-    return _probe_gradients(configs, baseline, found, seeds or SEEDS, cost, folder, report)
+    with one_writer_of(OUTPUTS, folder):
+        return _probe_gradients(configs, baseline, found, seeds or SEEDS, cost, folder, report)
 
 
 def _probe_gradients(
@@ -135,12 +138,11 @@ def _probe_gradients(
 def _probe_landscapes(
     names: Sequence[str | Path | Run],
     slices: Mapping[str, float | None],
-    output: str | Path | None,
+    folder: Path | None,
     settings: Mapping[str, Any],
     report: Report,
 ) -> Probed:
     directions, steps, radius = _slices(slices)
-    folder = None if output is None else free_folder(Path(output), LANDSCAPE_OUTPUTS)
     found = [name if isinstance(name, Run) else find_run(name) for name in names]
     from unetseg.data.datasets.open import open_data
     from unetseg.probes.landscape import landscapes as landscape

@@ -3,12 +3,12 @@
 import errno
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unetseg.errors import UnetsegError
-from unetseg.utilities.files import plain_write_errors
+from unetseg.utilities.files import free_folder, plain_write_errors
 from unetseg.utilities.text import printable
 
 try:
@@ -57,6 +57,27 @@ def one_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
         if made:
             with suppress(OSError):  # it holds something
                 path.parent.rmdir()
+
+
+@contextmanager
+def one_writer_of(outputs: Sequence[str], folder: Path | None) -> Iterator[None]:
+    """Be the one writer of these files, which must not be there yet, while the block runs.
+
+    Args:
+        outputs: their names.
+        folder: where they go; nothing is locked if there is none.
+
+    Raises:
+        UsageError: One of them is there already, or the folder is none.
+        UnetsegError: Another writer is at work there, or nothing can be written there.
+    """
+    if folder is None:
+        yield
+        return
+    free_folder(folder, outputs)
+    with one_writer(folder):
+        free_folder(folder, outputs)  # the writer before may have ended just now
+        yield
 
 
 def _acquire(path: Path) -> int | None:

@@ -1,7 +1,9 @@
 """Archives and cards made to harm: nothing lands outside, nothing is half, and each is told in one line."""
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import stat
 import tarfile
@@ -42,6 +44,12 @@ def zip_of(name: str, mode: int = 0, content: bytes = CONTENT) -> bytes:
     return buffer.getvalue()
 
 
+def with_size(archive: bytes, size: int) -> bytes:
+    """A zip of one member whose entry in the list of contents claims another size."""
+    place = archive.index(b"PK\x01\x02") + 24
+    return archive[:place] + size.to_bytes(4, "little") + archive[place + 4 :]
+
+
 def regular(name: str, content: bytes = CONTENT) -> tuple[str, bytes, str, bytes]:
     return name, tarfile.REGTYPE, "", content
 
@@ -73,6 +81,19 @@ HARMFUL = {
     "zip: pipe": (zip_of("in", stat.S_IFIFO | 0o644), "'in' is a pipe"),
     "tar between two members": (tar_of(regular("a"), end=False), "damaged: it ends before its end"),
     "tar within a member": (tar_of(regular("a"), regular("b"))[:12000], "archive is damaged"),
+    "file and folder": (tar_of(regular("a"), regular("a/b")), "'a/b' is a file and a folder at once"),
+    "folder and file": (tar_of(regular("a/b"), regular("a")), "'a' is a file and a folder at once"),
+    "a name of 5,000 characters": (tar_of(regular("n" * 5000)), "cannot be a path here (File name too long)"),
+    "a member twice": (tar_of(regular("a"), regular("./a")), "'./a' is there twice"),
+    "a header of 2 MB": (tar_of(regular("a"), regular("n" * 2_000_000)), "a header of 2,000,0"),
+    "unknown type": (tar_of(("in", b"Z", "", b"")), "'in' is no regular file"),
+    "zip: folder above": (zip_of("../evil/", content=b""), "'../evil/' lies outside"),
+    "zip: backslashes": (zip_of("a\\..\\..\\evil"), "lies outside"),
+    "zip: device": (zip_of("in", stat.S_IFCHR | 0o644), "'in' is a device"),
+    "zip: a larger size than it has": (with_size(zip_of("a"), 20_000), "archive is damaged"),
+    "zip: a smaller size than it has": (with_size(zip_of("a"), 500), "archive is damaged"),
+    "bzip2 cut off": (bz2.compress(tar_of(regular("a", os.urandom(99_999))))[:-9000], "is cut off"),
+    "xz cut off": (lzma.compress(tar_of(regular("a", os.urandom(99_999))))[:-9000], "archive is damaged"),
     "gzip cut off": (gzip.compress(tar_of(regular("a")))[:-200], "archive is damaged"),
 }  # fmt: skip
 

@@ -4,12 +4,14 @@ The interpreter's own filters are not enough: a chain of links leads out of the 
 3.11.13 (CVE-2025-4517), and a tar that ends between two members is taken for a whole one.
 """
 
+import errno
 import shutil
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -23,6 +25,15 @@ _BLOCK = tarfile.BLOCKSIZE
 # No set comes near: archives beyond these limits are made to fill a disk
 _MOST_TIMES_ITS_SIZE, _AND_BYTES = 200, 1 << 30
 _MOST_MEMBERS = 5_000_000
+_LONGEST_HEADER = 1 << 20  # bytes of a name or an extended header, which tarfile reads into memory
+_EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_NO_NAME = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
 _KINDS = {
     tarfile.SYMTYPE: "a link",
     tarfile.LNKTYPE: "a hard link",
@@ -39,6 +50,16 @@ _MODES = {
 }
 
 
+class _Member(tarfile.TarInfo):
+    """A member of a tar, whose name and extended header are of a sensible size."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENDED and self.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size:,} bytes")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar or zip archive into ``folder``; any other file is copied there as it is.
 
@@ -49,8 +70,8 @@ def unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = printable(archive)
     try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
+        if tar := _as_tar(archive):
+            with tar:
                 _Unpacking(archive, folder).tar(tar)
         elif zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as bundle:
@@ -77,6 +98,14 @@ def unpack(archive: Path, folder: Path) -> None:
         raise
 
 
+def _as_tar(archive: Path) -> tarfile.TarFile | None:
+    """Open an archive as a tar of any compression, or return None if it is none."""
+    try:
+        return tarfile.open(archive, tarinfo=_Member)
+    except tarfile.TarError:
+        return None
+
+
 class _Unpacking:
     """One archive on its way into a folder: what has been written so far, and what may still be."""
 
@@ -85,11 +114,12 @@ class _Unpacking:
         self.folder = folder
         self.allowed = archive.stat().st_size * _MOST_TIMES_ITS_SIZE + _AND_BYTES
         self.members = self.bytes = 0
+        self._written: set[str] = set()
 
     def tar(self, tar: tarfile.TarFile) -> None:
         for member in tar:
             if member.isdir():
-                self._path(member.name, absolute=True).mkdir(parents=True, exist_ok=True)
+                self._make(self._path(member.name, absolute=True), member.name)
                 continue
             if not member.isreg():
                 raise self._unsafe(member.name, f"is {_KINDS.get(member.type, 'no regular file')}")
@@ -109,12 +139,18 @@ class _Unpacking:
                 raise self._unsafe(member.filename, f"is {_MODES.get(kind, 'no regular file')}")
             path = self._path(member.filename)
             if member.is_dir():
-                path.mkdir(parents=True, exist_ok=True)
+                self._make(path, member.filename)
                 continue
             with bundle.open(member) as source:  # whose checksum is compared at its end
                 self._write(path, source, member.file_size, member.filename)
 
-    def _write(self, path: Path, source: IO[bytes], size: int, member: str) -> None:
+    def _make(self, folder: Path, member: str) -> None:
+        self._count(0)
+        with self._naming(member):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def _count(self, size: int) -> None:
+        """Count one more member of so many bytes."""
         self.members += 1
         self.bytes += size
         if self.bytes > self.allowed or self.members > _MOST_MEMBERS:
@@ -123,17 +159,38 @@ class _Unpacking:
                 f"({self.bytes:,} bytes in {self.members:,} files so far); unpack it yourself if it is to be "
                 "trusted"
             )
+
+    def _write(self, path: Path, source: IO[bytes], size: int, member: str) -> None:
+        self._count(size)
         free = shutil.disk_usage(self.folder).free
         if size > free:
             raise UnetsegError(
                 f"{self.name}: '{printable(member)}' has {size:,} bytes, {free:,} are free; free space"
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, "wb") as sink:
+        plain = str(path).casefold()  # as file systems see it that know no case
+        with self._naming(member):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if plain in self._written and path.exists():
+                raise self._unsafe(member, "is there twice")
+            sink = open(path, "wb")  # noqa: SIM115
+        self._written.add(plain)
+        with sink:
             shutil.copyfileobj(source, sink, _CHUNK)
             written = sink.tell()
         if written != size:
             raise tarfile.ReadError(f"'{printable(member)}' has {written} of {size} bytes")
+
+    @contextmanager
+    def _naming(self, member: str) -> Iterator[None]:
+        """Name the member whose path cannot be made."""
+        try:
+            yield
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise self._unsafe(member, "is a file and a folder at once") from error
+        except OSError as error:
+            if error.errno in _NO_NAME:
+                raise self._unsafe(member, f"cannot be a path here ({error.strerror})") from error
+            raise
 
     def _path(self, member: str, *, absolute: bool = False) -> Path:
         """Return where a member goes; of an absolute path, where it may be, what follows the root."""
