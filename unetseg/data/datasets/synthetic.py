@@ -6,11 +6,13 @@ skips matter little. Neither depends on a run's seed.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.fft import irfft2, rfft2
+from scipy.ndimage import correlate1d, gaussian_filter
 
 Array = NDArray[np.float64]
 Drawing = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -61,15 +63,21 @@ def _grow_branch(
     steps = int(length / _STEP)
     if steps < 12:
         return
-    turning = gaussian_filter(rng.normal(0, 1, steps), 4.0 / _STEP, mode="nearest") * 0.3 * _STEP
+    turning = correlate1d(rng.standard_normal(steps), _gaussian(4.0 / _STEP), mode="nearest") * 0.3 * _STEP
     headings = heading + np.cumsum(turning)
-    points = start + _STEP * np.cumsum(np.stack([np.cos(headings), np.sin(headings)], axis=1), axis=0)
-    widths = np.linspace(width, max(1.0, width * rng.uniform(0.3, 0.8)), steps)
+    points = np.empty((steps, 2))
+    np.cumsum(np.cos(headings), out=points[:, 0])
+    np.cumsum(np.sin(headings), out=points[:, 1])
+    points *= _STEP
+    points += start
+    last = max(1.0, width * rng.uniform(0.3, 0.8))
+    widths: Array = np.arange(steps, dtype=np.float64) * ((last - width) / (steps - 1)) + width
+    widths[-1] = last
     strokes.append(Stroke(points, widths))
     if depth == 3:
         return
-    for at in np.flatnonzero(rng.random(steps) < 0.04 * _STEP):
-        side = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.1)
+    for at in (rng.random(steps) < 0.04 * _STEP).nonzero()[0].tolist():
+        side = (-1.0, 1.0)[rng.integers(2)] * rng.uniform(0.4, 1.1)
         narrower = max(1.0, float(widths[at]) * rng.uniform(0.45, 0.8))
         shorter = (steps - at) * _STEP * rng.uniform(0.4, 0.9)
         _grow_branch(rng, points[at], float(headings[at]) + side, narrower, shorter, strokes, depth + 1)
@@ -82,13 +90,16 @@ def coverage_of(strokes: list[Stroke], size: int, supersampling: int = _SUPERSAM
     each pixel. A pixel (row r, column c) spans r to r + 1 and c to c + 1.
     """
     canvas = np.zeros((size * supersampling,) * 2, np.uint8)
-    for stroke in strokes:
-        # OpenCV counts from the centre of the first pixel, hence the half; shift 4 = sixteenths.
-        centres = np.round((stroke.points * supersampling - 0.5) * 16).astype(int)
-        # It also fills what the outline touches, 0.4 too wide on average (measured, widths 1 to 8 px).
-        radii = np.round((stroke.widths * supersampling / 2 - 0.4) * 16).astype(int)
-        for centre, radius in zip(centres.tolist(), radii.tolist(), strict=True):
-            cv2.circle(canvas, centre, radius, 1, cv2.FILLED, cv2.LINE_8, 4)
+    points = np.concatenate([stroke.points for stroke in strokes])
+    widths = np.concatenate([stroke.widths for stroke in strokes])
+    # OpenCV counts from the centre of the first pixel, hence the half; shift 4 = sixteenths.
+    centres = np.round((points * supersampling - 0.5) * 16).astype(int)
+    # It also fills what the outline touches, 0.4 too wide on average (measured, widths 1 to 8 px).
+    radii = np.round((widths * supersampling / 2 - 0.4) * 16).astype(int)
+    reach = (radii + 32)[:, None]  # two pixels more than the radius: what lies beyond touches nothing
+    seen = ((centres + reach > 0) & (centres - reach < 16 * len(canvas))).all(axis=1)
+    for centre, radius in zip(centres[seen].tolist(), radii[seen].tolist(), strict=True):
+        cv2.circle(canvas, centre, radius, 1, cv2.FILLED, cv2.LINE_8, 4)
     return _average(canvas, size)
 
 
@@ -203,9 +214,35 @@ def _random_field(rng: np.random.Generator, size: int, frequency: float, directi
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Array:
     """Return noise smoothed over its first two axes, of zero mean and unit variance in each channel."""
-    field = gaussian_filter(rng.normal(0, 1, shape), sigma, mode="wrap", truncate=2.5, axes=(0, 1))
-    scaled: Array = (field - field.mean(axis=(0, 1))) / field.std(axis=(0, 1))
-    return scaled
+    noise = rng.standard_normal(shape)
+    channels = noise.reshape(*shape[:2], -1).transpose(2, 0, 1)
+    spectrum = rfft2(np.ascontiguousarray(channels)) * _transfer(*shape[:2], sigma)
+    spectrum[:, 0, 0] = 0  # the mean
+    field: Array = irfft2(spectrum, shape[:2], overwrite_x=True)
+    field /= np.sqrt(np.square(field).mean(axis=(1, 2), keepdims=True))
+    return field.transpose(1, 2, 0).reshape(shape)
+
+
+@lru_cache
+def _transfer(height: int, width: int, sigma: float) -> Array:
+    """Return what scipy's Gaussian filter that wraps round multiplies each frequency of ``rfft2`` by.
+
+    Wide filters of small images are many times faster so.
+    """
+    impulse = np.zeros((height, width))
+    impulse[0, 0] = 1
+    transfer: Array = rfft2(gaussian_filter(impulse, sigma, mode="wrap", truncate=2.5)).real
+    return transfer
+
+
+@lru_cache
+def _gaussian(sigma: float) -> Array:
+    """Return the weights of scipy's Gaussian filter, four deviations to each side."""
+    radius = int(4 * sigma + 0.5)
+    impulse = np.zeros(2 * radius + 1)
+    impulse[radius] = 1
+    weights: Array = gaussian_filter(impulse, sigma, mode="constant")
+    return weights
 
 
 def _unit(vector: Array) -> Array:
