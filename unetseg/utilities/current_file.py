@@ -15,6 +15,26 @@ class _File:
 
 
 _current: ContextVar[_File | None] = ContextVar("_current", default=None)
+_heard: ContextVar[list[str] | None] = ContextVar("_heard", default=None)
+
+
+@contextmanager
+def hearing() -> Iterator[list[str]]:
+    """Yield a list of what is told of files while the block runs, in this thread; it is told all the same."""
+    heard: list[str] = []
+    token = _heard.set(heard)
+    try:
+        yield heard
+    finally:
+        _heard.reset(token)
+
+
+def tell(text: str) -> None:
+    """Warn of something about a file that was read; the text names it."""
+    heard = _heard.get()
+    if heard is not None:
+        heard.append(text)
+    warnings.warn(text, stacklevel=3)
 
 
 @contextmanager
@@ -30,7 +50,7 @@ def reading(name: str) -> Iterator[None]:
     finally:
         _current.reset(token)
     for doubt in dict.fromkeys(file.doubts):
-        warnings.warn(f"{name}: {doubt}", stacklevel=3)
+        tell(f"{name}: {doubt}")
 
 
 def doubt(text: str) -> None:

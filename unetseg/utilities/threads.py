@@ -3,13 +3,14 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+_CHUNK = 8
 
 
 @contextmanager
@@ -57,6 +58,17 @@ def ahead(source: Iterable[T], items: int = 1) -> Iterator[Iterator[T]]:
     finally:
         stopped.set()
         thread.join()
+
+
+def by_threads(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[R]:
+    """Yield ``function(item)`` of each item in order, computed by threads a few at a time.
+
+    It differs from ``Executor.map`` in costing little where the function does.
+    """
+    chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for results in pool.map(lambda chunk: [function(item) for item in chunk], chunks):
+            yield from results
 
 
 def in_order(pool: Executor, function: Callable[[T], R], source: Iterable[T], items: int) -> Iterator[R]:

@@ -2,18 +2,20 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from unetseg.data.datasets.findings import Finding, Problem, look_at, problem
 from unetseg.data.datasets.labels import Colour
+from unetseg.data.datasets.remembered import KnownFindings
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import first_few, printable
+from unetseg.utilities.threads import by_threads
 
 _SHOWN_CLASSES = 12
 
@@ -65,6 +67,7 @@ def inspect_dataset(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
     duplicates: bool = True,
+    remembered: bool = False,
 ) -> Inspection:
     """Open every file of a dataset.
 
@@ -78,11 +81,14 @@ def inspect_dataset(
         workers: Threads; decoding runs in parallel.
         progress: Told (samples done, samples in all).
         duplicates: Look for them, too.
+        remembered: Take what an earlier look found of files that have not changed since.
 
     Returns:
         The problems, and how many pixels each class has in each split.
     """
     result = Inspection()
+    known = KnownFindings(dataset, duplicates) if remembered else None
+    look = known.look_at if known else partial(look_at, dataset, digest=duplicates)
     owners: dict[bytes, tuple[str, Sample]] = {}
     colours: dict[int, tuple[Colour, Sample]] = {}
     total = sum(len(samples) for samples in dataset.splits.values())
@@ -92,7 +98,7 @@ def inspect_dataset(
         result.pixels[split] = np.zeros(len(dataset.classes) + 1, np.int64)
         if not samples:
             result.problems.append(Problem(split, None, f"the {split} split holds no image"))
-        for sample, found in zip(samples, _look_at(dataset, samples, workers, duplicates), strict=True):
+        for sample, found in zip(samples, by_threads(look, samples, workers), strict=True):
             result.problems += found.problems
             result.problems += _recoloured(sample, found, colours)
             result.pixels[split] += found.counts
@@ -113,6 +119,8 @@ def inspect_dataset(
             if progress:
                 progress(done, total)
     result.problems += _without_evidence(dataset, result)
+    if known:
+        known.save()
     return result
 
 
@@ -126,7 +134,8 @@ def require_sound(
 
     The same look at every file as ``inspect_dataset``, less what makes a training poorer but not wrong:
     duplicates, a class that no training mask holds, a mask with nothing but ignored pixels. Images whose
-    pixels are damaged become one warning with their count.
+    pixels are damaged become one warning with their count. Files of a large set that have not changed since
+    an earlier look are not opened to their end again.
 
     Args:
         dataset: Any dataset.
@@ -137,7 +146,7 @@ def require_sound(
         UnetsegError: Names the first problem and how many there are.
     """
     workers = workers or min(8, os.cpu_count() or 1)
-    result = inspect_dataset(dataset, workers=workers, progress=progress, duplicates=False)
+    result = inspect_dataset(dataset, workers=workers, progress=progress, duplicates=False, remembered=True)
     problems = [each for each in result.problems if each.stops]
     if result.damaged:
         few = first_few(path.name for path in result.damaged)
@@ -162,13 +171,6 @@ def describe_classes(dataset: SegmentationSet, result: Inspection) -> list[str]:
     lines = [f"classes   {shown}{f' and {more} more' if more else ''}{ignored} of the training pixels"]
     said = [each.message for each in result.problems if not each.stops and each.file is None]
     return lines + [f"note      {line}" for line in [*said, *result.notes()]]
-
-
-def _look_at(
-    dataset: SegmentationSet, samples: tuple[Sample, ...], workers: int, digest: bool
-) -> Iterator[Finding]:
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        yield from pool.map(lambda sample: look_at(dataset, sample, digest), samples)
 
 
 def _recoloured(sample: Sample, found: Finding, colours: dict[int, tuple[Colour, Sample]]) -> list[Problem]:

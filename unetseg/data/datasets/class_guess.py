@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from unetseg.data.datasets.class_entries import MAX_CLASSES
 from unetseg.data.datasets.labels import IGNORED, LabelError, raw_values
+from unetseg.data.datasets.remembered import known_values
 from unetseg.data.images.decode import ImageError
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import printable
+from unetseg.utilities.threads import by_threads
 
 _LOOKED_AT = 40  # masks whose pixels are looked at where their values alone do not tell
 _INSTANCES = 4  # labels from which on "each is one object" is evidence
@@ -27,7 +28,8 @@ def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int])
 
     Args:
         folder: Named in the errors.
-        masks: Mask files, each read once.
+        masks: Mask files, each read once; of a large set, those that have not changed since an earlier look
+            are not read.
         ignored: Values that mark pixels to leave out.
 
     Raises:
@@ -36,13 +38,14 @@ def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int])
     """
     first: dict[int, Path] = {}
     reason = ""
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for path, found in zip(masks, pool.map(_values, masks), strict=True):
-            if isinstance(found, str):
-                reason = reason or found
-                continue
-            for value in found:
-                first.setdefault(value, path)
+    look, save = known_values(masks, _values)
+    for path, found in zip(masks, by_threads(look, masks, min(8, os.cpu_count() or 1)), strict=True):
+        if isinstance(found, str):
+            reason = reason or found
+            continue
+        for value in found:
+            first.setdefault(value, path)
+    save()
     values = sorted(first.keys() - set(ignored))
     if not values:
         raise UnetsegError(f"{folder}: no mask could be read: {reason}" if reason else _nothing(folder))

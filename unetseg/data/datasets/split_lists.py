@@ -178,10 +178,16 @@ def split_by_folder(names: Collection[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _folders(folder: Path) -> Iterator[Path]:
-    for pattern in ("*", "*/*"):
-        for path in sorted(folder.glob(pattern)):
-            if path.is_dir() and path.relative_to(folder).as_posix().lower() in _FOLDERS:
-                yield path
+    below: list[Path] = [folder]
+    for _ in range(2):  # no folder is looked into that may hold all images
+        below = [
+            path for parent in below for path in sorted(parent.iterdir()) if _may_hold_lists(path, folder)
+        ]
+        yield from below
+
+
+def _may_hold_lists(path: Path, folder: Path) -> bool:
+    return path.relative_to(folder).as_posix().lower() in _FOLDERS and path.is_dir()
 
 
 def _lists_in(folder: Path) -> dict[str, Path]:

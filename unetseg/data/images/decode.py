@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import threading
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
@@ -22,7 +21,7 @@ from unetseg.data.images.pixels import (
 )
 from unetseg.data.images.png import find_exif
 from unetseg.errors import UnetsegError, one_line
-from unetseg.utilities.current_file import reading
+from unetseg.utilities.current_file import reading, tell
 from unetseg.utilities.text import printable
 
 Path = str | os.PathLike[str]
@@ -197,11 +196,11 @@ def frame_count(image: Image.Image) -> int:
 def warn_of_more(path: Path, count: int, what: str) -> None:
     """Warn, in one line, that only the first of several frames or pages is used."""
     if count > 1:
-        warnings.warn(f"{printable(path)}: has {count} {what}; the first is used", stacklevel=3)
+        tell(f"{printable(path)}: has {count} {what}; the first is used")
 
 
 def warn_of_losses(path: Path, losses: Iterable[str]) -> None:
     """Warn, in a line each, of what reading an image leaves out; empty ones are none."""
     for loss in losses:
         if loss:
-            warnings.warn(f"{printable(path)}: {loss}", stacklevel=3)
+            tell(f"{printable(path)}: {loss}")
