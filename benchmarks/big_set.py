@@ -51,10 +51,9 @@ def main() -> None:
                 times.append(start(folder, way, number))
     print(f"{options.images} images{'open':>18}{'check':>24}{'largest memory':>24}")
     for way, rounds in found.items():
-        parts = zip(*rounds, strict=True)
-        cells = [
-            f"{median(part):.2f} [{min(part):.2f} to {max(part):.2f}]" for part in zip(*times, strict=True)
-        ]
+        cells = []
+        for part in zip(*rounds, strict=True):
+            cells.append(f"{median(part):.2f} [{min(part):.2f} to {max(part):.2f}]")
         print(f"{way:12}" + "".join(f"{cell:>24}" for cell in cells))
 
 
