@@ -58,6 +58,17 @@ def test_a_control_that_is_no_arm_is_answered_with_the_nearest(ablate, trained):
     )
 
 
-def test_data_at_the_top_of_a_study_is_told_where_to_stand(ablate, trained):
-    refused = ablate(ARMS, seeds=3, study={"data": "pets"})
-    assert refused.code == 2 and "unknown key 'data'; put it under 'base:'" in refused.err
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ({"data": "pets"}, "unknown key 'data'; put it under 'base:'"),
+        ({"seed": 3}, "unknown key 'seed'; the study's seeds are said by 'seeds: 5'"),
+        ({"arms": ["on", "off"]}, "arms must hold 'name: {key: value}' lines"),
+        ({"arms": {"on": {}, "off": {"data": "pets"}}}, "all arms share; put it under 'base:'"),
+        ({"positive_control": {"worse": "worse"}}, "worse cannot be its own"),
+        ({"looks": [3, 5], "seeds": 6}, "the last is at 5 seeds, and there are 6; let them end there"),
+    ],
+)
+def test_what_stands_in_a_wrong_place_of_a_study_is_told_where_to_stand(ablate, trained, study, words):
+    refused = ablate(ARMS, seeds=3, study=study)
+    assert refused.code == 2 and words in refused.err

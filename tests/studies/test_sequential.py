@@ -73,6 +73,11 @@ def test_the_clock_ends_a_study_at_a_whole_look_and_says_so_and_it_goes_on(ablat
     assert ablate(ARMS, "--minutes", "0").code == 2
 
 
+def test_a_clock_that_can_end_nothing_is_told(ablate, trained):
+    done = ablate(ARMS, "--seeds", "3", "--minutes", "5")
+    assert done.code == 0 and "--minutes ends a study between two looks, and this one has one" in done.out
+
+
 def test_a_study_that_was_stopped_between_looks_ends_in_the_same_bytes(ablate, monkeypatch):
     arms = {"on": {}, "off": {"skips": False}}
     unbroken = ablate(arms, "--seeds", "1..2", name="unbroken")

@@ -57,6 +57,8 @@ def run_study(
     require_sound(dataset)
     costs = plan_costs(plan, len(dataset.classes) - 1)  # a net that cannot be built is found here
     report(outlook(plan, dataset))
+    if minutes is not None and len(plan.study.looks) == 1:
+        report("--minutes ends a study between two looks, and this one has one: --seeds 3..5 gives it more")
     for departure in plan.study.departures:
         report(f"not as planned, so the verdicts will be exploratory: {departure}")
     write_text(plan.folder / STUDY_FILE, study_yaml(plan.study))

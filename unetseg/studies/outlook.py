@@ -73,7 +73,12 @@ def runs_ahead(plan: RunPlan) -> tuple[list[Trial], list[Trial]]:
 def _data(plan: RunPlan, dataset: SegmentationSet) -> str:
     splits = ", ".join(f"{len(samples)} {split}" for split, samples in dataset.splits.items())
     chosen = "" if plan.study.base.data_dir is None else f" in {plan.study.base.data_dir}"
-    return f"on {plan.study.base.data}{chosen} (--data takes another): {splits} images"
+    told = f"on {plan.study.base.data}{chosen} (--data takes another): {splits} images"
+    folds = plan.study.base.folds
+    if folds is None:
+        return told
+    every = sum(map(len, dataset.splits.values()))
+    return f"{told}, of which each seed cuts all {every} into its own {folds} folds, a net for each"
 
 
 def _looks(plan: RunPlan) -> str:
@@ -112,7 +117,8 @@ def _power(plan: RunPlan, dataset: SegmentationSet) -> str:
         return "no difference can be shown with fewer than three seeds: the numbers hold for these nets only"
     return (
         f"smallest difference in {metric.label} that this shows with power {POWER:g}: {smallest:.3f}, {told} "
-        f"({len(groups)} {'groups of ' * (len(groups) < len(samples))}images, {arms} comparisons)"
+        f"({len(groups)} {'groups of ' * (len(groups) < len(samples))}images, {arms} "
+        f"comparison{'s' * (arms != 1)})"
     )
 
 

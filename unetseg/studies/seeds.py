@@ -49,5 +49,8 @@ def read_looks(value: Any, seeds: tuple[int, ...], where: str) -> tuple[int, ...
         raise UsageError(f"{where} {value}: give a list of numbers of seeds, such as [3, 4, 5, 7, 10]")
     require_rising(value, where)
     if value[-1] != len(seeds):
-        raise UsageError(f"{where}: the last is at {value[-1]} seeds, and there are {len(seeds)}")
+        raise UsageError(
+            f"{where}: the last is at {value[-1]} seeds, and there are {len(seeds)}; let them end there, or "
+            "leave one of the two out"
+        )
     return tuple(value)

@@ -98,9 +98,7 @@ def parse_study(values: Mapping[str, Any], name: str, where: str) -> Study:
         UsageError: if something is missing, unknown or out of range.
     """
     for key in values:
-        setting = str(key).replace("-", "_") in HINTS
-        hint = "; put it under 'base:'" if setting else did_you_mean(str(key), KEYS)
-        _require(key in KEYS, where, f"unknown key '{key}'{hint}")
+        _require(key in KEYS, where, f"unknown key '{key}'{_place_of(str(key))}")
     base = values.get("base") or {}
     _require(isinstance(base, Mapping), where, "base must hold 'key: value' lines")
     _require("seed" not in base, where, "base: seed is the study's; say how many with 'seeds: 5'")
@@ -140,6 +138,14 @@ def study_yaml(study: Study) -> str:
     values["plan"] = study.plan and _plain_plan(study.plan)
     named = {"reference" if key == "baseline" else key: value for key, value in values.items()}
     return yaml.safe_dump(named, sort_keys=False, allow_unicode=True)
+
+
+def _place_of(key: str) -> str:
+    """Return where a key belongs that stands in a wrong place, or what else may be meant."""
+    if key == "seed":
+        return "; the study's seeds are said by 'seeds: 5', how many, or a list of them"
+    setting = key.replace("-", "_") in HINTS
+    return "; put it under 'base:'" if setting else did_you_mean(key, KEYS)
 
 
 def _last(looks: Any) -> Any:
@@ -198,7 +204,10 @@ def _pairs(values: Any, where: str) -> tuple[tuple[str, str], ...]:
 
 def _controls(values: Any, where: str) -> dict[str, str]:
     _require(isinstance(values, Mapping), where, "positive_control must hold 'arm: other arm' lines")
-    return {_word(arm): _word(other) for arm, other in values.items()}
+    controls = {_word(arm): _word(other) for arm, other in values.items()}
+    for arm, other in controls.items():
+        _require(arm != other, where, f"positive_control: {arm} cannot be its own; name another arm")
+    return controls
 
 
 def _tune(values: Any, where: str) -> dict[str, Any]:
@@ -209,7 +218,8 @@ def _tune(values: Any, where: str) -> dict[str, Any]:
 
 
 def _arms(values: Any, tune: Mapping[str, Any], where: str) -> tuple[Arm, ...]:
-    _require(isinstance(values, Mapping) and len(values) > 0, where, "names no arms ('arms:')")
+    _require(bool(values), where, "names no arms ('arms:')")
+    _require(isinstance(values, Mapping), where, "arms must hold 'name: {key: value}' lines")
     arms = tuple(_arm(_word(name), entry or {}, tune, where) for name, entry in values.items())
     _require(len(arms) > 1 or PLACEHOLDER in arms[0].name, where, "has one arm; a comparison needs two")
     return arms
@@ -222,7 +232,7 @@ def _arm(name: str, entry: Any, tune: Mapping[str, Any], where: str) -> Arm:
     settings = ", ".join(f"{key} {_words(value)}" for key, value in overrides.items() if key != "label")
     label = str(overrides.pop("label", f"In arm {name} ({settings or 'the base as it is'})"))
     for key in SHARED:
-        _require(key not in overrides, where, f"arm {name} sets {key}, which all arms share")
+        _require(key not in overrides, where, f"arm {name} sets {key}, which all arms share{_place_of(key)}")
     for key, value in overrides.items():
         _require(value != [] or key in NEVER_LISTS, where, f"arm {name}: {key} lists no values to try")
     return Arm(name, label, overrides)
