@@ -121,11 +121,25 @@ def polygons_of_cvat(path: Path, size: tuple[int, int]) -> list[tuple[str, shape
     ]
 
 
-OTHERS = {"labelme": polygons_of_labelme, "yolo": polygons_of_yolo, "cvat": polygons_of_cvat}
+def polygons_of_qupath(path: Path, size: tuple[int, int]) -> list[tuple[str, shapely.Polygon]]:
+    return [
+        (each["properties"]["classification"]["name"], shapely.geometry.shape(each["geometry"]))
+        for each in json.loads(path.read_text("utf-8"))["features"]
+    ]
+
+
+OTHERS = {
+    "labelme": polygons_of_labelme,
+    "yolo": polygons_of_yolo,
+    "cvat": polygons_of_cvat,
+    "qupath": polygons_of_qupath,
+}
 
 
 @pytest.mark.parametrize("format", OTHERS)
 def test_outlines_read_by_other_means_cover_the_pixels(tmp_path, format, mask):
+    if format == "qupath":
+        mask = with_hole(mask)
     found = OTHERS[format](write(tmp_path, format, mask), mask.shape)
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5
     drawn = np.zeros_like(mask)

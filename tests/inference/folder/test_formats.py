@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import geojson
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 import tifffile
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -17,10 +19,13 @@ from pycocotools.coco import COCO
 from shapely.geometry import shape
 
 from unetseg.cli import main
+from unetseg.data.annotations.coco_json import to_coco
+from unetseg.data.annotations.label_files import LabelFiles
+from unetseg.data.annotations.label_formats import recognise
 from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS, MaskFormat, write_mask
-from unetseg.inference.folder.vectors import to_coco, to_geojson
+from unetseg.inference.folder.vectors import to_geojson
 
 CLASSES = ["background", "cell", "nerve ü"]
 COLOURS = [(0, 0, 0), (250, 20, 30), (40, 150, 60)]
@@ -138,15 +143,20 @@ def test_coco_lists_every_foreground_class_and_no_background(tmp_path, capsys):
     assert [(c["id"], c["name"]) for c in coco.loadCats(coco.getCatIds())] == [(1, "cell"), (2, "nerve ü")]
 
 
-def test_coco_annotates_each_class_once(tmp_path, mask, capsys):
+def test_coco_annotates_each_region(tmp_path, mask, capsys):
     coco = read_coco(write(tmp_path, mask, "coco"), capsys)
     (image,) = coco.loadImgs(coco.getImgIds())
     assert (image["file_name"], image["width"], image["height"]) == ("picture.jpg", 31, 23)
     annotations = coco.loadAnns(coco.getAnnIds(imgIds=image["id"], iscrowd=False))
-    assert [annotation["category_id"] for annotation in annotations] == [1, 2]
-    for annotation in annotations:
-        assert np.array_equal(coco.annToMask(annotation), mask == annotation["category_id"])
-    assert [annotation["bbox"] for annotation in annotations] == [[3, 2, 14, 13], [3, 15, 28, 5]]
+    assert [annotation["category_id"] for annotation in annotations] == [1, 1, 2]
+    assert [annotation["bbox"] for annotation in annotations] == [
+        [3, 2, 14, 13],
+        [8, 7, 3, 2],
+        [3, 15, 28, 5],
+    ]
+    for index in (1, 2):
+        regions = [coco.annToMask(each) for each in annotations if each["category_id"] == index]
+        assert np.array_equal(sum(regions), mask == index)
 
 
 def test_coco_leaves_out_a_class_that_is_not_in_the_mask(tmp_path, mask, capsys):
@@ -169,6 +179,42 @@ def test_coco_drawn_as_pixels_is_the_mask(mask):
         assert annotation["bbox"] == box
         drawn[inside] = annotation["category_id"]
     assert np.array_equal(drawn, mask)
+
+
+# --- annotation tools ------------------------------------------------------------------------------
+
+
+def test_masks_for_yolo_come_with_the_names_of_classes(predict, images, picture):
+    Image.fromarray(picture(24, 32)).save(images / "a.png")
+    assert predict("--format", "yolo").code == 0
+    assert yaml.safe_load(Path("masks/data.yaml").read_text("utf-8")) == {"names": {0: "cell"}}
+    assert Path("masks/a.txt").is_file()
+
+
+def test_a_users_own_file_of_names_is_not_written_over(predict, images, picture):
+    Image.fromarray(picture(24, 32)).save(images / "a.png")
+    Path("masks").mkdir()
+    Path("masks/data.yaml").write_text("mine")
+    assert "masks/data.yaml: is already there" in predict("--format", "yolo").line
+    assert [path.name for path in Path("masks").iterdir()] == ["data.yaml"]
+    assert Path("masks/data.yaml").read_text() == "mine"
+
+
+def test_masks_for_cvat_come_in_one_file_for_all_images_too(predict, images, picture):
+    for name in ("a.png", "below/a.png", "below/b.png"):
+        (images / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(picture(24, 32)).save(images / name)
+    assert predict("--format", "cvat").code == 0
+    root = ElementTree.parse("masks/annotations.xml").getroot()
+    assert [label.text for label in root.findall("meta/task/labels/label/name")] == ["cell"]
+    assert [each.get("name") for each in root.findall("image")] == ["a.png", "below/a.png", "below/b.png"]
+    labels = recognise(LabelFiles(Path("masks"))).read()
+    assert {each.name for each in labels.images} == {"a", "below/a", "below/b"}  # of both kinds of files
+
+
+def test_an_image_called_like_the_file_for_all_is_refused(predict, images, picture):
+    Image.fromarray(picture(24, 32)).save(images / "annotations.png")
+    assert "its mask would be annotations.xml" in predict("--format", "cvat").line
 
 
 # --- a format that only these tests know -----------------------------------------------------------
@@ -200,7 +246,7 @@ def test_one_entry_adds_a_format_to_predict(plant, predict, images, picture):
 def test_the_help_of_predict_names_it(plant, capsys):
     plant(suffix=".planted", write=write_shape)
     assert main(["predict", "--help"]) == 0
-    assert "--format png|tiff|geojson|coco|planted" in capsys.readouterr().out
+    assert "--format png|tiff|geojson|labelme|coco|yolo|cvat|qupath|planted" in capsys.readouterr().out
 
 
 def test_a_format_that_can_be_streamed_is_given_the_bands_of_a_large_image(plant, predict, images, picture):

@@ -142,13 +142,14 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     return _text(root)
 
 
-def gather(contents: Sequence[bytes], classes: Sequence[str], colours: Sequence[Any]) -> bytes:
-    """Return files of one image each as one file: CVAT takes one for all images of a task."""
+def gather(files: Mapping[str, Path], classes: Sequence[str], colours: Sequence[Any]) -> bytes:
+    """Return files of one image each, by the images' names, as one: CVAT takes one for all of a task."""
     root = _document(classes, colours)
-    images = [image for content in contents for image in ElementTree.fromstring(content).findall("image")]
-    for number, image in enumerate(images):
-        image.set("id", str(number))
-        root.append(image)
+    for number, (name, path) in enumerate(files.items()):
+        for image in ElementTree.parse(path).getroot().findall("image"):
+            image.set("id", str(number))
+            image.set("name", printable(name))
+            root.append(image)
     return _text(root)
 
 

@@ -101,6 +101,13 @@ class LabelFiles:
             )
         return near[0]
 
+    def namesake(self, path: Path) -> Path | None:
+        """Return the image that is called like a file of labels, beside it or the only one, or None."""
+        stems = {path.name.split(".")[0], path.stem}
+        alike = [image for image in self._images if image.stem in stems]
+        near = [image for image in alike if image.parent == path.parent]
+        return near[0] if near else alike[0] if len(alike) == 1 else None
+
     def name(self, image: Path) -> str:
         """Return an image's name: its path below the root without suffix and folders called ``images``."""
         parts = PurePosixPath(self.relative(image)).with_suffix("").parts

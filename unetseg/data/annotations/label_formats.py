@@ -3,7 +3,7 @@
 Their modules are imported when a format is met, so that the names alone cost nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class FormatModule(Protocol):
-    """What the module of a format offers."""
+    """What the module of a format offers; ``gather`` where the format has a file beside."""
 
     find: "Callable[[LabelFiles], list[Path]]"
     read: "Callable[[LabelFiles, Sequence[Path]], LabelSet]"
     encode: "Callable[[np.ndarray, Sequence[str], Sequence[Any], str], bytes]"
+    gather: "Callable[[Mapping[str, Path], Sequence[str], Sequence[Any]], bytes]"
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,14 @@ class LabelFormat:
         title: What people call it.
         suffix: Of the files that are written.
         module: Where it is read and written.
+        beside: A file that is written once beside those of the images, by ``gather`` of the module.
     """
 
     name: str
     title: str
     suffix: str
     module: str
+    beside: str | None = None
 
     def load(self) -> FormatModule:
         """Import its module."""
@@ -53,8 +56,9 @@ LABEL_FORMATS = {
     for format in (
         LabelFormat("labelme", "LabelMe", ".json", "unetseg.data.annotations.labelme"),
         LabelFormat("coco", "COCO", ".coco.json", "unetseg.data.annotations.coco_json"),
-        LabelFormat("yolo", "YOLO", ".txt", "unetseg.data.annotations.yolo_text"),
-        LabelFormat("cvat", "CVAT", ".xml", "unetseg.data.annotations.cvat_xml"),
+        LabelFormat("yolo", "YOLO", ".txt", "unetseg.data.annotations.yolo_text", "data.yaml"),
+        LabelFormat("cvat", "CVAT", ".xml", "unetseg.data.annotations.cvat_xml", "annotations.xml"),
+        LabelFormat("qupath", "QuPath", ".geojson", "unetseg.data.annotations.qupath"),
     )
 }
 

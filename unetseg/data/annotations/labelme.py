@@ -44,16 +44,11 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
         document = files.json(path)
         text = str(document["imagePath"] or path.with_suffix(".jpg").name)
         with labels.sound_only():
-            image = files.find_image(text, path) or _namesake(files, path)
+            image = files.find_image(text, path) or files.namesake(path)  # for images that were renamed
             name = files.name(image) if image else name_of_absent(path.name, files.relative(path), alone=True)
             objects = _objects(document["shapes"], printable(path), labels)
             labels.images.append(LabelledImage(name, image, _size(document), objects, path))
     return labels
-
-
-def _namesake(files: LabelFiles, path: Path) -> Path | None:
-    """Return the image beside a file that is called like it, for sets whose images were renamed."""
-    return next((each for each in files.images if each.with_suffix("") == path.with_suffix("")), None)
 
 
 def _size(document: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -215,10 +215,10 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
-def names_file(classes: Sequence[str]) -> str:
+def gather(files: Mapping[str, Path], classes: Sequence[str], colours: Sequence[Any]) -> bytes:
     """Return ``data.yaml``: the classes' names by their numbers."""
     names = {"names": dict(enumerate(classes[1:]))}
-    return yaml.safe_dump(names, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(names, sort_keys=False, allow_unicode=True).encode("utf-8", "surrogateescape")
 
 
 def _rings(each: LabelledObject) -> tuple[np.ndarray, ...]:

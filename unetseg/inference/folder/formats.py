@@ -1,4 +1,4 @@
-"""The formats of masks: label images as PNG and TIFF, outlines as GeoJSON, run lengths as COCO.
+"""The formats of masks: label images as PNG and TIFF, outlines as GeoJSON, labels for annotation tools.
 
 Flags, file names, refusals and writing derive from ``FORMATS``: a format is added by one more record. Writers
 import what they need when they write, so that the names alone cost nothing.
@@ -6,12 +6,14 @@ import what they need when they write, so that the names alone cost nothing.
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
+from unetseg.data.annotations.label_formats import LABEL_FORMATS, LabelFormat
 from unetseg.errors import UsageError
-from unetseg.utilities.files import plain_write_errors, write_text
+from unetseg.utilities.files import plain_write_errors, write_bytes, write_text
 from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class MaskFormat:
         stream: does so from bands of rows, top to bottom, and (height, width), while further bands are
             computed; None where a format needs the whole mask.
         probability_suffix: of the 16-bit grey images of ``--save-probabilities`` that go with it.
+        beside: name of a file that is written once, for all masks of a folder.
+        gather: returns its content from the masks' files by the images' names, classes and colours.
     """
 
     name: str
@@ -54,6 +58,10 @@ class MaskFormat:
     write: "Callable[[_Path, np.ndarray, Legend], None]"
     stream: "Callable[[_Path, Iterable[np.ndarray], tuple[int, int], Legend], None] | None" = None
     probability_suffix: Literal[".png", ".tif"] = ".png"
+    beside: str | None = None
+    gather: "Callable[[Mapping[str, Path], Sequence[str], Sequence[tuple[int, int, int]]], bytes] | None" = (
+        None
+    )
 
 
 def write_mask(
@@ -71,10 +79,10 @@ def write_mask(
         path: the file, with the format's suffix.
         mask: H×W uint8 class indices, 0 the background.
         format: a key of ``FORMATS``: ``png`` and ``tiff`` hold the indices and a palette of ``colours``,
-            ``geojson`` one Feature a region of a class, ``coco`` one annotation a class.
+            ``geojson`` one Feature a region of a class; those of ``LABEL_FORMATS`` one object a region.
         classes: class names by index.
         colours: RGB of each class.
-        name: of the image that the mask belongs to, written into GeoJSON and COCO.
+        name: of the image that the mask belongs to, written where a format names images.
 
     Raises:
         UsageError: if there is no such format, or the suffix does not belong to it.
@@ -105,29 +113,34 @@ def _write_tiff(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
 
 
 def _write_geojson(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
+    from unetseg.data.images.write import check_colours
     from unetseg.inference.folder.vectors import to_geojson
 
-    _write_vectors(path, mask, legend, to_geojson)
-
-
-def _write_coco(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
-    from unetseg.inference.folder.vectors import to_coco
-
-    _write_vectors(path, mask, legend, to_coco)
-
-
-def _write_vectors(
-    path: _Path,
-    mask: "np.ndarray",
-    legend: Legend,
-    content: "Callable[[np.ndarray, Sequence[str], str], dict[str, Any]]",
-) -> None:
-    from unetseg.data.images.write import check_colours
-
     check_colours(path, mask, legend.colours)
-    text = json.dumps(content(mask, legend.classes, legend.image), ensure_ascii=False, separators=(",", ":"))
+    content = to_geojson(mask, legend.classes, legend.image)
     with plain_write_errors(path):
-        write_text(path, text + "\n")
+        write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def _of_labels(format: LabelFormat) -> MaskFormat:
+    """Return a format of annotation tools as one of masks."""
+
+    def write(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
+        from unetseg.data.images.write import check_colours
+
+        check_colours(path, mask, legend.colours)
+        content = format.load().encode(mask, legend.classes, legend.colours, legend.image)
+        with plain_write_errors(path):
+            write_bytes(path, content)
+
+    def gather(
+        files: Mapping[str, Path], classes: Sequence[str], colours: Sequence[tuple[int, int, int]]
+    ) -> bytes:
+        return format.load().gather(files, classes, colours)
+
+    return MaskFormat(
+        format.name, format.suffix, write, beside=format.beside, gather=gather if format.beside else None
+    )
 
 
 FORMATS = {
@@ -136,6 +149,6 @@ FORMATS = {
         MaskFormat("png", ".png", _write_png),
         MaskFormat("tiff", ".tif", _write_tiff, _stream_tiff, probability_suffix=".tif"),
         MaskFormat("geojson", ".geojson", _write_geojson),
-        MaskFormat("coco", ".coco.json", _write_coco),
+        *map(_of_labels, LABEL_FORMATS.values()),
     )
 }

@@ -83,16 +83,29 @@ def plan_jobs(
     """
     check_collisions(found, FORMATS[options.format].suffix)
     jobs = [_job(image, output, classes, options) for image in found]
+    beside = _beside(jobs, output, options)
     _check_extras(jobs)
     _check_inputs_kept(jobs)
     _check_inside(jobs, output)
     if not (options.overwrite or options.continue_):
         require_absent(
-            (path for job in jobs for path in job.all_outputs),
+            (*(path for job in jobs for path in job.all_outputs), *beside),
             "is already there; --continue leaves out images that have their mask, --overwrite replaces what "
             "is there",
         )
     return jobs
+
+
+def _beside(jobs: Sequence[Job], output: Path, options: OutputOptions) -> list[Path]:
+    """Return the file that the format has once for all masks, which no mask may be."""
+    name = FORMATS[options.format].beside
+    path = None if name is None else output / name
+    for job in jobs:
+        if job.mask == path:
+            raise UsageError(
+                f"{printable(job.image.path)}: its mask would be {name}, the file for all masks; rename it"
+            )
+    return [] if path is None else [path]
 
 
 def without_outputs(found: Iterable[FoundImage], output: Path) -> list[FoundImage]:

@@ -13,7 +13,7 @@ from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, 
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
-from unetseg.utilities.files import abandoned_parts, plain_write_errors
+from unetseg.utilities.files import abandoned_parts, plain_write_errors, write_bytes
 from unetseg.utilities.locks import one_writer
 from unetseg.utilities.signals import Stopped
 from unetseg.utilities.text import printable
@@ -89,7 +89,19 @@ def predict_images(
                 error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
             raise
         table.write()
+        _write_beside(jobs, output, predictor, options)
         return result
+
+
+def _write_beside(jobs: Sequence[Job], output: Path, predictor: Predictor, options: OutputOptions) -> None:
+    """Write the file that a format has once for all masks of a folder."""
+    format = FORMATS[options.format]
+    if format.beside is None or format.gather is None:
+        return
+    files = {job.image.relative.as_posix(): job.mask for job in jobs if job.finished}
+    path = output / format.beside
+    with plain_write_errors(path):
+        write_bytes(path, format.gather(files, predictor.classes, predictor.colours))
 
 
 def _how_to_go_on(result: FolderResult, output: Path, options: OutputOptions) -> str:

@@ -1,10 +1,9 @@
-"""Masks without pixels: outlines as GeoJSON, run lengths as COCO."""
+"""Masks without pixels: outlines as GeoJSON."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco
 
 from unetseg.data.annotations.polygons import mask_polygons
 from unetseg.utilities.text import printable
@@ -44,43 +43,6 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
         "width": width,
         "height": height,
         "features": features,
-    }
-
-
-def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
-    """Return a COCO dataset of one image: compressed run lengths, one annotation for each class in the mask.
-
-    As COCO does for "stuff": classes of pixels know no objects, so a class is annotated once an image.
-    Category ids are the class indices; the background is no category.
-
-    Args:
-        mask: H×W uint8 class indices.
-        classes: class names by index.
-        name: of the image.
-    """
-    height, width = mask.shape
-    return {
-        "info": {"description": "Masks by unetseg: one annotation for each class in an image."},
-        "licenses": [],
-        "images": [{"id": 1, "file_name": printable(name), "width": width, "height": height}],
-        "annotations": [_annotation(index, inside) for index, inside in _foreground(mask, classes)],
-        "categories": [
-            {"id": index, "name": classes[index], "supercategory": "foreground"}
-            for index in range(1, len(classes))
-        ],
-    }
-
-
-def _annotation(index: int, inside: np.ndarray) -> dict[str, Any]:
-    run_lengths = coco.encode(np.asfortranarray(inside, dtype=np.uint8))
-    return {
-        "id": index,
-        "image_id": 1,
-        "category_id": index,
-        "segmentation": {"size": run_lengths["size"], "counts": run_lengths["counts"].decode("ascii")},
-        "area": int(coco.area(run_lengths)),
-        "bbox": coco.toBbox(run_lengths).tolist(),
-        "iscrowd": 0,
     }
 
 
