@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -264,6 +265,32 @@ def numbered(folder: Path) -> tuple[Masks, dict, str]:
     return {name: (objects > 0).astype(np.uint8) for name in "abc"}, {}, ""
 
 
+def qupath(folder: Path) -> tuple[Masks, dict, str]:
+    """A hole, an object in two parts, a point, an image without a file."""
+
+    def feature(label: str, kind: str, coordinates: list) -> dict:
+        properties = {"objectType": "annotation", "classification": {"name": label, "color": [200, 0, 0]}}
+        geometry = {"type": kind, "coordinates": coordinates}
+        return {"type": "Feature", "properties": properties, "geometry": geometry}
+
+    def closed(*box: int) -> list[list[float]]:
+        return [*corners(*box), corners(*box)[0]]
+
+    features = {
+        "a": [feature("Tumor", "Polygon", [closed(4, 5, 12, 15), closed(6, 7, 9, 12)])],
+        "b": [feature("Tumor", "MultiPolygon", [[closed(1, 1, 5, 5)], [closed(1, 8, 5, 12)]])],
+        "c": [feature("Stroma", "Polygon", [closed(2, 2, 9, 9)]), feature("Tumor", "Point", [3, 3])],
+        "d": None,
+    }
+    for number, (name, entries) in enumerate(features.items()):
+        draw_image(folder / f"{name}.tif", number)
+        if entries is not None:
+            write_json(folder / f"{name}.geojson", {"type": "FeatureCollection", "features": entries})
+    masks = {"a": 2 * RING, "b": 2 * (block(1, 1, 5, 5) + block(1, 8, 5, 12)), "c": block(2, 2, 9, 9)}
+    left = "left out: 1 image(s) without labels, 1 shape(s) without an area (Point)"
+    return masks, {}, f"QuPath: 3 image(s), 3 object(s) in 2 class(es); {left}"
+
+
 CASES: dict[str, Callable[[Path], tuple[Masks, dict, str]]] = {
     "LabelMe: a JSON file an image": labelme,
     "COCO with polygons": coco_polygons,
@@ -272,13 +299,14 @@ CASES: dict[str, Callable[[Path], tuple[Masks, dict, str]]] = {
     "CVAT for images 1.1: `annotations.xml`": cvat,
     "Pascal VOC: `JPEGImages/`, `SegmentationClass/`": voc,
     "Numbered objects: a number each in `masks/`": numbered,
+    "QuPath: a GeoJSON file an image": qupath,
 }
 
 
 def promised() -> dict[str, str]:
     """Return the command of each row of the table of labels."""
     lines = DOCS.read_text("utf-8").partition("| labels |")[2].splitlines()[2:]
-    rows = [line.split(" | ") for line in lines if line.startswith("|")]
+    rows = [line.split(" | ") for line in takewhile(lambda line: line.startswith("|"), lines)]
     return {row[0].removeprefix("| "): row[1].strip("`") for row in rows}
 
 
