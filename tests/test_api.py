@@ -163,15 +163,18 @@ def test_predict_takes_every_option_of_its_output_by_name():
     [
         (lambda: unetseg.fit(learning_rate=1e-3), "fit(): unknown key 'learning_rate'; did you mean 'lr'?"),
         (lambda: unetseg.fit(backbone="resnet34"), "did you mean 'encoder'?"),
-        (lambda: unetseg.fit(epochs=0), "--epochs 0: must be at least 1"),
+        (lambda: unetseg.fit(epochs=0), "fit(): epochs 0: must be at least 1"),
         (lambda: unetseg.fit(resume="gone"), "gone: no run here"),
-        (lambda: unetseg.fit(resume="gone", lr=1.0, output="x"), "--resume gone: goes on with the run's own"),
+        (
+            lambda: unetseg.fit(resume="gone", lr=1.0, output="x"),
+            "fit(): resume gone: goes on with the run's own",
+        ),
         (lambda: unetseg.ablate("long", seed=3), "ablate(): 'seed' is no setting of this"),
-        (lambda: unetseg.ablate("long", workers=0), "--workers 0: must be at least 1"),
+        (lambda: unetseg.ablate("long", workers=0), "ablate(): workers 0: must be at least 1"),
         (lambda: unetseg.ablate("lnog"), "did you mean 'long'"),
         (lambda: unetseg.probe(lr=1.0), "probe(): 'lr' is no setting of this"),
-        (lambda: unetseg.probe(arms=["plain"]), "--arms goes with a study"),
-        (lambda: unetseg.probe(steps=3), "--steps: goes with --landscape"),
+        (lambda: unetseg.probe(arms=["plain"]), "probe(): arms goes with a study"),
+        (lambda: unetseg.probe(steps=3), "probe(): steps: goes with landscape"),
         (unetseg.lesion, "lesion(): name a run"),
         (lambda: unetseg.lesion("gone", mode="zeros"), "did you mean 'zero'?"),
         (lambda: unetseg.predict("gone", "masks"), "gone: no such file or folder"),
@@ -188,6 +191,17 @@ def test_predict_takes_every_option_of_its_output_by_name():
         (lambda: unetseg.compare("a", "b", primary="ioo"), "no such metric"),
         (lambda: unetseg.compare("a", "b", key="x"), "compare(): valid, classes, instances and key go with"),
         (lambda: unetseg.export(format="onx"), "did you mean 'onnx'?"),
+        (unetseg.evaluate, "evaluate(): name a run, or predictions and reference"),
+        (lambda: unetseg.fit("basic"), "fit(): config 'basic': no such file; settings are given by name"),
+        (lambda: unetseg.fit(epochs=2.5), "fit(): epochs '2.5': must be int"),
+        (lambda: unetseg.fit(resume=3), "fit(): resume 3: must be text or a path or a Run or None"),
+        (lambda: unetseg.compare(["a", "b"]), "compare(): takes them one by one: put a * before the list"),
+        (unetseg.compare, "compare(): name runs that differ in more than the seed"),
+        (lambda: unetseg.predict("a"), "predict(): missing a required argument: 'output'"),
+        (lambda: unetseg.predict("a", "b", overlays=True), "did you mean 'overlay'?"),
+        (lambda: unetseg.predict("a", "b", overwrite=True, continue_=True), "predict(): overwrite=True and"),
+        (lambda: unetseg.load(3), "load(): run 3: must be"),
+        (lambda: Run(3), "Run(3): give the path of the run's folder"),
     ],
 )
 def test_a_wrong_call_is_one_plain_line_that_is_offered_as_an_error(place, call, line):
@@ -246,7 +260,7 @@ def test_a_run_shows_its_data_net_and_score(fit, discs):
     assert repr(run).endswith("unfinished)")
     run.config_file.write_text("skips: [\n")
     assert repr(run) == "Run('run': cannot be read (UsageError))"
-    assert repr(Run(Path("gone"))) == "Run('gone': cannot be read (UsageError))"
+    assert repr(Run(Path("gone"))) == repr(Run("gone")) == "Run('gone': cannot be read (UsageError))"
 
 
 def test_a_predictor_shows_its_net_classes_and_device(fit):
@@ -329,10 +343,10 @@ def test_results_name_the_folder_of_their_report(fit, place):
     results = unetseg.compare(*runs, output="out")
     assert results.folder == Path("out") and Path("out/report.html").is_file()
     assert "folder" not in json.loads(Path("out/summary.json").read_text())
-    with pytest.raises(UsageError, match="exists already; give another -o, nothing is overwritten"):
+    with pytest.raises(UsageError, match="exists already; give another output, nothing is overwritten"):
         unetseg.compare(*runs, output="out")
     Path("file").write_text("mine")
-    with pytest.raises(UsageError, match="-o file: is no folder"):
+    with pytest.raises(UsageError, match=r"compare\(\): output file: is no folder"):
         unetseg.compare(*runs, output="file")
 
 

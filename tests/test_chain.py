@@ -95,6 +95,9 @@ def test_predicting_with_an_interrupted_run_says_so(fit, discs, capsys, last, st
     assert main(["predict", image, "-o", "masks", "--run", "run"]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: ")]
     assert f"run is not finished ({standing})" in line and "'unetseg fit --resume run'" in line
+    for words in (["evaluate", "run"], ["export", "run", "--format", "safetensors", "--overwrite"]):
+        assert main(words) == 0
+        assert line in capsys.readouterr().out.splitlines()
 
 
 def test_where_no_run_is_finished_the_one_to_go_on_with_is_named(fit, discs, capsys):

@@ -6,8 +6,9 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from threading import Lock
 
-from unetseg.errors import UnetsegError, UsageError, describe, did_you_mean, in_one_line
+from unetseg.errors import SPEAKS_FLAGS, UnetsegError, UsageError, describe, did_you_mean, in_one_line
 from unetseg.utilities.current_file import with_file
 from unetseg.utilities.signals import Stopped, stop_on_signals
 from unetseg.utilities.text import kind_of, more_like_it
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done, 1 failed, 2 wrong usage, 3 some inputs failed, 130 and 143 stopped.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    before = SPEAKS_FLAGS.set(True)
     try:
         with stop_on_signals(), warnings.catch_warnings(), _WarningLines() as lines:
             warnings.showwarning = lines.show
@@ -70,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             line += " (--debug shows where)"
         print(_printable(line if line.startswith("unetseg") else f"unetseg: {line}"), file=sys.stderr)
         return getattr(error, "exit_code", 1)
+    finally:
+        SPEAKS_FLAGS.reset(before)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -94,13 +98,15 @@ class _WarningLines:
 
     def __init__(self) -> None:
         self._kinds: dict[str, dict[str, None]] = {}
+        self._lock = Lock()  # files are read in several threads
 
     def show(self, message: Warning | str, *where: object, **more: object) -> None:
         line = _printable(with_file(" ".join(str(message).split())))
-        alike = self._kinds.setdefault(kind_of(line), {})
-        if not alike:
-            print(f"warning: {line}", file=sys.stderr, flush=True)
-        alike[line] = None
+        with self._lock:
+            alike = self._kinds.setdefault(kind_of(line), {})
+            if not alike:
+                print(f"warning: {line}", file=sys.stderr, flush=True)
+            alike[line] = None
 
     def __enter__(self) -> "_WarningLines":
         return self

@@ -4,6 +4,10 @@ import difflib
 import os
 import unicodedata
 from collections.abc import Iterable
+from contextvars import ContextVar
+
+# Whether who reads the errors typed flags: the command line does, a call from Python has arguments.
+SPEAKS_FLAGS: ContextVar[bool] = ContextVar("SPEAKS_FLAGS", default=False)
 
 _LONGEST = 2000  # characters of a line that is still read
 _VISIBLE = ("Zs", "Cs")  # spaces, and the bytes of file names that are no UTF-8
@@ -69,6 +73,7 @@ _ELSEWHERE = {
     "data": ("dataset", "data_path"),
     "size": ("image_size", "img_size", "imgsz", "input_size", "crop_size", "patch_size", "resolution"),
     "augment": ("augmentation", "augmentations", "transform", "transforms"),
+    "classes": ("names", "labels", "class_names", "categories", "label_map"),
     "class_weights": ("class_weight", "loss_weights", "pos_weight"),
     "workers": ("num_workers", "n_workers", "n_jobs"),
     "epochs": ("num_epochs", "n_epochs", "max_epochs"),

@@ -25,14 +25,17 @@ from unetseg.inference.networks import TorchNetwork
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.recalibration import recalibrate
 from unetseg.metrics.registry import TRAIN_LOSS
+from unetseg.models.hardware import choose_hardware
 from unetseg.plots import training_curves
 from unetseg.runs import Run, discard_empty, new_run
 from unetseg.training import checkpoints
 from unetseg.training.gradient_log import plot_gradients
+from unetseg.training.initial import start_from_run
 from unetseg.training.train import Net, build_net, train
+from unetseg.training.trainer import check_trainer
 from unetseg.utilities.files import write_json, write_rows
 from unetseg.utilities.locks import one_writer
-from unetseg.utilities.progress import Report, print_line, show_progress
+from unetseg.utilities.progress import Report, print_line, say_nothing, show_progress
 from unetseg.utilities.signals import Stopped
 
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EIO)
@@ -82,12 +85,15 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
 def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[SegmentationSet, Net]:
     """Open a dataset that can be trained on, and say what its masks hold.
 
-    The net is built before the look at all files, which takes long.
+    What can be refused without it is refused before the look at all files, which takes long.
     """
+    check_trainer(config, choose_hardware(config))
     dataset = open_data(config)
     for line in dataset.notes:
         report(f"labels    {line}")
     net = build_net(config, len(dataset.classes), goes_on)
+    if config.init is not None and not goes_on:
+        start_from_run(net.model, config, dataset.classes, say_nothing)
     found = require_sound(dataset, progress=show_progress("checking"))
     for line in describe_classes(dataset, found):
         report(line)

@@ -15,6 +15,7 @@ from typing import Any
 from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.files import require_absent
+from unetseg.utilities.text import slug
 from unetseg.utilities.yaml_files import load_yaml
 
 CHECKPOINTS = Path("checkpoints")
@@ -27,6 +28,11 @@ class Run:
     """One trained model's folder."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, str | Path):
+            raise UsageError(f"Run({self.path!r}): give the path of the run's folder")
+        object.__setattr__(self, "path", Path(self.path))
 
     def __repr__(self) -> str:
         """Return the folder, the data, the net and the score, as far as they are known."""
@@ -196,11 +202,6 @@ def new_run(config: RunConfig, path: str | Path | None = None) -> Run:
     raise UnetsegError(f"{CHECKPOINTS}: no free name for a run")
 
 
-def slug(text: str) -> str:
-    """Return ``text`` as a part of a folder's name."""
-    return "".join(c if c.isalnum() or c in ".^," else "-" for c in text)
-
-
 def discard_empty(run: Run) -> None:
     """Remove a run's folder if nothing was written there; one that holds anything stays."""
     with suppress(OSError):
@@ -296,5 +297,4 @@ def list_runs(root: Path | None = None) -> list[Run]:
     root = root or CHECKPOINTS
     if not root.is_dir():
         return []
-    runs = [Run(path.parent) for path in root.glob("*/config.yaml")]
-    return sorted(runs, key=_age)
+    return sorted((Run(path.parent) for path in root.glob("*/config.yaml")), key=_age)

@@ -65,8 +65,9 @@ def run(tmp_path_factory) -> Run:
 
 @pytest.fixture
 def copied(run, tmp_path) -> Run:
-    """The same run, without exports."""
+    """The same run, without exports, as a finished one."""
     shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("model.*"))
+    (tmp_path / "run" / "test.json").write_text("{}")
     return Run(tmp_path / "run")
 
 

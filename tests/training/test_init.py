@@ -49,8 +49,9 @@ def test_resuming_does_not_need_the_run_it_began_with(fit, interrupt, assert_sam
     assert_same_bits(unbroken.run, fit(resume="broken").run)
 
 
-def test_another_network_is_refused_by_what_differs(fit):
+def test_another_network_is_refused_by_what_differs_before_a_file_is_read(fit, monkeypatch):
     fit(out="first")
+    monkeypatch.setattr("unetseg.experiment.require_sound", None)
     refused = fit("--init", "first", "--width", "32", "--blocks", "2", out="second")
     assert refused.code == 2 and not refused.run.path.exists()
     assert "width 16 there, 32 here, blocks 1 there, 2 here" in refused.line

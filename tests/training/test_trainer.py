@@ -121,8 +121,11 @@ def test_every_epoch_but_the_last_says_how_much_time_is_left(fit, patience, word
         (["--encoder", "resnet18", "--weights", "imagenet", "--size", "32"], "weights: no hub in reach"),
         (["--size", "17"], "--size 17: must be a multiple of 2"),
         (["--device", "cuda"], "--device cuda: this machine has none"),
+        (["--trainer.max_step", "5"], "--trainer.max_step: Lightning's Trainer has no such argument"),
+        (["--trainer.precision", "7"], "--trainer.precision 7: refused by Lightning"),
+        (["--trainer.logger", "paper"], "--trainer.logger paper: is no logger"),
     ],
-    ids=["weights", "size", "device"],
+    ids=["weights", "size", "device", "argument", "value", "logger"],
 )
 def test_what_is_wrong_whatever_the_files_hold_is_said_before_they_are_read(
     fit, drawn, monkeypatch, flags, line

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unetseg.api.plain_calls import plain_calls
 from unetseg.config import DEVICES, check_choice
 from unetseg.errors import UsageError
 from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
@@ -35,6 +36,7 @@ class Lesioned:
     written: tuple[Path, ...]
 
 
+@plain_calls
 def lesion(
     *runs: str | Path | Run,
     mode: str | None = None,

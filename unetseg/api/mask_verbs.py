@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unetseg.api.plain_calls import plain_calls
 from unetseg.config import DEVICES, PRECISIONS, check_choice
 from unetseg.errors import UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 TTA = ("flips", "none")
 
 
+@plain_calls
 def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predictor":
     """Load a run as a function from images (H×W×3 uint8) to masks (H×W uint8).
 
     Args:
-        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        run: its folder; the newest finished one under ``checkpoints/``, which is printed, if not given.
         device: auto, cpu, cuda or mps.
 
     Raises:
@@ -30,9 +32,17 @@ def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predicto
     """
     from unetseg.inference.loading import load_predictor
 
-    return load_predictor(run if isinstance(run, Run) else find_run(run), device)
+    return load_predictor(_chosen(run, say_nothing), device)
 
 
+def _chosen(run: str | Path | Run | None, report: Report) -> Run:
+    """Return the run; one that was not named is the newest, which is said in any case."""
+    found = run if isinstance(run, Run) else find_run(run)
+    (report if run is not None else print_line)(f"run {printable(found.path)}")
+    return found
+
+
+@plain_calls
 def predict(
     images: str | Path | Sequence[str | Path],
     output: str | Path,
@@ -70,7 +80,8 @@ def predict(
         save_probabilities: also write each foreground class's probability as a 16-bit grey image.
         min_area: foreground regions of fewer pixels become background.
         overwrite: replace masks that are already there.
-        continue_: leave out images whose mask is already there.
+        continue_: leave out images whose mask is already there; masks of another run, or of other settings,
+            are refused.
         max_pixels: the largest image that is decoded whole; Pillow's own limit if not given.
         tile: side of the tiles of large images, pixels; by the free memory if not given.
         overlap: of neighbouring tiles, pixels; what the network needs if not given.
@@ -101,6 +112,7 @@ def predict(
     )
     inputs = [images] if isinstance(images, (str, Path)) else list(images)
     found, refused = find_images_apart(inputs, FORMATS[format].suffix)
+    from unetseg.inference.folder.makers import Maker
     from unetseg.inference.folder.predict_folder import predict_images
     from unetseg.inference.loading import find_models, load_models, path_of
 
@@ -111,7 +123,10 @@ def predict(
     for model in models:
         if isinstance(model, Run) and model.standing:
             report(f"note: {printable(model.standing)}")
-    return predict_images(predictor, found, Path(output), outputs, show_progress, refused)
+    maker = Maker.of(
+        models, flips=tta == "flips", threshold=threshold, precision=precision, min_area=min_area
+    )
+    return predict_images(predictor, found, Path(output), outputs, show_progress, refused, maker)
 
 
 def _check_computation(tta: str, threshold: float, device: str, precision: str | None) -> None:
@@ -123,6 +138,7 @@ def _check_computation(tta: str, threshold: float, device: str, precision: str |
         raise UsageError(f"--threshold {threshold}: must lie between 0 and 1")
 
 
+@plain_calls
 def export(
     run: str | Path | Run | None = None,
     *,
@@ -138,7 +154,7 @@ def export(
         format: ``onnx`` runs anywhere and is checked against PyTorch; ``safetensors`` loads back into it.
         output: the file; ``model.onnx`` or ``model.safetensors`` in the run's folder if not given.
         overwrite: replace the file if it is there.
-        report: is told which run it is.
+        report: is told which run it is, and whether it was interrupted; one that is not named is printed.
 
     Raises:
         UsageError: if the file has another suffix or is taken, or a package that ONNX needs is missing.
@@ -146,8 +162,9 @@ def export(
             written.
     """
     check_choice("--format", format, EXPORT_FORMATS)
-    found = run if isinstance(run, Run) else find_run(run)
+    found = _chosen(run, report)
+    if found.standing:
+        report(f"note: {printable(found.standing)}")
     from unetseg.inference.export import export_run
 
-    report(f"run {printable(found.path)}")
     return export_run(found, format, None if output is None else Path(output), overwrite=overwrite)

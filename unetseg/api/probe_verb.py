@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from unetseg.api.plain_calls import plain_calls
 from unetseg.api.settings import NetSettings, configured
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
@@ -41,6 +42,7 @@ class Probed:
     written: tuple[Path, ...] = ()
 
 
+@plain_calls
 def probe(
     study: str | Path | None = None,
     *,
@@ -129,7 +131,7 @@ def _probe_gradients(
         return Probed(flows, written=tuple(written))
     from unetseg.probes.speed import costs_text, measure_arms, write_costs
 
-    costs = measure_arms(configs, dataset, show_progress("timing"))
+    costs = measure_arms(configs, dataset, show_progress("timing", every=5))
     report(f"\n{costs_text(costs, baseline)}")
     written += [] if folder is None else [write_costs(costs, folder)]
     return Probed(flows, costs, written=tuple(written))

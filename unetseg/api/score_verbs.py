@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unetseg.api.plain_calls import plain_calls
 from unetseg.errors import UsageError
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.runs import Run, find_run
 from unetseg.utilities.files import plain_write_errors
 from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line, show_progress
+from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
     from unetseg.evaluation.pairing import LeftOut
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from unetseg.studies.analysis.results import StudyResults
 
 
+@plain_calls
 def evaluate(
     run: str | Path | Run | None = None,
     *,
@@ -39,7 +42,7 @@ def evaluate(
     """Score a run on a split, whole masks at their original resolution; or score masks made by any tool.
 
     Args:
-        run: its folder; the newest finished one under ``checkpoints/`` if not given.
+        run: its folder, or the run.
         data: another dataset of the same classes; the run's own if not given.
         data_dir: where the named dataset already lies on disk.
         split: train, val or test.
@@ -56,7 +59,8 @@ def evaluate(
         rows: also return every image's scores, under ``rows``.
         html: file for a page with pictures; none is written if not given.
         command: what the page names as the way to repeat it.
-        report: is given a line for each kind of masks that were left out; they are printed if not given.
+        report: is told of masks that were left out, a line each kind, and of a run that was interrupted;
+            that is printed if not given.
 
     Returns:
         Plain values, as in the run's ``test.json``: dataset and image averages by class and over classes, and
@@ -68,7 +72,11 @@ def evaluate(
     masks = MaskOptions(valid, classes, ignore, instances, key)
     if predictions is None and reference is None:
         _refuse_mask_options("evaluate()", masks)
+        if run is None:
+            raise UsageError("evaluate(): name a run, or predictions and reference")
         found = run if isinstance(run, Run) else find_run(run)
+        if found.standing:
+            report(f"note: {printable(found.standing)}")
         folder = None if data_dir is None else str(data_dir)
         evaluation = _evaluate_run(found, data, folder, split, device, html, command)
         return evaluation.as_dict() if rows else evaluation.summary()
@@ -126,6 +134,7 @@ def _evaluate_masks(
     return evaluation, left_out
 
 
+@plain_calls
 def compare(
     *what: str | Path | Run,
     reference: str | Path | None = None,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar, get_type_hints
 
 from unetseg.config import HINTS, RunConfig, from_mapping
-from unetseg.errors import UsageError
+from unetseg.errors import SPEAKS_FLAGS, UsageError
 from unetseg.utilities.yaml_files import load_yaml
 
 _P = ParamSpec("_P")
@@ -111,6 +111,10 @@ def configured(
     if isinstance(config, RunConfig):
         base = config
     elif config is not None:
+        if not Path(config).exists() and not Path(config).suffix and not SPEAKS_FLAGS.get():
+            raise UsageError(
+                f"{source}: config '{config}': no such file; settings are given by name: encoder='basic'"
+            )
         base = from_mapping(load_yaml(config), str(config), base)
     for name in settings:
         if name in HINTS and name not in setting_names(takes):

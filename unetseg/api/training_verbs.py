@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unetseg.api.code_in_files import refuse_code
+from unetseg.api.plain_calls import plain_calls
 from unetseg.api.settings import Settings, StudySettings, configured, lists_settings
 from unetseg.config import RunConfig, flag
 from unetseg.errors import UsageError
@@ -22,6 +23,7 @@ MAY_CHANGE = ("device", "workers", "trainer", "data", "data_dir")
 
 
 @lists_settings
+@plain_calls
 def fit(
     config: RunConfig | str | Path | None = None,
     *,
@@ -57,6 +59,8 @@ def fit(
         raise UsageError(
             f"{resumed.path}: its data, '{complete.data}', are not here; --data PATH says where they lie now"
         ) from error
+    if complete.init is not None and resumed is None:
+        find_run(complete.init)
     from unetseg.experiment import resume_experiment, run_experiment
 
     if resumed is not None:
@@ -100,7 +104,7 @@ def _refuse_code_of(
 ) -> None:
     """Refuse a file of settings that builds code of others, unless settings given here take its place."""
     if config is not None and not isinstance(config, RunConfig):
-        trainer = configured(RunConfig(), config, {}, "file").trainer
+        trainer = configured(RunConfig(), config, {}, "fit()").trainer
         refuse_code(_left(trainer, settings), config, allow=allow_code)
 
 
@@ -111,6 +115,7 @@ def _left(trainer: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, 
     return {name: value for name, value in trainer.items() if name not in taken}
 
 
+@plain_calls
 def ablate(
     study: str | Path = "long",
     *,

@@ -96,7 +96,8 @@ def check_command(argv: Sequence[str]) -> int:
     print(f"{dataset.name}: {_sizes(dataset)}")
     rows = [["share of pixels", *dataset.classes, "not counted"]]
     for split in dataset.splits:
-        rows.append([split, *(f"{share:.1%}" for share in result.shares(split))])
+        known = result.pixels[split].any()  # none where no mask of the split can be read
+        rows.append([split, *(f"{share:.1%}" if known else "?" for share in result.shares(split))])
     print(align(rows))
     found = missing + [problem.message for problem in result.problems]
     for message in [*fold(found), *(f"note: {line}" for line in result.notes())]:

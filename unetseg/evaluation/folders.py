@@ -119,11 +119,12 @@ def read_masks(
     Raises:
         UnetsegError: if a file cannot be read, holds values of no class, or differs in size.
     """
-    prediction, ground_truth = _read(files.prediction), _read(files.ground_truth)
+    two = len(class_names(masks)) == 2 and not masks.instances
+    prediction, ground_truth = _read(files.prediction, two), _read(files.ground_truth, two)
     _check_size(prediction, files.prediction, ground_truth, files.ground_truth)
     valid = None
     if files.valid is not None:
-        valid = _read(files.valid) > 0
+        valid = _read(files.valid, two_classes=True) > 0
         _check_size(valid, files.valid, ground_truth, files.ground_truth)
     classes = class_names(masks)
     void = IGNORED if masks.ignore is None and len(classes) > 2 else masks.ignore
@@ -162,9 +163,10 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     return parse_classes(names, None, where).names
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path, two_classes: bool = False) -> np.ndarray:
     """Read H×W labels."""
-    raw = read_mask(path).shown
+    mask = read_mask(path)
+    raw = mask.shown_in_two_tones if two_classes else mask.shown
     if raw.ndim == 2:
         return raw
     if (raw != raw[..., :1]).any():

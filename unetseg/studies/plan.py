@@ -8,10 +8,11 @@ from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
-from unetseg.runs import CHECKPOINTS, STUDY_FILE, Run, slug
+from unetseg.runs import CHECKPOINTS, STUDY_FILE, Run
 from unetseg.skip_levels import basic_levels, select_levels
 from unetseg.studies.study import Arm, Study
 from unetseg.studies.study_file import load_study
+from unetseg.utilities.text import slug
 
 
 @dataclass(frozen=True)

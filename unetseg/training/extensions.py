@@ -36,6 +36,19 @@ def build_logger(value: Any, folder: Path) -> Any:
     return _build("--trainer.logger", value, pl.loggers.Logger, LOGGERS, folder)
 
 
+def find_logger(value: Any) -> None:
+    """Raise the UsageError of ``build_logger`` if there is no such logger, and build none."""
+    for each in value if isinstance(value, list) else [value]:
+        if each is not None and not isinstance(each, bool):
+            _find("--trainer.logger", each, pl.loggers.Logger, LOGGERS)
+
+
+def find_callbacks(value: Any) -> None:
+    """Raise the UsageError of ``build_callbacks`` if there is no such callback, and build none."""
+    for each in value if isinstance(value, list) else [value]:
+        _find("--trainer.callbacks", each, pl.Callback)
+
+
 def build_callbacks(value: Any) -> list[pl.Callback]:
     """Return what ``--trainer.callbacks VALUE`` means.
 
@@ -65,6 +78,20 @@ def _build(
         short: import paths by shorter names.
         folder: given as ``save_dir`` where the class takes one and is not told another.
     """
+    given, kind, init = _find(flag, value, base, short)
+    try:
+        arguments = dict(init or {})
+        if folder is not None and "save_dir" in inspect.signature(kind).parameters:
+            arguments.setdefault("save_dir", folder)
+        return kind(**arguments)
+    except Exception as error:
+        raise UsageError(f"{flag} {given}: cannot be used: {one_line(error)}") from error
+
+
+def _find(
+    flag: str, value: Any, base: type, short: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, Any, Any]:
+    """Return what a description names, its class, and its ``init_args``; arguments as of ``_build``."""
     entry: Any = {"class_path": value} if isinstance(value, str) else value
     if not isinstance(entry, Mapping) or not isinstance(entry.get("class_path"), str):
         names = f"{', '.join(short)}, " if short else ""
@@ -83,10 +110,4 @@ def _build(
             f"{flag} {given}: is no {base.__name__.lower()}{did_you_mean(given, short)}; "
             f"give {known}the import path of one"
         ) from None
-    try:
-        arguments = dict(entry.get("init_args") or {})
-        if folder is not None and "save_dir" in inspect.signature(kind).parameters:
-            arguments.setdefault("save_dir", folder)
-        return kind(**arguments)
-    except Exception as error:
-        raise UsageError(f"{flag} {given}: cannot be used: {one_line(error)}") from error
+    return given, kind, entry.get("init_args")

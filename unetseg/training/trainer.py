@@ -15,7 +15,7 @@ from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.hardware import LIGHTNING_PRECISION, Hardware
 from unetseg.training.checkpoint_io import AtomicCheckpointIO
 from unetseg.training.epoch_bar import EpochBar
-from unetseg.training.extensions import build_callbacks, build_logger
+from unetseg.training.extensions import build_callbacks, build_logger, find_callbacks, find_logger
 from unetseg.utilities.quiet import quiet
 from unetseg.utilities.signals import SIGNALS
 
@@ -27,6 +27,22 @@ NOT_OFFERED = {
     "plugins": "checkpoints are written and read by the package's own",
     "use_distributed_sampler": "images are shared out so that each is counted once",
 }
+
+
+def check_trainer(config: RunConfig, hardware: Hardware) -> None:
+    """Refuse what ``build_trainer`` would, before anything is read; loggers and callbacks are not built.
+
+    Raises:
+        UsageError: if there is no argument of that name, or its value does not fit.
+    """
+    if not config.trainer:
+        return
+    if "callbacks" in config.trainer:
+        find_callbacks(config.trainer["callbacks"])
+    if "logger" in config.trainer:
+        find_logger(config.trainer["logger"])
+    plain = {name: value for name, value in config.trainer.items() if name not in ("callbacks", "logger")}
+    build_trainer(config.changed(trainer=plain), hardware, Path())
 
 
 def build_trainer(config: RunConfig, hardware: Hardware, folder: Path, *callbacks: pl.Callback) -> pl.Trainer:

@@ -23,6 +23,11 @@ def printable(path: str | bytes | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def slug(text: str) -> str:
+    """Return ``text`` as a part of a folder's name."""
+    return "".join(c if c.isalnum() or c in ".^," else "-" for c in text)
+
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

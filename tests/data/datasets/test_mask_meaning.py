@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from unetseg.data.datasets.check import check_dataset
 from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.labels import LabelError
@@ -56,6 +57,7 @@ BLACK_AND_WHITE = {
     "palette black, white": lambda: palette_of(SHAPE, [(0, 0, 0), (255, 255, 255)]),
     "palette white, black": lambda: palette_of(1 - SHAPE, [(255, 255, 255), (0, 0, 0)]),
     "palette white, black, unused red": lambda: palette_of(1 - SHAPE, [(255,) * 3, (0,) * 3, (255, 0, 0)]),
+    "palette white, red, black": lambda: palette_of(2 - 2 * SHAPE, [(255,) * 3, (255, 0, 0), (0,) * 3]),
     "1-bit": lambda: Image.fromarray(SHAPE > 0),
     "grey": lambda: Image.fromarray(SHAPE * np.uint8(255)),
     "colours": lambda: Image.fromarray(np.repeat(SHAPE[..., None] * np.uint8(255), 3, axis=2)),
@@ -289,3 +291,85 @@ def test_where_no_mask_can_be_read_the_reason_is_given(folder_of):
     folder = folder_of([np.ones((4, 4), np.float32)] * 3, ending=".tif")
     with pytest.raises(UnetsegError, match=r"no mask could be read: .*0\.tif: holds floating-point values"):
         open_folder(folder)
+
+
+def test_black_and_white_decide_wherever_the_palette_holds_them(folder_of):
+    colours = [(255, 255, 255), (200, 0, 0), (0, 0, 0)]  # the second is used nowhere
+    masks = [palette_of(2 * (1 - SHAPE), colours) for _ in range(4)]
+    masks.append(palette_of(np.full(SHAPE.shape, 2), colours))  # no object at all
+    dataset = open_folder(folder_of(masks))
+    assert dataset.classes == ("background", "foreground")
+    found = {s.name: dataset.mask(s) for samples in dataset.splits.values() for s in samples}
+    assert all(np.array_equal(found[name], SHAPE * (name != "4")) for name in found)
+
+
+def test_white_that_means_two_things_in_two_files_is_refused(folder_of):
+    colours = [(255, 255, 255), (200, 0, 0), (0, 0, 0)]
+    masks = [palette_of(SHAPE, colours) for _ in range(3)] + [palette_of(2 * (1 - SHAPE), colours)]
+    dataset = open_folder(folder_of(masks, "classes: [background, object]"))
+    messages = [each.message for each in check_dataset(dataset)]
+    assert any(
+        "white is class" in message and "give the classes their colours" in message for message in messages
+    )
+
+
+def few_instances(counts, first=lambda image: 1):
+    """A mask an image with so many rectangles, numbered from ``first``."""
+    masks = []
+    for image, count in enumerate(counts):
+        mask = np.zeros((24, 40), np.uint8)
+        for number in range(count):
+            mask[4 + number : 14, 10 * number + 1 : 10 * number + 7] = first(image) + number
+        masks.append(mask)
+    return masks
+
+
+def test_a_few_numbered_objects_an_image_are_told(folder_of):
+    folder = folder_of(few_instances([1, 2, 3, 2, 1, 3]))
+    with pytest.warns(UserWarning, match=r"one connected object.*instances\?.*\{values: \[rest\]\}"):
+        assert len(open_folder(folder).classes) == 4
+
+
+def test_objects_numbered_through_the_whole_set_are_told(folder_of):
+    folder = folder_of(few_instances([2, 2, 2, 2], first=lambda image: 2 * image + 1))
+    with pytest.warns(UserWarning, match=r"one connected object"):
+        open_folder(folder)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        few_instances([2, 2, 2, 2]),
+        few_instances([1, 1, 1, 1], first=lambda image: 1 + image % 3),
+        [
+            np.pad(np.full((6 + n % 2, 9), 1 + n % 2, np.uint8), 1 + n % 2, constant_values=1)
+            for n in range(4)
+        ],
+    ],
+    ids=["as many everywhere", "one class an image", "one inside of the other"],
+)
+def test_classes_that_are_each_one_region_are_no_instances(folder_of, masks, recwarn):
+    masks = [np.pad(mask, 3) for mask in masks]
+    open_folder(folder_of(masks))
+    assert not recwarn.list
+
+
+def test_masks_that_interpolation_brought_to_another_size_are_told_so(folder_of):
+    generator = np.random.default_rng(0)
+    folder = folder_of([soft(generator, 255, 0.8) for _ in range(4)])
+    for image in (folder / "images").iterdir():
+        Image.new("RGB", (128, 96)).save(image)
+    with pytest.raises(UnetsegError, match=r"\.png is 64x48 pixels, its image 128x96.*nearest neighbour"):
+        open_folder(folder)
+
+
+def test_grey_whose_0_is_white_is_read_as_it_looks(tmp_path):
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, (255 * (1 - SHAPE)).astype(np.uint8), photometric="miniswhite")
+    labels = parse_classes(["background", "object"], None, "dataset.yaml").labels
+    assert np.array_equal(labels.to_classes(read_mask(path)), SHAPE)
+
+
+def test_a_palette_of_about_black_and_white_is_read_as_it_looks(classes_in):
+    picture = palette_of(1 - SHAPE, [(253, 254, 253), (2, 1, 1)])
+    assert np.array_equal(classes_in(picture), SHAPE)

@@ -204,3 +204,12 @@ def test_files_of_one_content_under_two_names_are_two_images(folder):
     (folder / "one.png").write_bytes(b"")
     os.link(folder / "one.png", folder / "other.png")
     assert {image.relative.name for image in find_images([folder])} >= {"one.png", "other.png"}
+
+
+def test_names_that_differ_in_case_alone_collide_where_the_file_system_ignores_it(tmp_path, monkeypatch):
+    for name in ("a.png", "A.jpg", "b.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert not set_aside_collisions(find_images([tmp_path]), ".png")[1]
+    monkeypatch.setattr("unetseg.data.images.collisions.IGNORES_CASE", True)
+    apart, refused = set_aside_collisions(find_images([tmp_path]), ".png")
+    assert [image.path.name for image in apart] == ["b.png"] and len(refused) == 2

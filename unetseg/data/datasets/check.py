@@ -13,6 +13,7 @@ from unetseg.data.datasets.findings import Finding, Problem, look_at, problem
 from unetseg.data.datasets.labels import Colour
 from unetseg.data.datasets.remembered import KnownFindings
 from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.data.images.stored_mask import WHITE
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import first_few, printable
 from unetseg.utilities.threads import by_threads
@@ -91,6 +92,7 @@ def inspect_dataset(
     look = known.look_at if known else partial(look_at, dataset, digest=duplicates)
     owners: dict[bytes, tuple[str, Sample]] = {}
     colours: dict[int, tuple[Colour, Sample]] = {}
+    tones: dict[tuple[bool, Colour], tuple[int, Sample]] = {}
     total = sum(len(samples) for samples in dataset.splits.values())
     done = 0
     for split, samples in dataset.splits.items():
@@ -100,7 +102,7 @@ def inspect_dataset(
             result.problems.append(Problem(split, None, f"the {split} split holds no image"))
         for sample, found in zip(samples, by_threads(look, samples, workers), strict=True):
             result.problems += found.problems
-            result.problems += _recoloured(sample, found, colours)
+            result.problems += _recoloured(sample, found, colours) or _turned_round(sample, found, tones)
             result.pixels[split] += found.counts
             if found.damaged:
                 result.damaged.append(sample.image)
@@ -187,6 +189,23 @@ def _recoloured(sample: Sample, found: Finding, colours: dict[int, tuple[Colour,
     return []
 
 
+def _turned_round(
+    sample: Sample, found: Finding, tones: dict[tuple[bool, Colour], tuple[int, Sample]]
+) -> list[Problem]:
+    """Compare what black and white mean in masks read by them with what they mean in those read by index."""
+    by_tones, classes = found.tones
+    for tone, index in classes.items():
+        tones.setdefault((by_tones, tone), (index, sample))
+        known, first = tones.get((not by_tones, tone), (index, sample))
+        if known != index:
+            text = (
+                f"{'white' if tone == WHITE else 'black'} is class {index} by its palette, class {known} in "
+                f"{printable(first.mask or '')}; give the classes their colours ('name: [r, g, b]')"
+            )
+            return [problem(sample, sample.mask, text)]
+    return []
+
+
 def _duplicate(split: str, sample: Sample, first_split: str, first: Sample) -> Problem:
     where = f"both in {split}" if split == first_split else f"one in {first_split}, one in {split}"
     return problem(
@@ -197,8 +216,10 @@ def _duplicate(split: str, sample: Sample, first_split: str, first: Sample) -> P
 def _without_evidence(dataset: SegmentationSet, result: Inspection) -> list[Problem]:
     """Return what is missing in whole splits: pixels that count, background, foreground, single classes."""
     found = []
-    broken = any(each.stops for each in result.problems)
+    unread = {each.sample for each in result.problems if each.stops and each.file is not None}
     for split, pixels in result.pixels.items():
+        if any(sample.name in unread for sample in dataset.splits[split]):
+            continue  # the masks that were refused may hold what is missing
         counted = pixels[: len(dataset.classes)]
         if pixels.any() and not counted.any():
             found.append(
@@ -207,7 +228,7 @@ def _without_evidence(dataset: SegmentationSet, result: Inspection) -> list[Prob
                 )
             )
         elif split == "train" and result.images[split]:
-            found += _absent_classes(dataset, counted, broken)
+            found += _absent_classes(dataset, counted)
         elif counted.any() and not counted[1:].any():
             text = (
                 f"the {split} split holds no {first_few(dataset.classes[1:])}: nothing found there is no "
@@ -217,17 +238,17 @@ def _without_evidence(dataset: SegmentationSet, result: Inspection) -> list[Prob
     return found
 
 
-def _absent_classes(dataset: SegmentationSet, counted: np.ndarray, broken: bool) -> list[Problem]:
+def _absent_classes(dataset: SegmentationSet, counted: np.ndarray) -> list[Problem]:
     there = [*counted]
     there[0] = there[0] or not dataset.label_map.names(0)  # declared to be in no mask
     absent = [name for name, count in zip(dataset.classes, there, strict=True) if not count]
     if not absent:
         return []
-    if not broken and not counted[1:].any():
+    if not counted[1:].any():
         names = first_few(dataset.classes[1:])
         return [Problem("train", None, f"{dataset.name}: no training mask holds any {names}")]
     background = dataset.classes[0]
-    if not broken and not counted[0] and dataset.label_map.names(0):
+    if not counted[0] and dataset.label_map.names(0):
         text = (
             f"{dataset.name}: no training mask holds any {background}; if that is right, write "
             f"'{background}: []' under classes"

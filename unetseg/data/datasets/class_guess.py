@@ -1,51 +1,57 @@
 """Classes told from the values in the masks where a user gave none; what would be a guess is refused."""
 
 import os
-from collections.abc import Collection, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-
-import numpy as np
 
 from unetseg.data.datasets.class_entries import MAX_CLASSES
 from unetseg.data.datasets.labels import IGNORED, LabelError, raw_values
-from unetseg.data.datasets.remembered import known_values
+from unetseg.data.datasets.mask_evidence import (
+    INSTANCES,
+    are_few_instances,
+    are_grey_pictures,
+    are_instances,
+)
+from unetseg.data.datasets.remembered import MaskValues, known_values
 from unetseg.data.images.decode import ImageError
-from unetseg.data.images.read import read_mask
+from unetseg.data.images.read import image_size, read_mask
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import printable
 from unetseg.utilities.threads import by_threads
 
-_LOOKED_AT = 40  # masks whose pixels are looked at where their values alone do not tell
-_INSTANCES = 4  # labels from which on "each is one object" is evidence
 _GREYS = 24  # values from which on a mask may be a grey picture
 
 
-def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int]) -> list[str]:
+def guess_classes(folder: Path, pairs: Mapping[Path, Path], ignored: Collection[int]) -> list[str]:
     """Name the classes after the values that occur in the masks.
 
-    0 and 1, 0 and 255, or nearly all numbers from 0 to some N are classes. Files that cannot be read are
-    passed over here: the check before training names them all.
+    0 and 1, 0 and 255, black and white, or nearly all numbers from 0 to some N are classes; where they may
+    be instances as well, a warning says so. Files that cannot be read are passed over here: the check before
+    training names them all.
 
     Args:
         folder: Named in the errors.
-        masks: Mask files, each read once; of a large set, those that have not changed since an earlier look
-            are not read.
+        pairs: Mask files, each read once, and their images; of a large set, masks that have not changed since
+            an earlier look are not read.
         ignored: Values that mark pixels to leave out.
 
     Raises:
         UnetsegError: The values may mean several things; the message says which entry to write for each.
         LabelError: A mask is in colours.
     """
-    first: dict[int, Path] = {}
-    reason = ""
+    masks = [*pairs]
     look, save = known_values(masks, _values)
-    for path, found in zip(masks, by_threads(look, masks, min(8, os.cpu_count() or 1)), strict=True):
-        if isinstance(found, str):
-            reason = reason or found
-            continue
-        for value in found:
-            first.setdefault(value, path)
+    looks = [*zip(masks, by_threads(look, masks, min(8, os.cpu_count() or 1)), strict=True)]
     save()
+    found = [(path, look) for path, look in looks if not isinstance(look, str)]
+    in_tones = all(tones is not None or {*numbers} <= {0, 1, IGNORED} for _, (numbers, tones) in found)
+    first: dict[int, Path] = {}
+    for path, (numbers, tones) in found:
+        for value in tones if in_tones and tones is not None else numbers:
+            first.setdefault(value, path)
+    reason = next((look for _, look in looks if isinstance(look, str)), "")
     values = sorted(first.keys() - set(ignored))
     if not values:
         raise UnetsegError(f"{folder}: no mask could be read: {reason}" if reason else _nothing(folder))
@@ -53,13 +59,15 @@ def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int])
         return ["background", "foreground"]
     where = f"{folder}: "
     counted = [value for value in values if value != IGNORED or 254 in first]
-    if sum(value > 0 for value in counted) >= _INSTANCES and _are_instances(masks, counted):
+    if sum(value > 0 for value in counted) >= INSTANCES and are_instances(masks, counted):
         raise UnetsegError(where + _instances(counted))
-    if len(values) >= _GREYS and _are_grey_pictures(masks):
-        raise UnetsegError(where + _grey(values))
+    if len(values) >= _GREYS and are_grey_pictures(masks):
+        raise UnetsegError(where + (_resized(pairs) or _grey(values)))
     highest = values[-1]
     if highest < 2 * len(values) and highest < MAX_CLASSES:  # most of 0..max occur, so they are indices
         if values[0] == 0:
+            if are_few_instances(masks, highest):
+                warnings.warn(where + _few_instances(), stacklevel=2)
             return ["background", *(f"class_{index}" for index in range(1, highest + 1))]
         if values[0] == 1:
             raise UnetsegError(where + _from_one(values))
@@ -70,10 +78,12 @@ def guess_classes(folder: Path, masks: Sequence[Path], ignored: Collection[int])
     )
 
 
-def _values(path: Path) -> list[int] | str:
-    """Return a mask's values, or why it cannot be read."""
+def _values(path: Path) -> MaskValues | str:
+    """Return a mask's values and, if its palette is in black and white, theirs; or why it cannot be read."""
     try:
-        return raw_values(read_mask(path))
+        mask = read_mask(path)
+        in_tones = mask.indexes_two_tones and not mask.two_tone
+        return raw_values(mask), raw_values(mask.shown_in_two_tones) if in_tones else None
     except ImageError as error:
         return str(error)
     except LabelError as error:
@@ -84,13 +94,19 @@ def _nothing(folder: Path) -> str:
     return f"{folder}: the masks hold only values to ignore, none of a class"
 
 
+_ENTRY = (
+    "instances? Then write 'classes: {background: 0, object: {values: [rest]}}' into dataset.yaml, with a "
+    "name of your own for 'object' ('instances: masks' there scores objects by them); if they are classes, "
+    "name them all: 'classes: [background, ...]'"
+)
+
+
 def _instances(values: Sequence[int]) -> str:
-    return (
-        f"the mask values 1 to {values[-1]} are each one connected object in an image: instances? Then write "
-        "'classes: {background: 0, object: {values: [rest]}}' into dataset.yaml, with a name of your own for "
-        "'object' ('instances: masks' there scores objects by them); if they are classes, name them all: "
-        "'classes: [background, ...]'"
-    )
+    return f"the mask values 1 to {values[-1]} are each one connected object in an image: {_ENTRY}"
+
+
+def _few_instances() -> str:
+    return f"is read as classes, and each label is one connected object, numbered image by image: {_ENTRY}"
 
 
 def _named(values: Sequence[int]) -> str:
@@ -112,6 +128,20 @@ def _grey(values: Sequence[int]) -> str:
     )
 
 
+def _resized(pairs: Mapping[Path, Path]) -> str:
+    """Return what is wrong with masks of another size than their images, if the first one's is another."""
+    mask, image = next(iter(pairs.items()))
+    with suppress(ImageError):
+        (height, width), (rows, columns) = image_size(image), image_size(mask)
+        if {height, width} != {rows, columns}:
+            return (
+                f"{printable(mask.name)} is {columns}x{rows} pixels, its image {width}x{height}, and the "
+                "masks hold grey values that run into each other: they were resized by interpolation, which "
+                "mixes labels; take the masks of the images' own size, or resize these by nearest neighbour"
+            )
+    return ""
+
+
 def _from_one(values: Sequence[int]) -> str:
     names = ", ".join(f"class_{value}: {value}" for value in values[1:4])
     more = ", ..." if len(values) > 4 else ""
@@ -119,54 +149,3 @@ def _from_one(values: Sequence[int]) -> str:
         f"the labels begin at 1 (1 to {values[-1]}, no mask holds 0): write "
         f"'classes: {{background: 1, {names}{more}}}' into dataset.yaml, the background first whichever it is"
     )
-
-
-def _are_instances(masks: Sequence[Path], values: Sequence[int]) -> bool:
-    """Tell whether nearly every label is one connected object wherever it occurs."""
-    from skimage.measure import label  # takes part of a second to import
-
-    labels = objects = 0
-    for values_there in _pixels(masks):
-        present = np.unique(values_there)
-        present = present[(present > 0) & (present <= values[-1])]
-        regions = label(np.where(values_there <= values[-1], values_there, 0), background=0, connectivity=2)
-        labels += len(present)
-        objects += int(regions.max())
-    return labels >= 3 * _INSTANCES and objects <= 1.05 * labels
-
-
-def _are_grey_pictures(masks: Sequence[Path]) -> bool:
-    """Tell whether values lie between those of their neighbours, as in a blurred or scaled picture."""
-    between = inner = pixels = extremes = 0
-    steps: list[np.ndarray] = []
-    for grey in _pixels(masks):
-        if min(grey.shape) < 3:
-            continue
-        wide = grey.astype(np.int32)
-        middle = wide[1:-1, 1:-1]
-        around = np.stack([wide[1:-1, :-2], wide[1:-1, 2:], wide[:-2, 1:-1], wide[2:, 1:-1]])
-        inside = (middle > wide.min()) & (middle < wide.max())
-        inner += int(inside.sum())
-        between += int((inside & (around.min(0) < middle) & (around.max(0) > middle)).sum())
-        counts = np.bincount(wide.ravel())
-        extremes += int(np.sort(counts)[-2:].sum())
-        pixels += wide.size
-        across = np.abs(np.diff(wide, axis=1))
-        steps.append(across[across > 0])
-    if not inner:
-        return False
-    step = float(np.median(np.concatenate(steps))) if steps else 0.0
-    return step <= 3 or (between >= 0.6 * inner and (step <= 25 or 2 * extremes >= pixels))
-
-
-def _pixels(masks: Sequence[Path]) -> list[np.ndarray]:
-    """Return H×W values of some of the masks, at even steps; those that cannot be read are left out."""
-    some = [masks[index * len(masks) // _LOOKED_AT] for index in range(_LOOKED_AT)]
-    found = []
-    for path in dict.fromkeys(masks if len(masks) <= _LOOKED_AT else some):
-        try:
-            mask = read_mask(path)
-        except ImageError:
-            continue
-        found.append(mask.values[..., 0] if mask.values.ndim == 3 else mask.shown)
-    return found

@@ -42,6 +42,7 @@ class Finding:
         counts: Pixels of each class, int64, and in the last place of those that do not count.
         digest: A hash of the image's pixels, where asked for and read.
         colours: The colour of each palette index that its mask uses as a number.
+        tones: Whether its mask is read by the black and white of its palette, and the class of each of these.
         turned: Whether the image is turned upright by its EXIF orientation and the mask is not turned.
         damaged: Whether pixels of the image are damaged.
     """
@@ -50,6 +51,7 @@ class Finding:
     counts: np.ndarray
     digest: bytes | None = None
     colours: dict[int, Colour] = field(default_factory=dict)
+    tones: tuple[bool, dict[Colour, int]] = (False, {})
     turned: bool = False
     damaged: bool = False
 
@@ -60,8 +62,8 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
     picture = _read(dataset.picture, sample, sample.image, problems)
     stored = _read(dataset.stored_mask, sample, sample.mask, problems)
     mask = None
+    labels = dataset.label_map
     if stored is not None:
-        labels = dataset.label_map
         mask = _read(lambda each: labels.to_classes(stored, each.mask), sample, sample.mask, problems)
     valid = _read(dataset.valid, sample, sample.valid, problems)
     instances = _read(dataset.instances, sample, sample.instances, problems)
@@ -78,11 +80,16 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
             mask = np.where(valid, mask, np.uint8(IGNORED))
         every = np.bincount(mask.ravel(), minlength=IGNORED + 1)
         counts = np.append(every[: len(dataset.classes)], every[IGNORED])
+    if mask is None or stored is None:
+        colours, tones = dict[int, Colour](), (False, dict[Colour, int]())
+    else:
+        colours, tones = labels.meaning_of_indices(stored), labels.meaning_of_tones(stored)
     return Finding(
         tuple(dict.fromkeys(problems)),  # once each: a file may serve as mask and as instances
         counts,
         _digest(picture.rgb) if digest and picture is not None else None,
-        {} if mask is None or stored is None else dataset.label_map.meaning_of_indices(stored),
+        colours,
+        tones,
         picture is not None and stored is not None and picture.turned and not stored.turned,
         picture is not None and bool(picture.damage),
     )

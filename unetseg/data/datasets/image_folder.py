@@ -13,7 +13,7 @@ from unetseg.data.datasets.class_guess import guess_classes
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
-from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder
+from unetseg.data.datasets.split_lists import Names, find_lists, folders_of_splits, read_list, split_by_folder
 from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, list_files
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
@@ -25,10 +25,20 @@ class MissingFolder(UsageError):
     """A folder that was to be a dataset has no ``images/`` or no ``masks/``."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        super().__init__(
-            f"{folder}: has no folder '{name}' (a dataset is images/ and masks/); "
-            "name those that it has with --images DIR --masks DIR"
-        )
+        splits = folders_of_splits(folder)
+        self.by_split = bool(splits)
+        advice = "name those that it has with --images DIR --masks DIR"
+        if splits:
+            moves = " && ".join(
+                f"mv {split}/{each} {part}/{split}"
+                for split, parts in splits.items()
+                for part, each in zip(("images", "masks"), parts, strict=True)
+            )
+            advice = (
+                f"it has {', '.join(f'{split}/{parts[0]}' for split, parts in splits.items())}: turned round "
+                f"they are read as the split: mkdir images masks && {moves}"
+            )
+        super().__init__(f"{folder}: has no folder '{name}' (a dataset is images/ and masks/); {advice}")
 
 
 def open_folder(
@@ -274,6 +284,6 @@ def _classes(folder: Path, settings: dict[str, Any], samples: Iterable[Sample]) 
         names = ["background", "foreground"]
     elif names is None:
         ignored = set() if ignore is None else ignored_values(ignore, where)
-        masks = [sample.mask for sample in samples if sample.mask is not None]
-        names = guess_classes(folder, masks, ignored)
+        pairs = {sample.mask: sample.image for sample in samples if sample.mask is not None}
+        names = guess_classes(folder, pairs, ignored)
     return parse_classes(names, ignore, where, threshold)

@@ -1,14 +1,14 @@
 """From the raw values in a mask file to class indices, by an explicit table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from unetseg.data.images.stored_mask import StoredMask
+from unetseg.data.images.stored_mask import BLACK, WHITE, StoredMask
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import printable
 
@@ -97,6 +97,15 @@ class LabelMap:
             return {}
         pairs = zip(raw.used.tolist(), raw.colours.tolist(), strict=True)
         return {index: (red, green, blue) for index, (red, green, blue) in pairs}
+
+    def meaning_of_tones(self, raw: StoredMask) -> tuple[bool, dict[Colour, int]]:
+        """Return whether a palette's mask is read by its black and white, and what class these are in it."""
+        if raw.palette is None or self.threshold is not None or self.colours:
+            return False, {}
+        used = replace(raw, values=raw.used[None].astype(raw.values.dtype))
+        classes = self.to_classes(used)[0].tolist()
+        pairs = zip(map(tuple, raw.colours.tolist()), classes, strict=True)
+        return self._reads_two_tones(raw), {tone: index for tone, index in pairs if tone in (BLACK, WHITE)}
 
     def names(self, index: int) -> bool:
         """Tell whether any value or colour at all means the class ``index``."""

@@ -120,6 +120,8 @@ def _open_own_folder(
             masks=masks or "masks",
         )
     except MissingFolder as error:
+        if error.by_split:
+            raise
         fits = [f"--data {card.name} --data-dir {printable(folder)}" for card in fitting_cards(folder)]
         if not fits:
             refuse_unread(folder)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from unetseg.utilities.current_file import hearing, tell
 
 FEWEST = 300  # files from which on it is worth while: fewer are looked at in a second or two
 _DECODERS = ("unetseg", "imagecodecs", "numpy", "pillow", "tifffile")
+
+MaskValues: TypeAlias = tuple[list[int], list[int] | None]
+"""A mask's values, and those of its black and white if it is in these two tones by its palette."""
 
 
 class KnownFindings:
@@ -61,8 +64,8 @@ class KnownFindings:
 
 
 def known_values(
-    masks: Sequence[Path], read: Callable[[Path], list[int] | str]
-) -> tuple[Callable[[Path], list[int] | str], Callable[[], None]]:
+    masks: Sequence[Path], read: Callable[[Path], MaskValues | str]
+) -> tuple[Callable[[Path], MaskValues | str], Callable[[], None]]:
     """Make a reader of masks' values that opens no file which has not changed, and what saves its findings.
 
     Args:
@@ -73,19 +76,18 @@ def known_values(
     if kept is None:
         return read, lambda: None
 
-    def values(path: Path) -> list[int] | str:
+    def values(path: Path) -> MaskValues | str:
         stamp = file_stamp(path)
         known = kept.get(str(path), stamp)
         if known is None:
             with hearing() as said:
                 found = read(path)
             if not isinstance(found, str):
-                kept.put(str(path), stamp, {"values": found, "said": said})
+                kept.put(str(path), stamp, {"values": found[0], "tones": found[1], "said": said})
             return found
         for text in known["said"]:
             tell(text)
-        values: list[int] = known["values"]
-        return values
+        return known["values"], known["tones"]
 
     return values, kept.save
 
@@ -127,6 +129,7 @@ def _to_json(found: Finding) -> dict[str, Any]:
         "counts": found.counts.tolist(),
         "digest": found.digest.hex() if found.digest else None,
         "colours": [[index, *colour] for index, colour in found.colours.items()],
+        "tones": [found.tones[0], [[*tone, index] for tone, index in found.tones[1].items()]],
         "turned": found.turned,
     }
 
@@ -137,5 +140,9 @@ def _from_json(known: dict[str, Any]) -> Finding:
         np.array(known["counts"], np.int64),
         bytes.fromhex(known["digest"]) if known["digest"] else None,
         {index: (red, green, blue) for index, red, green, blue in known["colours"]},
+        (
+            known["tones"][0],
+            {(red, green, blue): index for red, green, blue, index in known["tones"][1]},
+        ),
         known["turned"],
     )

@@ -95,7 +95,7 @@ class SegmentationSet:
         """Return the field of view, H×W bool, or None where the whole image counts."""
         if sample.valid is None:
             return None
-        raw = read_mask(sample.valid).shown
+        raw = read_mask(sample.valid).shown_in_two_tones
         return (raw if raw.ndim == 2 else raw.max(axis=2)) > 0
 
     def instances(self, sample: Sample) -> np.ndarray | None:

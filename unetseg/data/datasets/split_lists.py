@@ -19,6 +19,7 @@ _SPELLINGS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 _SUFFIXES = (".txt", ".lst", ".csv")
+_MASKS = ("masks", "mask", "labels", "label", "annotations", "gt", "groundtruth", "ground_truth")
 _FOLDERS = ("imagesets", "imagesets/segmentation", "splits", "split", "lists")
 
 
@@ -175,6 +176,18 @@ def split_by_folder(names: Collection[str]) -> dict[str, tuple[str, ...]]:
             stacklevel=2,
         )
     return {called: tuple(members) for called, members in split.items()}
+
+
+def folders_of_splits(folder: Path) -> dict[str, tuple[str, str]]:
+    """Return the names of the images' and masks' folders below ``train/``, ``val/`` ..., by the latter."""
+    found = {}
+    for top in sorted(path for path in folder.iterdir() if path.is_dir() and split_called(path.name)):
+        below = sorted(path.name for path in top.iterdir() if path.is_dir())
+        images = next((name for name in below if name.lower() in ("images", "image", "imgs", "img")), None)
+        masks = next((name for name in below if name.lower() in _MASKS), None)
+        if images and masks:
+            found[top.name] = (images, masks)
+    return found
 
 
 def _folders(folder: Path) -> Iterator[Path]:

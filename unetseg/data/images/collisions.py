@@ -1,11 +1,14 @@
 """Images whose outputs would overwrite each other, found before anything is read."""
 
+import sys
 from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 
 from unetseg.data.images.find import FoundImage, RefusedImage, find_images
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
+
+IGNORES_CASE = sys.platform in ("win32", "darwin")  # as their file systems usually do
 
 
 def set_aside_collisions(
@@ -19,9 +22,10 @@ def set_aside_collisions(
     owners: dict[Path, list[FoundImage]] = {}
     above: dict[Path, Path | None] = {}
     for image in images:
-        owners.setdefault(image.output(suffix), []).append(image)
+        owners.setdefault(_as_stored(image.output(suffix)), []).append(image)
     reasons: dict[FoundImage, str] = {}
-    for output, alike in owners.items():
+    for alike in owners.values():
+        output = alike[0].output(suffix)
         if len(alike) > 1:
             names = " and ".join(printable(image.path) for image in alike)
             all_ = "both" if len(alike) == 2 else "all"
@@ -30,7 +34,7 @@ def set_aside_collisions(
                 "rename one, or process them into different folders"
             )
             reasons |= dict.fromkeys(alike, reason)
-        folder = _nearest_owned(output.parent, owners, above)
+        folder = _nearest_owned(_as_stored(output.parent), owners, above)
         if folder is not None:
             for image in owners[folder]:
                 reason = (
@@ -40,6 +44,11 @@ def set_aside_collisions(
                 reasons |= dict.fromkeys((image, *alike), reason)
     refused = [RefusedImage(image, reasons[image]) for image in images if image in reasons]
     return [image for image in images if image not in reasons], refused
+
+
+def _as_stored(path: Path) -> Path:
+    """Return what a path's files share with those of other paths: there, a.png and A.png are one file."""
+    return Path(str(path).casefold()) if IGNORES_CASE else path
 
 
 def _nearest_owned(folder: Path, owners: Container[Path], above: dict[Path, Path | None]) -> Path | None:

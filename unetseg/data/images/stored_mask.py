@@ -8,6 +8,7 @@ import numpy as np
 from unetseg.data.images.pixels import Refused
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+_DARK, _LIGHT = 16, 239  # what is still about black, and about white
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,32 @@ class StoredMask:
 
     @property
     def two_tone(self) -> bool:
-        """Whether it can only show black and white: 1-bit, or a palette of these two colours.
+        """Whether it shows black and white: 1-bit, a palette of these two, or 0 and 255 of which 0 is white.
 
         Programs that shrink PNGs number the colours of a palette as they like, so that there is no meaning
         in the indices of such a file.
         """
+        if self.values.ndim == 3:
+            return False
         if self.palette is None:
-            return self.maximum == 1 and self.values.ndim == 2
+            return self.maximum == 1 or (self.inverted and {*self.used.tolist()} - {0} == {self.maximum})
         return bool(len(self.palette)) and _all_black_or_white(self.palette)
 
     @property
     def indexes_two_tones(self) -> bool:
-        """Whether it uses no more than the first two colours of a palette, and these are black and white."""
-        if self.palette is None or len(self.palette) < 2 or self.used[-1] > 1:
+        """Whether it is a picture in black and white, although its palette may hold more colours.
+
+        That is so where it uses two indices, one about black and one about white. Where it uses a single one,
+        the palette tells: its first two colours are these, or it has no more than one colour beside them.
+        """
+        if self.palette is None or self.values.ndim == 3 or not _are_tones(self.colours):
             return False
-        first, second = self.palette[0], self.palette[1]
-        return _all_black_or_white(self.palette[:2]) and bool((first != second).any())
+        if len(self.used) != 1:
+            labels = {*self.colours[:, 0].tolist()} == {1, 255}  # greys that may be classes by themselves
+            return len(self.used) == 2 and _holds_both_tones(self.colours) and not labels
+        begins_so = self.used[-1] <= 1 and _are_tones(self.palette[:2])
+        few = len(np.unique(self.palette, axis=0)) <= 3
+        return _holds_both_tones(self.palette[:2] if begins_so else self.palette) and (begins_so or few)
 
     @property
     def grey_palette(self) -> np.ndarray | None:
@@ -88,13 +99,18 @@ class StoredMask:
         return self.white * np.uint8(255) if self.two_tone else self.values
 
     @property
+    def shown_in_two_tones(self) -> np.ndarray:
+        """The values (H×W), 0 and 255 where the picture is in black and white: for masks of two classes."""
+        return self.white * np.uint8(255) if self.indexes_two_tones else self.shown
+
+    @property
     def white(self) -> np.ndarray:
         """H×W bool: which pixels of a mask that shows two tones are white."""
         if self.palette is None:
-            white: np.ndarray = self.values == self.maximum
+            white: np.ndarray = self.values == (0 if self.inverted and self.maximum > 1 else self.maximum)
             return white
         table = np.zeros(65536, bool)
-        table[self.used] = self.colours[:, 0] == WHITE[0]
+        table[self.used] = self.colours.min(axis=1) >= _LIGHT
         white = table[self.values]
         return white
 
@@ -134,6 +150,16 @@ def refuse_shape_in_alpha(mask: StoredMask, alpha: np.ndarray) -> None:
             "is the same colour everywhere, its shape is in the alpha channel; "
             "save the mask without transparency, as black and white"
         )
+
+
+def _are_tones(colours: np.ndarray) -> bool:
+    """Tell whether each colour is about black or about white: programs that shrink PNGs shift them."""
+    return bool(((colours.max(axis=1) <= _DARK) | (colours.min(axis=1) >= _LIGHT)).all())
+
+
+def _holds_both_tones(colours: np.ndarray) -> bool:
+    dark, light = colours.max(axis=1) <= _DARK, colours.min(axis=1) >= _LIGHT
+    return bool(dark.any() and light.any())
 
 
 def _all_black_or_white(colours: np.ndarray) -> bool:

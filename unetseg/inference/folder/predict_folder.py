@@ -10,6 +10,7 @@ from unetseg.data.images.find import FoundImage, RefusedImage
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
+from unetseg.inference.folder.makers import Maker, require_same_maker
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
@@ -50,6 +51,7 @@ def predict_images(
     options: OutputOptions,
     watch: Watch = silent,
     refused: Sequence[RefusedImage] = (),
+    maker: Maker | None = None,
 ) -> FolderResult:
     """Do what ``predict_folder`` does, for images that were found already.
 
@@ -60,6 +62,7 @@ def predict_images(
         options: what to write.
         watch: is told what is being done, and returns what is then told (done, in all).
         refused: files that were found and are not taken; each is a failed image, with its row.
+        maker: what makes the masks, for the table; masks of another are not gone on with.
     """
     images = without_outputs(found, output)
     if len(images) < len(found):
@@ -72,8 +75,11 @@ def predict_images(
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
     _make_folder(output)
     with one_writer(output):
+        table = PredictionTable(output, predictor.classes, str(maker or ""))
+        if maker is not None and options.continue_:
+            require_same_maker(maker, jobs, table.makers(), output)
+        table.begin()
         _remove_abandoned(jobs)
-        table = PredictionTable(output, predictor.classes)
         result = FolderResult(len(jobs) + len(refused), predictor.classes)
         for each in refused:
             table.add(Row(each.image.relative.as_posix(), None, 0.0, error=each.reason))

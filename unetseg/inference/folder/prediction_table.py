@@ -14,6 +14,8 @@ from unetseg.inference.folder.jobs import TABLE
 from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, write_text
 from unetseg.utilities.text import printable, to_cell
 
+MADE_BY = "made_by"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -47,38 +49,57 @@ class PredictionTable:
     """The table of an output folder.
 
     Rows go to a journal at once, a hidden file beside the table, and into the table with ``write``; the
-    journal of a process that was killed is taken over. Rows of other images are kept.
+    journal of a process that was killed is taken over. Rows of other images are kept; where the table says
+    what made each mask, rows of before have nothing there.
 
     Args:
         folder: of the outputs, which exists.
         classes: their names.
+        made_by: what makes the masks of the rows to come, for the last column; a new table has none if it is
+            empty.
 
     Raises:
         UsageError: if there is another file of the table's name.
         UnetsegError: if nothing can be written there.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str]) -> None:
+    def __init__(self, folder: Path, classes: Sequence[str], made_by: str = "") -> None:
         self.path = folder / TABLE
         self._classes = len(classes)
+        self._made_by = to_cell(made_by)
         self._header = ["file", "width", "height", "seconds", *(f"share_{name}" for name in classes)]
         self._header += ["mean_confidence", "error"]
-        self._check_header()
+        self._columns = len(self._header) + (self._check_header() or bool(made_by))
         self._inherited = [path for path in abandoned_parts(folder) if path.name.endswith(TABLE)]
         self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"  # may be there after a full disk
         self._rows: dict[str, list[str]] = {}
         for journal in (*self._inherited, self._journal_path):
             self._rows |= self._read(journal)
         self._lock = threading.Lock()
+        self._journal: TextIO | None = None
+
+    def makers(self) -> dict[str, str]:
+        """Return what made each mask, by the image's cell; empty where the table does not say."""
+        return {file: row[-1] for file, row in (self._read(self.path) | self._rows).items()}
+
+    def begin(self) -> None:
+        """Open the journal.
+
+        Raises:
+            UnetsegError: Nothing can be written there.
+        """
         with plain_write_errors(self.path):
             self._journal = _open(self._journal_path, "a")
 
     def add(self, row: Row) -> None:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
-        cells = row.cells(self._classes)
+        cells = [*row.cells(self._classes), self._made_by]
         with self._lock, plain_write_errors(self._journal_path):
+            if self._journal is None:
+                self.begin()
+            assert self._journal is not None
             self._rows[cells[0]] = cells
-            self._journal.write(_lines([cells]))
+            self._journal.write(_lines([cells[: self._columns]]))
             self._journal.flush()
 
     def write(self) -> None:
@@ -87,24 +108,28 @@ class PredictionTable:
         Raises:
             UnetsegError: if it cannot be written; the journal is kept then.
         """
-        self._journal.close()
+        if self._journal is not None:
+            self._journal.close()
         rows = self._read(self.path) | self._rows  # as the file is now: another command may have written it
         with plain_write_errors(self.path):
-            write_text(self.path, _lines([self._header, *(rows[file] for file in sorted(rows))]))
+            table = [[*self._header, MADE_BY], *(rows[file] for file in sorted(rows))]
+            write_text(self.path, _lines(row[: self._columns] for row in table))
         for journal in (self._journal_path, *self._inherited):
             journal.unlink(missing_ok=True)
 
-    def _check_header(self) -> None:
+    def _check_header(self) -> bool:
+        """Return whether the table that is there says what made each mask."""
         with plain_write_errors(self.path):
             if not self.path.exists():
-                return
+                return False
             with _open(self.path) as file:
                 header = next(csv.reader(file), [])
-        if header != self._header:
+        if header not in (self._header, [*self._header, MADE_BY]):
             raise UsageError(
                 f"{printable(self.path)}: is not the table of predictions of these classes; move it away, or "
                 "choose another folder with -o"
             )
+        return header != self._header
 
     def _read(self, path: Path) -> dict[str, list[str]]:
         """Return the whole rows of a table or journal by file; the last line of a journal may be torn."""
@@ -114,7 +139,9 @@ class PredictionTable:
             text = file.read()
         whole = text[: text.rfind("\n") + 1]
         rows = csv.reader(io.StringIO(whole, newline=""))
-        return {row[0]: row for row in rows if len(row) == len(self._header) and row != self._header}
+        full = ([*row, ""] if len(row) == len(self._header) else row for row in rows)
+        columns = len(self._header)
+        return {row[0]: row for row in full if len(row) == columns + 1 and row[:columns] != self._header}
 
 
 def _open(path: Path, mode: str = "r") -> TextIO:
