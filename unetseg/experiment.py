@@ -75,11 +75,24 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
     if run.finished:
         report(f"{run.path} is finished: trained to its end and tested")
         return run
+    _refuse_without_last(run)
     config = config or run.config()
     with one_writer(run.path):
         run.remove_parts()
         dataset, net = _prepare(config, report, goes_on=run.last.is_file())
         return finish(config, dataset, run, report, net)
+
+
+def _refuse_without_last(run: Run) -> None:
+    """Refuse a run that would be trained from its beginning, over the weights that it has.
+
+    One that was killed in its first epoch may have best weights and no state to go on from: it loses nothing.
+    """
+    if run.best.is_file() and not run.last.is_file() and len(run.epochs()) > 1:
+        raise UnetsegError(
+            f"{run.path}: has no {run.last.name}, from which training would go on, and from its beginning it "
+            f"would write over {run.best.name}; train anew into another folder with -o"
+        )
 
 
 def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[SegmentationSet, Net]:

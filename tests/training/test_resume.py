@@ -112,6 +112,17 @@ def test_leftovers_of_a_killed_process_are_removed(fit):
     assert not list(Path("run").glob(".part-*"))
 
 
+def test_a_run_without_its_last_state_is_not_trained_over_its_best_weights(fit):
+    run = Path("run")
+    run.mkdir()
+    (run / "config.yaml").write_text(RunConfig().to_yaml())
+    (run / "best.ckpt").write_bytes(b"the only weights")
+    (run / "metrics.csv").write_text("epoch,val_iou\n1,0.5\n2,0.6\n")
+    refused = fit(resume="run")
+    assert refused.code == 1 and "has no last.ckpt" in refused.line and "-o" in refused.line
+    assert (run / "best.ckpt").read_bytes() == b"the only weights"
+
+
 def test_other_settings_are_refused_with_the_way_to_change_them(fit):
     fit()
     refused = fit("--lr", "0.1", "--config", "x.yaml", resume="run")
