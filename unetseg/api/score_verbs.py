@@ -1,6 +1,7 @@
 """Score a run or masks, and compare several."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,8 @@ def evaluate(
         data_dir: where the named dataset already lies on disk.
         split: train, val or test.
         device: auto, cpu, cuda or mps.
-        predictions: in place of a run, a folder of masks to score.
-        reference: folder of the masks to score them against, of the same names.
+        predictions: in place of a run, a folder of masks, or of labels of an annotation tool, to score.
+        reference: folder of the masks or labels to score them against, of the same names.
         valid: of masks: folder of fields of view; pixels that are 0 there do not count.
         classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
         ignore: of masks: the value in a reference that marks pixels which do not count; of more than two
@@ -124,13 +125,23 @@ def _evaluate_masks(
     predictions: str | Path, reference: str | Path, masks: MaskOptions, html: str | Path | None, command: str
 ) -> "tuple[Evaluation, LeftOut]":
     from unetseg.evaluation.folders import evaluate_masks
+    from unetseg.evaluation.label_folders import plain_folders
 
-    evaluation, left_out = evaluate_masks(predictions, reference, masks, progress=show_progress("scoring"))
-    if html is not None:
-        from unetseg.report.run_page import write_masks_page
+    with plain_folders(predictions, reference, masks) as plain:
+        evaluation, left_out = evaluate_masks(
+            plain.predictions, plain.ground_truth, plain.masks, progress=show_progress("scoring")
+        )
+        evaluation = replace(evaluation, notes=(*plain.notes, *evaluation.notes))
+        left_out.failed[:] = [replace(each, reason=plain.renamed(each.reason)) for each in left_out.failed]
+        left_out.failed += plain.failed
+        if html is not None:
+            from unetseg.report.run_page import write_masks_page
 
-        with plain_write_errors(html):
-            write_masks_page(html, predictions, reference, evaluation, command, masks)
+            with plain_write_errors(html):
+                folders = (plain.predictions, plain.ground_truth)
+                write_masks_page(
+                    html, *folders, evaluation, command, plain.masks, named=(predictions, reference)
+                )
     return evaluation, left_out
 
 

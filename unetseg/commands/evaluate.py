@@ -77,8 +77,10 @@ def _parser() -> Parser:
     run.add_argument("--split", metavar="train|val|test", help="the split [test]")
     add_device_flag(run)
     masks = parser.add_argument_group("of masks")
-    masks.add_argument("--predictions", metavar="DIR", help="masks to score")
-    masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")
+    masks.add_argument("--predictions", metavar="DIR", help="masks, or labels of a tool, to score")
+    masks.add_argument(
+        "--reference", metavar="DIR", help="masks or labels to score them against, of the same names"
+    )
     add_mask_flags(masks)
     return parser
 

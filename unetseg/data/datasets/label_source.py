@@ -1,7 +1,7 @@
 """Labels of annotation tools as they fit their images: what was recognised, left out, and its split."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -29,7 +29,7 @@ class Painting:
 
     Attributes:
         labelled: Its labels.
-        image: Its file.
+        image: Its file; that of the labels where it is not there.
         size: (height, width) that its labels speak of.
         orientation: The EXIF orientation by which a mask of that size is turned to fit the upright image.
     """
@@ -71,29 +71,37 @@ class LabelledSource:
         return self.labels.problems
 
 
-def read_source(source: Path, format: str | None = None) -> LabelledSource | None:
+def read_source(
+    source: Path,
+    format: str | None = None,
+    sizes: Callable[[str], tuple[int, int] | None] | None = None,
+) -> LabelledSource | None:
     """Read the labels below a folder, or of one file; None where there are none.
 
     Args:
         source: The folder or file.
         format: A key of ``LABEL_FORMATS``, where it is given.
+        sizes: Tells (height, width) of images by their names, where labels count whose images are not there
+            and a format does not say it; without, such labels are left out.
 
     Raises:
         UsageError: Labels of several formats are there, or none of the one that was named.
         UnetsegError: They are of a kind that is not read.
     """
-    files = LabelFiles(source)
+    files = LabelFiles(source, sizes or (lambda name: None))
     recognised = recognise(files, format)
     if recognised is None:
         return None
     labels = recognised.read()
     found = LabelledSource("", labels)
     for each in _once(labels):
-        if each.image is None:
+        if each.image is None and sizes is None:
             labels.leave_out(_ABSENT)
             continue
         try:
-            found.paintings[each.name] = _fitted(each, each.image)
+            found.paintings[each.name] = (
+                _without_image(each) if each.image is None else _fitted(each, each.image)
+            )
         except UnetsegError as error:
             labels.problems.append(str(error))
     labelled = {each.image for each in labels.images}
@@ -135,14 +143,26 @@ def _fitted(labelled: LabelledImage, image: Path) -> Painting:
             f"{printable(labelled.source)}: its labels are for {size[1]}×{size[0]} pixels, but "
             f"{printable(image)} has {width}×{height}"
         )
+    _check_place(labelled, size)
+    return Painting(labelled, image, size, sizes[size])
+
+
+def _without_image(labelled: LabelledImage) -> Painting:
+    if labelled.size is None:
+        raise UnetsegError(f"{printable(labelled.source)}: its image is not there, and no size is given")
+    _check_place(labelled, labelled.size)
+    return Painting(labelled, labelled.source, labelled.size)
+
+
+def _check_place(labelled: LabelledImage, size: tuple[int, int]) -> None:
+    """Refuse objects far outside of the image."""
     for each in labelled.objects:
         for shape in each.shapes:
             if isinstance(shape, Outline) and _lies_far_outside(shape, size):
                 raise UnetsegError(
                     f"{printable(labelled.source)}: an object of {printable(each.label)} lies far outside of "
-                    f"{printable(image)}; are its labels for another size?"
+                    f"its image of {size[1]}×{size[0]} pixels; are its labels for another size?"
                 )
-    return Painting(labelled, image, size, sizes[size])
 
 
 def _lies_far_outside(shape: Outline, size: tuple[int, int]) -> bool:

@@ -1,0 +1,112 @@
+"""``unetseg evaluate`` of labels as annotation tools write them: the scores of the masks they stand for."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unetseg.data.annotations.label_formats import LABEL_FORMATS
+
+COLOURS = [(0, 0, 0), (200, 0, 0), (0, 200, 0)]
+
+
+def squares(*places: tuple[int, int, int, int]) -> np.ndarray:
+    mask = np.zeros((40, 60), np.uint8)
+    for top, left, side, value in places:
+        mask[top : top + side, left : left + side] = value
+    return mask
+
+
+TRUTH = {"a": squares((5, 5, 12, 1), (25, 30, 10, 2)), "below/b": squares((20, 30, 15, 1))}
+GUESS = {"a": squares((5, 6, 12, 1), (27, 30, 10, 2)), "below/b": squares((22, 30, 15, 1))}
+NAMES = ["background", "leaf", "apple"]
+
+
+@pytest.fixture
+def labels(tmp_path, monkeypatch):
+    """Write masks as labels: ``labels("guess", GUESS, "coco")``; ``names`` is the classes' order there."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(folder: str, masks: dict[str, np.ndarray], format: str, names: list[str] = NAMES) -> None:
+        chosen = LABEL_FORMATS[format]
+        for name, mask in masks.items():
+            path = tmp_path / folder / f"{name}{chosen.suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            numbers = np.array([names.index(label) for label in NAMES], np.uint8)
+            path.write_bytes(chosen.load().encode(numbers[mask], names, COLOURS, f"{Path(name).name}.png"))
+        if format == "yolo":
+            (tmp_path / folder / "data.yaml").write_text(f"names: {json.dumps(names[1:])}\n")
+
+    return write
+
+
+@pytest.fixture
+def expected(folder, evaluate, tmp_path):
+    """The scores of the masks themselves, each class by its name."""
+    folder("guess_masks", {f"{name}.png": mask for name, mask in GUESS.items()})
+    folder("truth_masks", {f"{name}.png": mask for name, mask in TRUTH.items()})
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    found = evaluate(
+        "--names", "names.txt", of=("--predictions", "guess_masks", "--reference", "truth_masks")
+    )
+    return found.json["classes"]
+
+
+@pytest.mark.parametrize("format", LABEL_FORMATS)
+def test_labels_against_masks_score_like_masks_against_masks(labels, evaluate, expected, format):
+    labels("guess", GUESS, format)
+    found = evaluate("--names", "names.txt", of=("--predictions", "guess", "--reference", "truth_masks"))
+    assert (found.code, found.err) == (0, "")
+    assert found.json["classes"] == expected
+    assert f"predictions: {LABEL_FORMATS[format].title}: 2 image(s), 3 object(s)" in found.out
+
+
+@pytest.mark.parametrize(("guess", "truth"), [("yolo", "coco"), ("labelme", "cvat"), ("coco", "yolo")])
+def test_labels_of_two_formats_are_matched_by_the_names_of_classes(labels, evaluate, expected, guess, truth):
+    labels("guess", GUESS, guess, ["background", "apple", "leaf"])
+    labels("truth", TRUTH, truth)
+    found = evaluate()
+    assert found.code == 0
+    assert found.json["classes"] == expected
+
+
+def test_masks_beside_labels_of_several_classes_need_their_names(labels, evaluate, expected):
+    labels("guess", GUESS, "coco")
+    found = evaluate(of=("--predictions", "guess", "--reference", "truth_masks"))
+    assert found.code == 2 and "guess: holds labels of apple, leaf; say with --names FILE" in found.err
+
+
+def test_damaged_labels_are_named_and_the_others_scored(labels, evaluate):
+    labels("guess", GUESS, "labelme")
+    labels("truth", TRUTH, "labelme")
+    Path("guess/a.json").write_text('{"shapes": [')
+    found = evaluate()
+    assert found.code == 3 and found.json["images"] == 1
+    assert "failed: guess/a.json: is damaged" in found.err
+
+
+def test_labels_of_another_size_are_named_by_their_own_files(labels, evaluate):
+    labels("guess", {"a": GUESS["a"], "below/b": GUESS["below/b"][:30]}, "cvat")
+    labels("truth", TRUTH, "cvat")
+    found = evaluate()
+    assert found.code == 3
+    assert "failed: guess/below/b.png: is 60×30 pixels, but truth/below/b.png is 60×40" in found.err
+
+
+def test_instances_are_the_objects_of_the_labels(tmp_path, monkeypatch, evaluate):
+    monkeypatch.chdir(tmp_path)
+    touching = [[[5, 5, 15, 5, 15, 15, 5, 15]], [[15, 5, 25, 5, 25, 15, 15, 15]]]
+    for name, polygons in (("truth", touching), ("guess", touching[:1])):
+        document = {
+            "images": [{"id": 1, "file_name": "a.png", "height": 40, "width": 60}],
+            "categories": [{"id": 1, "name": "leaf"}],
+            "annotations": [
+                {"id": number, "image_id": 1, "category_id": 1, "segmentation": polygon}
+                for number, polygon in enumerate(polygons)
+            ],
+        }
+        Path(name).mkdir()
+        Path(name, "labels.json").write_text(json.dumps(document))
+    assert evaluate("--instances").scores["image"]["object_recall"]["mean"] == 0.5
+    assert evaluate().scores["image"]["object_recall"]["mean"] == 0  # the two are one where they touch
