@@ -12,6 +12,7 @@ from unetseg.data.annotations.label_files import (
     TOO_FEW,
     BadShape,
     LabelFiles,
+    check_area,
     name_of_absent,
     outline,
 )
@@ -116,10 +117,7 @@ def _objects(
 def _shapes(segmentation: Any, image: Mapping[str, Any]) -> tuple[tuple[Shape, ...], int]:
     """Return the shapes of an annotation, and how many were too short to be one."""
     if isinstance(segmentation, dict):
-        runs = _runs(segmentation)
-        if (runs.height, runs.width) != (image.get("height"), image.get("width")):
-            raise BadShape(f"has run lengths of {runs.width}×{runs.height} pixels, its image another size")
-        return (runs,), 0
+        return (_runs(segmentation, image),), 0
     shapes = []
     short = 0
     for polygon in segmentation or ():
@@ -134,22 +132,52 @@ def _shapes(segmentation: Any, image: Mapping[str, Any]) -> tuple[tuple[Shape, .
     return tuple(shapes), short
 
 
-def _runs(entry: Mapping[str, Any]) -> Runs:
+def _runs(entry: Mapping[str, Any], image: Mapping[str, Any]) -> Runs:
     """Return run lengths, compressed or not; those that do not fill their rectangle are refused."""
     try:
         height, width = (int(side) for side in entry["size"])
+        if (height, width) != (image.get("height"), image.get("width")):
+            raise BadShape(f"has run lengths of {width}×{height} pixels, its image another size")
+        check_area(height, width)
         counts = entry["counts"]
         if isinstance(counts, list):
-            if min(counts, default=0) < 0 or sum(counts) != height * width:
-                raise BadShape(f"has run lengths that do not fill {width}×{height} pixels")
-            counts = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)["counts"]
-        packed = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
-        coco.decode({"size": [height, width], "counts": packed})
+            packed = b""
+        else:
+            packed = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
+            counts = _unpacked(packed)
+        if min(counts, default=0) < 0 or sum(counts) != height * width:
+            raise BadShape(f"has run lengths that do not fill {width}×{height} pixels")
+        if not packed:
+            packed = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)["counts"]
     except BadShape:
         raise
-    except Exception as error:  # the library raises every type there is
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise BadShape("has run lengths that cannot be read") from error
     return Runs(packed, height, width)
+
+
+def _unpacked(packed: bytes) -> list[int]:
+    """Return compressed run lengths as numbers, to be checked: wrong ones lead pycocotools astray.
+
+    A number is written in groups of five bits, the lowest first; 32 marks that more follow, and 16 in the
+    last one a negative number. From the fourth on, what is written is the difference to the number two
+    places before (``rleFrString`` of COCO's API).
+    """
+    counts: list[int] = []
+    position = 0
+    while position < len(packed):
+        value = shift = 0
+        more = True
+        while more:
+            group = packed[position] - 48
+            value |= (group & 31) << shift
+            more, shift, position = bool(group & 32), shift + 5, position + 1
+            if shift > 60:
+                raise ValueError("a number of more than 60 bits")
+        if group & 16:
+            value -= 1 << shift
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+    return counts
 
 
 def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:

@@ -11,9 +11,11 @@ from unetseg.data.annotations.label_files import (
     TOO_FEW,
     BadShape,
     LabelFiles,
+    check_area,
     joined,
     name_of_absent,
     outline,
+    vertices,
 )
 from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
 from unetseg.data.annotations.rasterise import ellipse, rectangle, region, runs_of
@@ -98,19 +100,22 @@ def _polygon(attributes: Attributes) -> Shape:
 
 def _box(attributes: Attributes) -> Shape:
     left, top, right, bottom = (float(attributes[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
+    vertices([(left, top), (right, bottom)], least=2)
     return rectangle(left, top, right, bottom, float(attributes.get("rotation", 0)))
 
 
 def _ellipse(attributes: Attributes) -> Shape:
     x, y, across, down = (float(attributes[key]) for key in ("cx", "cy", "rx", "ry"))
+    vertices([(x, y), (across, down)], least=2)
     return ellipse((x, y), (across, down), float(attributes.get("rotation", 0)))
 
 
 def _mask(attributes: Attributes) -> Shape:
     """Return run lengths along the rows of a rectangle, of pixels outside and inside in turn."""
     left, top, width, height = (int(float(attributes[key])) for key in ("left", "top", "width", "height"))
-    counts = np.array([int(number) for number in attributes["rle"].split(",")])
-    if (counts < 0).any() or counts.sum() != width * height:
+    check_area(height, width)
+    counts = [int(number) for number in attributes["rle"].split(",")]
+    if min(counts) < 0 or sum(counts) != width * height:
         raise BadShape(f"has run lengths that do not fill {width}×{height} pixels")
     inside = np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
     return runs_of(inside, top, left)

@@ -11,6 +11,7 @@ import numpy as np
 
 from unetseg.data.annotations.objects import LabelledObject, Outline
 from unetseg.data.images.find import SUFFIXES, list_files
+from unetseg.data.images.pixels import Refused, check_pixels
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import decode_text, printable
 
@@ -121,8 +122,15 @@ def name_of_absent(text: str, source: str, *, alone: bool) -> str:
         text: What the file of labels calls it.
         source: That file's path below the root.
         alone: Whether it holds this one image only.
+
+    Raises:
+        UnetsegError: It is no name.
     """
     slashed = PurePosixPath(text.replace("\\", "/"))
+    if not slashed.name or "\0" in text:
+        raise UnetsegError(
+            f"{printable(source)}: names an image '{printable(text)}', which is no file's name"
+        )
     absolute = slashed.is_absolute() or ":" in slashed.parts[0] or ".." in slashed.parts
     relative = PurePosixPath(slashed.name) if absolute else slashed
     parent = PurePosixPath(source).parent
@@ -157,6 +165,20 @@ def vertices(points: Any, least: int = 3) -> np.ndarray:
     if len(ring) < least:
         raise BadShape(TOO_FEW if least == 3 else f"has {len(ring)} vertices, not {least}")
     return ring
+
+
+def check_area(height: int, width: int) -> None:
+    """Refuse a rectangle of more pixels than an image may have, before memory is taken for it.
+
+    Raises:
+        BadShape: It has more, or a side that is none.
+    """
+    try:
+        check_pixels(height, width, None)
+    except Refused as error:
+        raise BadShape(f"has {width}×{height} pixels, more than an image may have") from error
+    if height < 1 or width < 1:
+        raise BadShape(f"has {width}×{height} pixels")
 
 
 def joined(objects: Iterable[tuple[LabelledObject, Any]]) -> tuple[LabelledObject, ...]:

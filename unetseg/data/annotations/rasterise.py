@@ -13,6 +13,7 @@ from unetseg.data.annotations.objects import LabelledObject, Outline, Runs, Shap
 from unetseg.errors import UnetsegError
 
 _FLATNESS = 0.01  # of a curve's polygon: the most that it may lie beside the curve, pixels
+_MOST_VERTICES = 10_000  # of it, which are enough for a radius of 200,000 pixels
 
 
 def paint(
@@ -106,7 +107,7 @@ def ellipse(centre: tuple[float, float], radii: tuple[float, float], degrees: fl
         degrees: It is turned by, clockwise on the screen.
     """
     flatness = min(1.0, _FLATNESS / max(*radii, _FLATNESS))
-    count = max(16, int(np.ceil(np.pi / np.arccos(1 - flatness))))
+    count = max(16, min(int(np.ceil(np.pi / np.arccos(1 - flatness))), _MOST_VERTICES))
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
     ring = np.stack([radii[0] * np.cos(angles), radii[1] * np.sin(angles)], axis=1)
     return Outline((turned(ring, degrees) + centre,))

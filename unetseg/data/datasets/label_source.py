@@ -13,7 +13,7 @@ from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline, i
 from unetseg.data.annotations.rasterise import paint, paint_instances
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.data.datasets.split_lists import split_called
-from unetseg.data.images.pixels import turns, upright, upright_size
+from unetseg.data.images.pixels import Refused, check_pixels, turns, upright, upright_size
 from unetseg.data.images.read import stored_size
 from unetseg.errors import UnetsegError
 from unetseg.utilities.text import printable
@@ -150,6 +150,10 @@ def _fitted(labelled: LabelledImage, image: Path) -> Painting:
 def _without_image(labelled: LabelledImage) -> Painting:
     if labelled.size is None:
         raise UnetsegError(f"{printable(labelled.source)}: its image is not there, and no size is given")
+    try:
+        check_pixels(*labelled.size, None)
+    except Refused as error:
+        raise UnetsegError(f"{printable(labelled.source)}: an image of {error}") from error
     _check_place(labelled, labelled.size)
     return Painting(labelled, labelled.source, labelled.size)
 
