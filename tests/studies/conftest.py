@@ -52,8 +52,8 @@ class Ablation:
         """The values [seed][image] of a metric as they stand in results.csv."""
         by_seed: dict[str, list[float]] = {}
         for row in csv.DictReader(io.StringIO(self.results.decode())):
-            if (row["metric"], row["arm"]) == (metric, arm):
-                by_seed.setdefault(row["seed"], []).append(float(row["value"]))
+            if row["arm"] == arm and row[metric]:
+                by_seed.setdefault(row["seed"], []).append(float(row[metric]))
         return list(by_seed.values())
 
     def metric(self, key: str) -> dict[str, Any]:

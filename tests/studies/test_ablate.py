@@ -1,5 +1,6 @@
 """Studies through the command line: trained, interrupted, failing, and analysed."""
 
+import csv
 import json
 import os
 import shutil
@@ -33,15 +34,32 @@ def test_a_study_trains_every_arm_in_every_seed_and_leaves_its_report(study):
         assert typeset(sentence) in study.out
 
 
-def test_results_hold_one_row_an_image_run_and_metric_and_nothing_that_changes(study):
+def test_results_hold_one_row_an_image_and_run_a_column_a_metric_and_nothing_that_changes(study):
     lines = study.results.decode().splitlines()
-    assert lines[0] == "arm,seed,split,class,image,metric,value"
-    keys = [tuple(line.split(",")[:6]) for line in lines[1:]]
+    assert lines[0].startswith("arm,seed,split,class,image,") and "iou" in lines[0].split(",")
+    rows = [*csv.DictReader(lines)]
+    keys = [tuple(line.split(",")[:5]) for line in lines[1:]]
     assert len(set(keys)) == len(keys)
     assert {key[0] for key in keys} == {"on", "off", "rates"}  # the twin's run stands under "on"
     assert {key[4] for key in keys if key[2] == "test"} == {"test0", "test1", "test2"}
-    assert {key[4] for key in keys if key[5] == "train_loss"} == {f"train{index}" for index in range(6)}
+    assert {row["image"] for row in rows if row["train_loss"]} == {f"train{index}" for index in range(6)}
     assert str(study.folder) not in study.results.decode()
+
+
+def test_results_hold_what_the_runs_scored(study):
+    with (study.folder / "off-seed1/test_images.csv").open(newline="") as file:
+        scored = [*csv.DictReader(file)]
+    rows = [
+        row
+        for row in csv.DictReader(study.results.decode().splitlines())
+        if (row["arm"], row["seed"], row["split"]) == ("off", "1", "test")
+    ]
+    assert [row["image"] for row in rows] == [row["image"] for row in scored]
+    names = scored[0].keys() - {"image", "class", "diagonal"}
+    for name in names:
+        found, expected = ([float(row[name]) for row in each] for each in (rows, scored))
+        assert found == pytest.approx(expected, rel=1e-12, nan_ok=True), name
+    assert all(row["tp"].isdigit() for row in rows)  # pixels are whole
 
 
 def test_a_study_that_is_done_is_not_trained_again(study, ablate, copied, arms):

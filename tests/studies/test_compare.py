@@ -255,7 +255,10 @@ def test_folders_of_masks_are_arms_with_one_seed(masks):
 def test_the_command_compares_folders(compare, masks):
     code, out, _ = compare(masks["a"], masks["b"], "--reference", masks["truth"], "-o", "there")
     assert code == 0 and "With the masks in b/out" in out
-    assert "a/out,0,,foreground,3,iou," in Path("there/results.csv").read_text()
+    with open("there/results.csv", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if (row["arm"], row["image"]) == ("a/out", "3")]
+    assert (row["seed"], row["split"], row["class"]) == ("0", "", "foreground")
+    assert float(row["iou"]) == pytest.approx(12 / 18)
 
 
 def test_a_missing_mask_is_named(compare, masks):

@@ -1,12 +1,13 @@
 """The files that a study leaves: ``summary.json``, ``results.csv``, ``report.md``, ``report.html``."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
-from unetseg.evaluation.rows import LABELS
+from unetseg.evaluation.rows import LABELS, Row
+from unetseg.metrics import registry
 from unetseg.report.markdown import study_markdown
 from unetseg.report.study_page import write_study_page
 from unetseg.runs import STUDY_FILE
@@ -18,7 +19,7 @@ from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import to_cell
 
 OUTPUTS = ("results.csv", "summary.json", "report.md", "report.html")
-COLUMNS = ("arm", "seed", "split", "class", "image", "metric", "value")
+COLUMNS = ("arm", "seed", "split", "class", "image")  # then come the metrics
 
 
 def require_free(folder: Path, *, of_study: bool = False) -> None:
@@ -58,29 +59,45 @@ def write_outputs(results: StudyResults, folder: Path, masks: MaskOptions = PLAI
 
 
 def write_results(results: StudyResults, path: Path) -> None:
-    """Write one row an image × run × metric; runs that two arms share stand under the first.
+    """Write one row an image × class × run and a column a metric; runs that two arms share stand once.
 
-    The file holds neither times nor paths: of the same study it has the same bytes.
+    Training images have a row a run, too: ``train`` is their split, and ``train_loss`` what is known of them.
+    The file holds neither times nor paths: of the same study it has the same bytes. Scores have 13 digits,
+    which is far below any difference that means something; all digits are in each run's ``test_images.csv``.
     """
+    names = dict.fromkeys(
+        name
+        for runs in results.scores.values()
+        for run in runs
+        for row in (*run.rows, *run.training)
+        for name in row
+        if name not in LABELS
+    )
     with (
         atomic_path(path) as part,
         part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow((*COLUMNS, *names))
         for arm in results.arms:
             if arm.same_as is None:
                 for net, scores in zip(arm.runs, results.scores[arm.name], strict=True):
-                    writer.writerows((arm.name, net.seed, *row) for row in _rows(scores))
+                    writer.writerows((arm.name, net.seed, *row) for row in _rows(scores, tuple(names)))
 
 
-def _rows(run: RunScores) -> Iterator[tuple[str, str, str, str, float]]:
-    """Yield split, class, image, metric and value of everything that a run scored."""
+def _rows(run: RunScores, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield split, class, image and the value in each column of everything that a run scored."""
     for row in run.rows:
-        for name, value in row.items():
-            if name not in LABELS:
-                yield run.split or "", to_cell(row["class"]), to_cell(row["image"]), name, float(value)
+        yield run.split or "", to_cell(row["class"]), to_cell(row["image"]), *_cells(row, names)
     for row in run.training:
-        for name, value in row.items():
-            if name not in LABELS:
-                yield "train", "", to_cell(row["image"]), name, float(value)
+        yield "train", "", to_cell(row["image"]), *_cells(row, names)
+
+
+def _cells(row: Row, names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name not in row:
+            yield ""
+        elif name in registry.METRICS and registry.METRICS[name].group != "counts":
+            yield repr(float(f"{row[name]:.13g}"))
+        else:
+            yield f"{row[name]:.17g}"  # pixels, objects: a whole number has no fraction

@@ -8,7 +8,7 @@ import numpy as np
 from unetseg.errors import UnetsegError
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.report.gallery.cases import Progress, mask_cases, predicted_cases
-from unetseg.report.gallery.pictures import MOST_PICTURES, Case, Gallery, make_gallery
+from unetseg.report.gallery.pictures import Case, Gallery, make_gallery, most_pictures
 from unetseg.report.study_figures import compared, heading, image_differences, image_metrics, test_images
 from unetseg.report.wording import number
 from unetseg.runs import Run
@@ -29,7 +29,7 @@ def study_gallery(
         UnetsegError: if a run, an image or a mask is not there any more or cannot be read.
     """
     arms = [arm for arm in results.arms if arm.same_as is None]
-    names = most_different(results)[:MOST_PICTURES]
+    names = most_different(results)[: most_pictures(len(arms))]
     scores = [_scores(results, arms, name) for name in names]
     paths = [Path(arm.runs[0].path) for arm in arms]
     if arms[0].config is None:

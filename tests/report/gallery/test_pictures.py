@@ -62,6 +62,10 @@ def test_no_more_pictures_than_a_page_takes_are_drawn():
     assert next(drawn).name == str(gallery.MOST_PICTURES)  # the rest was not even read
 
 
+def test_the_more_arms_the_fewer_pictures_but_a_few_always():
+    assert [gallery.most_pictures(arms) for arms in (2, 5, 16, 1000)] == [gallery.MOST_PICTURES, 32, 10, 8]
+
+
 def test_pictures_end_where_the_page_would_grow_too_large(monkeypatch):
     one = made(case()).pictures[0].bytes
     monkeypatch.setattr(gallery, "MOST_BYTES", int(2.5 * one))

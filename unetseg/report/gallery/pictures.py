@@ -27,6 +27,9 @@ GROUND_TRUTH = "reference mask"
 # Limits that keep a page of any study below 15 MB, which mail takes and a telephone opens.
 MOST_PICTURES = 60
 MOST_BYTES = 12_000_000
+# Every arm predicts every picture, so that many arms get fewer: side by side a few are enough.
+MOST_MASKS = 160
+_FEWEST_PICTURES = 8
 SIDE = 512
 # The window round the worst boundary: a third of the image, but few enough pixels to see each of them.
 _LARGEST_WINDOW = 96
@@ -119,6 +122,11 @@ class Gallery:
             "scores": list(self.score_names),
             "pictures": [asdict(each) | {"name": printable(each.name)} for each in self.pictures],
         }
+
+
+def most_pictures(arms: int) -> int:
+    """Return how many images to draw at most, of each of which so many arms have a mask."""
+    return max(_FEWEST_PICTURES, min(MOST_PICTURES, MOST_MASKS // arms))
 
 
 def make_gallery(
