@@ -74,8 +74,8 @@ def predict(
         threshold: foreground above this probability, where there is one foreground class.
         device: auto, cpu, cuda or mps.
         precision: number format; that of the training if not given.
-        format: of the masks: png, tiff, geojson, or one that annotation tools read: labelme, coco, yolo, cvat
-            or qupath.
+        format: of the masks: png, tiff, geojson, or one that annotation tools read: labelme, coco, yolo,
+            cvat, qupath or imagej.
         overlay: also write ``NAME.overlay.jpg``, the mask over the image.
         save_probabilities: also write each foreground class's probability as a 16-bit grey image.
         min_area: foreground regions of fewer pixels become background.

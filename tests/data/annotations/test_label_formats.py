@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import roifile
 import scipy.ndimage
 import shapely
 from hypothesis import HealthCheck, given, settings
@@ -128,17 +129,26 @@ def polygons_of_qupath(path: Path, size: tuple[int, int]) -> list[tuple[str, sha
     ]
 
 
+def polygons_of_imagej(path: Path, size: tuple[int, int]) -> list[tuple[str, shapely.Polygon]]:
+    found = []
+    for each in roifile.roiread(path):
+        outer, *holes = each.coordinates(multi=True)
+        found.append((CLASSES[each.group], shapely.Polygon(outer, holes)))
+    return found
+
+
 OTHERS = {
     "labelme": polygons_of_labelme,
     "yolo": polygons_of_yolo,
     "cvat": polygons_of_cvat,
     "qupath": polygons_of_qupath,
+    "imagej": polygons_of_imagej,
 }
 
 
 @pytest.mark.parametrize("format", OTHERS)
 def test_outlines_read_by_other_means_cover_the_pixels(tmp_path, format, mask):
-    if format == "qupath":
+    if format in ("qupath", "imagej"):
         mask = with_hole(mask)
     found = OTHERS[format](write(tmp_path, format, mask), mask.shape)
     y, x = np.mgrid[: mask.shape[0], : mask.shape[1]] + 0.5

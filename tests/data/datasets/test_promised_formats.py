@@ -12,6 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 from pycocotools import mask as coco
+from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
 from unetseg.cli import main
 from unetseg.data.datasets.check import check_dataset
@@ -291,6 +292,34 @@ def qupath(folder: Path) -> tuple[Masks, dict, str]:
     return masks, {}, f"QuPath: 3 image(s), 3 object(s) in 2 class(es); {left}"
 
 
+def imagej(folder: Path) -> tuple[Masks, dict, str]:
+    """A hole, an oval and a box by their corners, a line, names that are numbers."""
+
+    def polygon_of(box: np.ndarray, name: str) -> ImagejRoi:
+        return ImagejRoi.frompoints(np.array(box, np.float32), name=name)
+
+    path: list[float] = []
+    for ring in (corners(4, 5, 12, 15), corners(6, 7, 9, 12)):
+        path += [0, *ring[0], *(value for point in ring[1:] for value in (1, *point)), 4]
+    composite = ImagejRoi(
+        roitype=ROI_TYPE.RECT, left=5, top=4, right=15, bottom=12, name="cell-0001",
+        shape_roi_size=len(path), multi_coordinates=np.array(path, np.float32),
+    )  # fmt: skip
+    line = ImagejRoi(roitype=ROI_TYPE.LINE, x1=0, y1=0, x2=9, y2=9, name="line")
+    box = ImagejRoi(roitype=ROI_TYPE.RECT, left=3, top=2, right=20, bottom=10, name="0123-0456")
+    regions = {
+        "a_RoiSet.zip": [composite, line],
+        "b.zip": [box, polygon_of(corners(5, 12, 15, 22), "cell 7")],
+        "c.roi": [polygon_of(corners(1, 1, 5, 5), "cell")],
+    }
+    for number, (name, entries) in enumerate(regions.items()):
+        draw_image(folder / f"{name[0]}.tif", number)
+        roiwrite(folder / name, entries[0] if name.endswith(".roi") else entries)
+    masks = {"a": RING, "b": over(2 * block(2, 3, 10, 20), block(5, 12, 15, 22), 1), "c": block(1, 1, 5, 5)}
+    said = "ImageJ: 3 image(s), 4 object(s) in 2 class(es); left out: 1 shape(s) without an area (line)"
+    return masks, {}, said
+
+
 CASES: dict[str, Callable[[Path], tuple[Masks, dict, str]]] = {
     "LabelMe: a JSON file an image": labelme,
     "COCO with polygons": coco_polygons,
@@ -300,6 +329,7 @@ CASES: dict[str, Callable[[Path], tuple[Masks, dict, str]]] = {
     "Pascal VOC: `JPEGImages/`, `SegmentationClass/`": voc,
     "Numbered objects: a number each in `masks/`": numbered,
     "QuPath: a GeoJSON file an image": qupath,
+    "ImageJ: a ZIP of regions an image": imagej,
 }
 
 

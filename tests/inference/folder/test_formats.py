@@ -246,7 +246,7 @@ def test_one_entry_adds_a_format_to_predict(plant, predict, images, picture):
 def test_the_help_of_predict_names_it(plant, capsys):
     plant(suffix=".planted", write=write_shape)
     assert main(["predict", "--help"]) == 0
-    assert "--format png|tiff|geojson|labelme|coco|yolo|cvat|qupath|planted" in capsys.readouterr().out
+    assert "--format png|tiff|geojson|labelme|coco|yolo|cvat|qupath|imagej|planted" in capsys.readouterr().out
 
 
 def test_a_format_that_can_be_streamed_is_given_the_bands_of_a_large_image(plant, predict, images, picture):

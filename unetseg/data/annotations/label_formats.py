@@ -38,6 +38,7 @@ class LabelFormat:
         suffix: Of the files that are written.
         module: Where it is read and written.
         beside: A file that is written once beside those of the images, by ``gather`` of the module.
+        package: One that it needs beyond those of an installation; an extra of the format's name brings it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class LabelFormat:
     suffix: str
     module: str
     beside: str | None = None
+    package: str | None = None
 
     def load(self) -> FormatModule:
         """Import its module."""
@@ -59,6 +61,7 @@ LABEL_FORMATS = {
         LabelFormat("yolo", "YOLO", ".txt", "unetseg.data.annotations.yolo_text", "data.yaml"),
         LabelFormat("cvat", "CVAT", ".xml", "unetseg.data.annotations.cvat_xml", "annotations.xml"),
         LabelFormat("qupath", "QuPath", ".geojson", "unetseg.data.annotations.qupath"),
+        LabelFormat("imagej", "ImageJ", ".zip", "unetseg.data.annotations.imagej", package="roifile"),
     )
 }
 

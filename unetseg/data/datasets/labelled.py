@@ -22,6 +22,7 @@ from unetseg.utilities.files import plain_write_errors, require_absent, write_te
 from unetseg.utilities.text import printable
 
 SHARES = {"val": 0.15, "test": 0.15}
+_PAINTER = 1  # a painter that draws the same labels otherwise has another number
 NO_LABELS = f"holds no labels that are read ({', '.join(each.title for each in LABEL_FORMATS.values())})"
 
 Progress = Callable[[int, int], None]
@@ -152,21 +153,13 @@ def _require_enough(source: Path, found: LabelledSource) -> None:
 
 
 def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
-    """Return the folder of painted masks; it appears whole, and its name tells labels from others."""
+    """Return the folder of painted masks, whose name tells labels from others; what is there stays."""
     folder = root / ".labels" / f"{source.resolve().name}-{_digest(found)}"
-    if folder.is_dir():
-        return folder
     with plain_write_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".part-", dir=folder.parent) as scratch:
-            fresh = Path(scratch, "fresh")
-            for name, painting in found.paintings.items():
-                _paint_into(fresh, name, painting, found)
-            try:
-                os.replace(fresh, folder)
-            except OSError:
-                if not folder.is_dir():  # else another process was faster
-                    raise
+        for name, painting in found.paintings.items():
+            files = (folder / "masks" / f"{name}.png", folder / "instances" / f"{name}.png")
+            if not all(file.is_file() for file in files):
+                _paint_into(folder, name, painting, found)
     return folder
 
 
@@ -179,10 +172,11 @@ def _paint_into(folder: Path, name: str, painting: Painting, found: LabelledSour
 
 def _digest(found: LabelledSource) -> str:
     """Return 16 hexadecimal digits of all that the painted masks depend on."""
-    digest = hashlib.blake2b(repr(found.labels.classes).encode("utf-8", "surrogateescape"), digest_size=8)
+    head = repr((_PAINTER, found.labels.classes))
+    digest = hashlib.blake2b(head.encode("utf-8", "surrogateescape"), digest_size=8)
     for name, painting in found.paintings.items():
-        head = (name, painting.size, turns(painting.orientation))
-        digest.update(repr(head).encode("utf-8", "surrogateescape"))
+        head = repr((name, painting.size, turns(painting.orientation)))
+        digest.update(head.encode("utf-8", "surrogateescape"))
         for part in content_of(painting.labelled):
             digest.update(part)
     return digest.hexdigest()

@@ -49,6 +49,7 @@ class MaskFormat:
         stream: does so from bands of rows, top to bottom, and (height, width), while further bands are
             computed; None where a format needs the whole mask.
         probability_suffix: of the 16-bit grey images of ``--save-probabilities`` that go with it.
+        package: that it needs beyond those of an installation; an extra of its name brings it.
         beside: name of a file that is written once, for all masks of a folder.
         gather: returns its content from the masks' files by the images' names, classes and colours.
     """
@@ -58,6 +59,7 @@ class MaskFormat:
     write: "Callable[[_Path, np.ndarray, Legend], None]"
     stream: "Callable[[_Path, Iterable[np.ndarray], tuple[int, int], Legend], None] | None" = None
     probability_suffix: Literal[".png", ".tif"] = ".png"
+    package: str | None = None
     beside: str | None = None
     gather: "Callable[[Mapping[str, Path], Sequence[str], Sequence[tuple[int, int, int]]], bytes] | None" = (
         None
@@ -139,7 +141,12 @@ def _of_labels(format: LabelFormat) -> MaskFormat:
         return format.load().gather(files, classes, colours)
 
     return MaskFormat(
-        format.name, format.suffix, write, beside=format.beside, gather=gather if format.beside else None
+        format.name,
+        format.suffix,
+        write,
+        package=format.package,
+        beside=format.beside,
+        gather=gather if format.beside else None,
     )
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from unetseg.config import check_choice
@@ -44,6 +45,12 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         check_choice("--format", self.format, FORMATS)
+        package = FORMATS[self.format].package
+        if package is not None and find_spec(package) is None:
+            raise UsageError(
+                f"--format {self.format}: needs {package}; install it with: "
+                f"pip install 'unetseg[{self.format}]'"
+            )
         if self.overwrite and self.continue_:
             raise UsageError("--overwrite and --continue: give one of them")
         for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
