@@ -1,8 +1,12 @@
 """A dataset of a few discs, and trainings on it through the command line that take a fraction of a second."""
 
+import gc
+import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,14 @@ import torch
 
 from unetseg.cli import main
 from unetseg.runs import Run
+
+torch.set_num_threads(1)  # of fixtures, too, that are made before the first test
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what was imported: it would go through that again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def draw_discs(folder: Path, names: list[str], seed: int, classes: int = 2) -> None:
@@ -69,24 +81,67 @@ class Outcome:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
+def one_thread() -> None:
+    """Nets this small gain nothing by a second thread; one of them may have been given to a test before."""
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+
+
+COMMAND = """
+import os, sys, torch
+from unetseg.cli import main
+
+torch.set_num_threads(1)
+os.chdir(folder)
+with open(os.devnull, "w") as sys.stdout, open(errors, "w") as sys.stderr:
+    code = main(words)
+os._exit(code)
+"""
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> ForkServerContext:
+    """A process that has imported what all take seconds to import, and is forked for each command."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["unetseg.cli", "unetseg.experiment", "unetseg.inference.folder"])
+    return context
+
+
+@pytest.fixture
+def started(fork_server: ForkServerContext) -> Iterator[Callable[..., BaseProcess]]:
+    """Start ``unetseg`` in a process that can be sent signals: ``started("fit", …, errors="errors.txt")``."""
+    processes = []
+
+    def start(*words: str, errors: str = os.devnull) -> BaseProcess:
+        given = {"words": words, "folder": os.getcwd(), "errors": errors}
+        processes.append(fork_server.Process(target=exec, args=(COMMAND, given)))
+        processes[-1].start()
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.join()
 
 
 @pytest.fixture
 def fit(
     discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Outcome]:
-    """Train in a fresh folder, or resume: ``fit("--epochs", "3", out="a")``, ``fit(resume="a")``."""
+    """Train in a fresh folder, or resume: ``fit("--epochs", "3", out="a")``, ``fit(resume="a")``.
+
+    Without ``curves=True`` it does not draw curves.png, which takes a third of such a training.
+    """
     monkeypatch.chdir(tmp_path)
 
-    def run(*flags: str, out: str = "run", resume: str | None = None, data: Path = discs) -> Outcome:
+    def run(
+        *flags: str, out: str = "run", resume: str | None = None, data: Path = discs, curves: bool = False
+    ) -> Outcome:
         words = ["--resume", resume] if resume else ["-o", out, "--data", os.fspath(data)]
         tiny = [] if resume else ["--stages", "2", "--size", "16", "--epochs", "2", "--batch-size", "3"]
-        code = main(["fit", *words, *tiny, *flags])
+        with monkeypatch.context() as patch:
+            if not curves:
+                patch.setattr("unetseg.experiment.training_curves", lambda rows, path: None)
+            code = main(["fit", *words, *tiny, *flags])
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err, Run(Path(resume or out)))
 

@@ -20,7 +20,7 @@ FILES = {
 
 
 def test_a_run_folder_holds_all_that_it_takes_to_trust_or_repeat_it(fit):
-    done = fit()
+    done = fit(curves=True)
     assert done.code == 0
     assert not FILES - {path.name for path in done.run.path.iterdir()}
     assert [row["epoch"] for row in done.run.epochs()] == [1, 2]

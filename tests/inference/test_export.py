@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 from safetensors.torch import load_file
 
@@ -111,7 +112,9 @@ def assert_same_logits(run: Run, model: Path) -> None:
     ],
     ids=["convolutions", "transformer", "stand-ins for skips"],
 )
-def test_an_onnx_model_takes_any_batch_and_size_and_equals_the_run(tmp_path, settings):
+def test_an_onnx_model_takes_any_batch_and_size_and_equals_the_run(tmp_path, monkeypatch, settings):
+    blocks = smp.encoders.encoders["mit_b0"]["params"]
+    monkeypatch.setitem(blocks, "depths", [1, 1, 1, 1])  # of each kind one, in half the time
     run = make_run(tmp_path / "run", **settings)
     assert export_command(run.path, "-o", tmp_path / "a.onnx") == 0
     assert_same_logits(run, tmp_path / "a.onnx")

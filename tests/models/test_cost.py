@@ -1,5 +1,7 @@
 """Arms are of equal size where they claim to be."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -11,13 +13,14 @@ from unetseg.models.unet import build_model
 from unetseg.models.widen import decoder_cost
 from unetseg.probes.speed import MEASURED, WARM_UP, activation_bytes, time_passes
 
-SIZE = 96
+SIZE = 32
 
 
 def parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@cache
 def cost(**changes):
     return measure_cost(build_model(RunConfig(**changes)), SIZE)
 

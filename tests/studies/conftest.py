@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from unetseg.cli import main
@@ -70,13 +69,13 @@ def run_ablate(
     values = {"base": BASE, "arms": arms, "seeds": seeds, **(study or {})}
     file.write_text(yaml.safe_dump(values, sort_keys=False))
     out, err = io.StringIO(), io.StringIO()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["ablate", str(file), "-o", str(folder), "--data", os.fspath(data), *flags])
-    finally:
-        torch.set_num_threads(threads)
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("unetseg.experiment.training_curves", lambda rows, path: None)
+        code = main(["ablate", str(file), "-o", str(folder), "--data", os.fspath(data), *flags])
     return Ablation(code, out.getvalue(), err.getvalue(), folder, file)
 
 

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -108,18 +106,15 @@ def test_a_stopped_study_goes_on_and_ends_in_the_same_bytes(ablate, interrupt, t
     assert resumed.results == unbroken.results
 
 
-def test_a_study_killed_with_9_goes_on_and_ends_in_the_same_bytes(ablate, discs, tmp_path, two, unbroken):
-    command = [sys.executable, "-c", "from unetseg.cli import entry; entry()", "ablate", str(unbroken.file)]
-    process = subprocess.Popen(
-        [*command, "-o", str(tmp_path / "mine"), "--data", str(discs)],
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+def test_a_study_killed_with_9_goes_on_and_ends_in_the_same_bytes(
+    ablate, started, discs, tmp_path, two, unbroken
+):
+    process = started("ablate", str(unbroken.file), "-o", str(tmp_path / "mine"), "--data", str(discs))
     while not (tmp_path / "mine/off-seed0/last.ckpt").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
+        assert process.is_alive()
+        time.sleep(0.005)
     process.kill()
-    process.wait()
+    process.join()
     assert not (tmp_path / "mine/results.csv").exists()
     resumed = ablate(two)
     assert resumed.code == 0 and resumed.results == unbroken.results

@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -162,19 +160,14 @@ def test_resuming_what_is_no_run_is_wrong_usage(fit):
     assert refused.code == 2 and "nowhere" in refused.line
 
 
-def test_kill_9_in_a_real_process_and_resume(fit, discs, assert_same_bits):
-    flags = ["--stages", "2", "--size", "16", "--epochs", "40", "--batch-size", "3"]
-    unbroken = fit("--epochs", "40", out="unbroken")
-    command = [sys.executable, "-c", "from unetseg.cli import entry; entry()", "fit", *flags]
-    process = subprocess.Popen(
-        [*command, "-o", "broken", "--data", str(discs)],
-        stdout=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+def test_kill_9_in_a_process_of_its_own_and_resume(fit, started, discs, assert_same_bits):
+    flags = ["--stages", "2", "--size", "16", "--epochs", "20", "--batch-size", "3"]
+    unbroken = fit("--epochs", "20", out="unbroken")
+    process = started("fit", *flags, "-o", "broken", "--data", str(discs))
     while not Path("broken/last.ckpt").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
+        assert process.is_alive()
+        time.sleep(0.005)
     process.kill()
-    process.wait()
+    process.join()
     assert len(list(Path("broken").glob("test.json"))) == 0
     assert_same_bits(unbroken.run, fit(resume="broken").run)

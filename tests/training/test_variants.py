@@ -16,7 +16,8 @@ VARIANTS = {
     "highway, add": "--short highway --short-decoder --merge add --skips off --control self",
     "dense, concat": "--short dense --short-decoder",
     "transformer, pre": "--bottleneck transformer --bottleneck-layers 2",
-    "transformer, post": "--bottleneck transformer --bottleneck-residual off --norm post",
+    "transformer, post": "--bottleneck transformer --bottleneck-layers 1 --bottleneck-residual off "
+    "--norm post",
 }
 
 

@@ -81,11 +81,14 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     Raises:
         UnetsegError: that names ``path``, if ONNX cannot express it.
     """
+    from onnx_ir import Shape
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
-    side = 2 * settings["stride"]
-    images = torch.zeros(2, 3, side, side)  # sizes of 1 would be taken for fixed ones
-    sizes = {0: "batch", 2: "height", 3: "width"}
+    stride = settings["stride"]
+    images = torch.zeros(2, 3, 2 * stride, 2 * stride)  # sizes of 1 would be taken for fixed ones
+    # Sides of whole strides spare the exporter long formulas: a transformer takes half as long.
+    height, width = (stride * torch.export.Dim(f"{side}_in_strides") for side in ("height", "width"))
+    sizes = {0: torch.export.Dim("batch"), 2: height, 3: width}
     try:
         with quiet(logs=True, stdout=True, stderr=True):  # pages of advice, where it fails
             program = torch.onnx.export(
@@ -104,6 +107,9 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
             f"{printable(path)}: the network cannot be expressed in ONNX ({_root_reason(error)}); "
             "--format safetensors takes any"
         ) from error
+    for value in (*program.model.graph.inputs, *program.model.graph.outputs):
+        assert value.shape is not None
+        value.shape = Shape(["batch", value.shape[1], "height", "width"])
     program.model.doc_string = _ONNX_NOTE
     program.model.metadata_props[SETTINGS] = json.dumps(settings)
     program.save(os.fspath(part), external_data=False)

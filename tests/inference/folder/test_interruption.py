@@ -2,40 +2,38 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-COUNT = 40
+COUNT = 30
 
 
 @pytest.fixture
 def many(images, picture) -> Path:
-    """Images of two sizes, for which the network takes about two seconds."""
+    """Images of two sizes, for which the network takes about a second and a half."""
     for index in range(COUNT):
         Image.fromarray(picture(120, 150 + 40 * (index % 2), index)).save(images / f"{index:03}.png")
     return images
 
 
-def stopped_by(number: int, run, *flags: str, after: int = 5) -> tuple[int, str]:
+@pytest.fixture
+def stopped_by(started) -> Callable[..., tuple[int, str]]:
     """Start ``unetseg predict``, send a signal when some masks are there; return exit code and errors."""
-    words = ["predict", "images", "-o", "masks", "--run", str(run.path), *flags]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from unetseg.cli import entry; entry()", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    while process.poll() is None and len(visible()) < after:
-        time.sleep(0.005)
-    process.send_signal(number)
-    _, errors = process.communicate()
-    return process.returncode, errors.strip()
+
+    def stop(number: int, run, *flags: str, after: int = 5) -> tuple[int, str]:
+        words = ["predict", "images", "-o", "masks", "--run", str(run.path), *flags]
+        process = started(*words, errors="errors.txt")
+        while process.is_alive() and len(visible()) < after:
+            time.sleep(0.005)
+        os.kill(process.pid, number)
+        process.join()
+        return process.exitcode, Path("errors.txt").read_text().strip()
+
+    return stop
 
 
 def visible() -> list[Path]:
@@ -55,7 +53,7 @@ def slow_run(make_run):
     return make_run(stages=3, width=32)
 
 
-def test_ctrl_c_and_sigterm_keep_whole_masks_and_say_how_to_go_on(predict, many, slow_run, table):
+def test_ctrl_c_and_sigterm_keep_whole_masks_and_say_how_to_go_on(stopped_by, predict, many, slow_run, table):
     code, errors = stopped_by(signal.SIGINT, slow_run)
     done = assert_whole()
     assert code == 130 and 5 <= done < COUNT
@@ -70,7 +68,9 @@ def test_ctrl_c_and_sigterm_keep_whole_masks_and_say_how_to_go_on(predict, many,
     assert not [name for name in os.listdir("masks") if name.startswith(".")]
 
 
-def test_after_a_kill_continue_ends_where_an_unbroken_run_does(predict, many, slow_run, files, table):
+def test_after_a_kill_continue_ends_where_an_unbroken_run_does(
+    stopped_by, predict, many, slow_run, files, table
+):
     code, _ = stopped_by(signal.SIGKILL, slow_run)
     assert code == -signal.SIGKILL and 0 < assert_whole() < COUNT
     assert predict("--continue", runs=(slow_run,)).code == 0

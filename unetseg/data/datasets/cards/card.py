@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,9 +140,10 @@ def read_card(path: Path) -> Card:
     return card
 
 
-def catalog() -> list[Card]:
+@cache
+def catalog() -> tuple[Card, ...]:
     """Return the cards that come with the package, by name."""
-    return sorted((read_card(path) for path in CATALOG.glob("*.yaml")), key=lambda card: card.name)
+    return tuple(sorted(map(read_card, CATALOG.glob("*.yaml")), key=lambda card: card.name))
 
 
 def catalog_names() -> list[str]:
