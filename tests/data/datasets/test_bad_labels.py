@@ -197,6 +197,33 @@ def test_labels_that_are_not_read_are_named_with_the_way_through(source, name, c
         open_dataset("set")
 
 
+def test_lists_beside_labels_are_the_split(source):
+    damaged_labelme(source, shape())
+    for split, names in {"Train": "a\nb", "valid": "c.png", "test": "d"}.items():
+        (source / f"{split}.txt").write_text(f"{names}\n")
+    dataset = open_dataset("set")
+    assert {part: [each.name for each in samples] for part, samples in dataset.splits.items()} == {
+        "train": ["a", "b"], "val": ["c"], "test": ["d"],
+    }  # fmt: skip
+    (source / "test.txt").write_text("nothing\n")
+    with pytest.raises(UsageError, match="none of its 1 name"):
+        open_dataset("set")
+
+
+def test_a_users_settings_beside_labels_are_not_passed_over(source):
+    damaged_labelme(source, shape())
+    (source / "dataset.yaml").write_text("group: folder\n")
+    assert "left out: 1 dataset.yaml (import the labels to have it read)" in open_dataset("set").notes[0]
+
+
+def test_two_images_of_one_name_but_for_the_suffix_are_refused(source):
+    damaged_labelme(source, shape())
+    (source / "a.bmp").write_bytes((source / "a.png").read_bytes())
+    labelme(source, "a2", shape(), imagePath="a.bmp")
+    with pytest.raises(UnetsegError, match=r"set/a\.bmp: is called 'a' like set/a\.png; rename one"):
+        open_dataset("set")
+
+
 def test_an_import_writes_over_nothing(source, capsys):
     damaged_labelme(source, shape())
     Path("plain").mkdir()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -11,11 +12,12 @@ from unetseg.data.annotations.label_files import LabelFiles
 from unetseg.data.annotations.label_formats import recognise
 from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline, is_ignored
 from unetseg.data.annotations.rasterise import paint, paint_instances
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SPLITS
-from unetseg.data.datasets.split_lists import split_called
+from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_called
 from unetseg.data.images.pixels import Refused, check_pixels, turns, upright, upright_size
 from unetseg.data.images.read import stored_size
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import printable
 
 _ABSENT = "labelled image(s) that are not there"
@@ -65,6 +67,16 @@ class LabelledSource:
     paintings: dict[str, Painting] = field(default_factory=dict)
     split: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names, the background first."""
+        return self.labels.classes
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """Each label's class index, 255 where it marks pixels that do not count."""
+        return self.labels.numbers(IGNORED)
+
     @property
     def problems(self) -> list[str]:
         """A line for each file, object or image that cannot be used."""
@@ -107,6 +119,14 @@ def read_source(
     labelled = {each.image for each in labels.images}
     labels.leave_out(_UNLABELLED, sum(image not in labelled for image in files.images))
     found.split = _given_split(found.paintings.values(), files, labels)
+    if sizes is None and not found.split:
+        found.split = _listed(found, files)
+    if (
+        sizes is None
+        and (files.root / "dataset.yaml") not in recognised.found
+        and (files.root / "dataset.yaml").is_file()
+    ):
+        labels.leave_out("dataset.yaml (import the labels to have it read)")
     found.said = _summary(recognised.format.title, found)
     return found
 
@@ -116,7 +136,12 @@ def _once(labels: LabelSet) -> Iterable[LabelledImage]:
     kept: dict[str, LabelledImage] = {}
     for each in labels.images:
         before = kept.setdefault(each.name, each)
-        if before is not each and content_of(before) != content_of(each):
+        if before.image != each.image:
+            labels.problems.append(
+                f"{printable(each.image or each.source)}: is called '{printable(each.name)}' like "
+                f"{printable(before.image or before.source)}; rename one"
+            )
+        elif before is not each and content_of(before) != content_of(each):
             labels.problems.append(
                 f"{printable(each.source)}: labels '{printable(each.name)}' differently than "
                 f"{printable(before.source)}; name one of the files instead of the folder"
@@ -198,6 +223,28 @@ def _given_split(
     return {split: tuple(found[split]) for split in SPLITS if split in found}
 
 
+def _listed(found: LabelledSource, files: LabelFiles) -> dict[str, tuple[str, ...]]:
+    """Return the split of lists such as ``train.txt`` beside the labels, empty if there are none.
+
+    Raises:
+        UsageError: A list names what is no image with labels, or two name one.
+    """
+    sources = {each.labelled.source for each in found.paintings.values()}
+    lists = {split: path for split, path in find_lists(files.root).items() if path not in sources}
+    names = Names(found.paintings.keys())
+    split = {part: read_list(path, names, found.problems) for part, path in lists.items()}
+    owner: dict[str, str] = {}
+    for part, members in split.items():
+        for name in members:
+            if owner.setdefault(name, part) != part:
+                raise UsageError(
+                    f"{printable(files.root)}: '{name}' is listed in {owner[name]} and in {part}"
+                )
+    if "train" in split:
+        found.labels.leave_out(_NO_SPLIT, len(found.paintings) - len(owner))
+    return {part: members for part, members in split.items() if members}
+
+
 def _split_of(labelled: LabelledImage, files: LabelFiles) -> str | None:
     if labelled.split:
         return split_called(labelled.split)
@@ -211,7 +258,7 @@ def _split_of(labelled: LabelledImage, files: LabelFiles) -> str | None:
 
 def _summary(title: str, found: LabelledSource) -> str:
     objects = sum(len(each.labelled.objects) for each in found.paintings.values())
-    classes = len(found.labels.classes) - 1
+    classes = len(found.classes) - 1
     counts = f"{len(found.paintings)} image(s), {objects} object(s) in {classes} class(es)"
     split = ", ".join(f"{len(names)} {part}" for part, names in found.split.items())
     given = f", given split of {split}" if split else ""

@@ -69,7 +69,7 @@ def open_labelled(
         for name, painting in found.paintings.items()
     }
     split = split_names(chosen, found.split, SHARES, split_seed)
-    classes = indexed(found.labels.classes, (IGNORED,) if found.labels.ignores else ())
+    classes = indexed(found.classes, (IGNORED,) if found.labels.ignores else ())
     return SegmentationSet(
         source.resolve().name,
         classes.names,
@@ -107,7 +107,8 @@ def import_labels(
     found = read_source(source, format)
     if found is None:
         refuse_unread(source)
-        raise UsageError(f"{printable(source)}: {NO_LABELS}")
+        unpack = "; unpack it first" if source.suffix.lower() in (".zip", ".gz", ".tar", ".7z") else ""
+        raise UsageError(f"{printable(source)}: {NO_LABELS}{unpack}")
     if not found.paintings:
         problem = f"; {found.problems[0]}" if found.problems else ""
         raise UnetsegError(f"{printable(source)}: no image with labels ({found.said}){problem}")
@@ -132,7 +133,7 @@ def refuse_unread(source: Path) -> None:
 
 
 def _write_settings(folder: Path, name: str, found: LabelledSource) -> None:
-    settings: dict[str, object] = {"name": name, "classes": [*found.labels.classes]}
+    settings: dict[str, object] = {"name": name, "classes": [*found.classes]}
     if found.labels.ignores:
         settings["ignore"] = IGNORED
     settings["instances"] = "instances"
@@ -143,7 +144,7 @@ def _write_settings(folder: Path, name: str, found: LabelledSource) -> None:
 
 
 def _require_enough(source: Path, found: LabelledSource) -> None:
-    if len(found.labels.classes) < 2:
+    if len(found.classes) < 2:
         raise UnetsegError(f"{printable(source)}: its labels hold no object ({found.said})")
     if len(found.paintings) < 3:
         raise UnetsegError(
@@ -164,15 +165,15 @@ def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
 
 
 def _paint_into(folder: Path, name: str, painting: Painting, found: LabelledSource) -> None:
-    classes = found.labels.classes
+    classes = found.classes
     colours = [default_colour(index) for index in range(256 if found.labels.ignores else len(classes))]
-    write_labels(folder / "masks" / f"{name}.png", painting.mask(found.labels.numbers(IGNORED)), colours)
+    write_labels(folder / "masks" / f"{name}.png", painting.mask(found.numbers), colours)
     write_grey16(folder / "instances" / f"{name}.png", painting.instances())
 
 
 def _digest(found: LabelledSource) -> str:
     """Return 16 hexadecimal digits of all that the painted masks depend on."""
-    head = repr((_PAINTER, found.labels.classes))
+    head = repr((_PAINTER, found.classes))
     digest = hashlib.blake2b(head.encode("utf-8", "surrogateescape"), digest_size=8)
     for name, painting in found.paintings.items():
         head = repr((name, painting.size, turns(painting.orientation)))
