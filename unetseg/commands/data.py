@@ -154,13 +154,13 @@ def import_command(argv: Sequence[str]) -> int:
     options = parser.parse(argv)
     if options.format is not None:
         check_choice("--format", options.format, LABEL_FORMATS)
-    from unetseg.data.datasets.labelled import import_labels
+    from unetseg.data.datasets.plain_layout import import_labels
 
     found = import_labels(options.source, options.output, options.format, show_progress("painting"))
     for line in fold(found.problems):
         print(f"failed: {line}", file=sys.stderr)
     print(found.said)
-    print(f"{len(found.paintings)} images with masks in {printable(options.output)}")
+    print(f"{found.images} images with masks in {printable(options.output)}")
     print(f"next: unetseg data check {printable(options.output)}")
     return PARTLY_DONE if found.problems else 0
 

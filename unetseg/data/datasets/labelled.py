@@ -1,13 +1,7 @@
-"""Labels of annotation tools as a dataset: painted once into masks, or written out in the plain layout."""
+"""Labels of annotation tools as a dataset: painted once into masks."""
 
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
-
-import yaml
 
 from unetseg.data.annotations.label_files import LabelFiles
 from unetseg.data.annotations.label_formats import LABEL_FORMATS, refuse_other_programs
@@ -17,19 +11,13 @@ from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
 from unetseg.data.images.pixels import turns
 from unetseg.data.images.write import write_grey16, write_labels
-from unetseg.errors import UnetsegError, UsageError
-from unetseg.utilities.files import plain_write_errors, require_absent, write_text
+from unetseg.errors import UnetsegError
+from unetseg.utilities.files import plain_write_errors
 from unetseg.utilities.text import printable
 
 SHARES = {"val": 0.15, "test": 0.15}
 _PAINTER = 1  # a painter that draws the same labels otherwise has another number
 NO_LABELS = f"holds no labels that are read ({', '.join(each.title for each in LABEL_FORMATS.values())})"
-
-Progress = Callable[[int, int], None]
-
-
-def say_nothing(done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def open_labelled(
@@ -81,66 +69,9 @@ def open_labelled(
     )
 
 
-def import_labels(
-    source: Path, output: Path, format: str | None = None, progress: Progress = say_nothing
-) -> LabelledSource:
-    """Write labels in the plain layout: ``images/``, ``masks/``, ``dataset.yaml`` and lists of a given split.
-
-    ``instances/`` holds the objects' numbers.
-
-    Args:
-        source: The folder or file.
-        output: The new folder; it appears when all is written.
-        format: A key of ``LABEL_FORMATS``, where it is given.
-        progress: Told (images done, images in all).
-
-    Returns:
-        What was read; images among its ``problems`` are left out.
-
-    Raises:
-        UsageError: There are no labels, labels of several formats, or ``output`` is there.
-        UnetsegError: Nothing can be used, or a file cannot be written.
-    """
-    if not source.exists():
-        raise UsageError(f"{printable(source)}: no such file or folder")
-    require_absent([output])
-    found = read_source(source, format)
-    if found is None:
-        refuse_unread(source)
-        unpack = "; unpack it first" if source.suffix.lower() in (".zip", ".gz", ".tar", ".7z") else ""
-        raise UsageError(f"{printable(source)}: {NO_LABELS}{unpack}")
-    if not found.paintings:
-        problem = f"; {found.problems[0]}" if found.problems else ""
-        raise UnetsegError(f"{printable(source)}: no image with labels ({found.said}){problem}")
-    with plain_write_errors(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}-part-", dir=output.parent) as scratch:
-            fresh = Path(scratch, "fresh")
-            for done, (name, painting) in enumerate(found.paintings.items(), start=1):
-                target = fresh / "images" / f"{name}{painting.image.suffix}"
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(painting.image, target)
-                _paint_into(fresh, name, painting, found)
-                progress(done, len(found.paintings))
-            _write_settings(fresh, output.name, found)
-            os.replace(fresh, output)
-    return found
-
-
 def refuse_unread(source: Path) -> None:
     """Name a program whose labels lie there and are not read, or a damaged file, in a UnetsegError."""
     refuse_other_programs(LabelFiles(source))
-
-
-def _write_settings(folder: Path, name: str, found: LabelledSource) -> None:
-    settings: dict[str, object] = {"name": name, "classes": [*found.classes]}
-    if found.labels.ignores:
-        settings["ignore"] = IGNORED
-    settings["instances"] = "instances"
-    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
-    write_text(folder / "dataset.yaml", text)
-    for split, names in found.split.items():
-        write_text(folder / f"{split}.txt", "".join(f"{each}\n" for each in names))
 
 
 def _require_enough(source: Path, found: LabelledSource) -> None:
@@ -160,11 +91,12 @@ def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
         for name, painting in found.paintings.items():
             files = (folder / "masks" / f"{name}.png", folder / "instances" / f"{name}.png")
             if not all(file.is_file() for file in files):
-                _paint_into(folder, name, painting, found)
+                paint_into(folder, name, painting, found)
     return folder
 
 
-def _paint_into(folder: Path, name: str, painting: Painting, found: LabelledSource) -> None:
+def paint_into(folder: Path, name: str, painting: Painting, found: LabelledSource) -> None:
+    """Write the mask and the numbered objects of an image below ``masks/`` and ``instances/``."""
     classes = found.classes
     colours = [default_colour(index) for index in range(256 if found.labels.ignores else len(classes))]
     write_labels(folder / "masks" / f"{name}.png", painting.mask(found.numbers), colours)
