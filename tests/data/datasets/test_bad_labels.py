@@ -147,6 +147,21 @@ def test_labels_for_another_size_are_refused(source):
         open_dataset("set")
 
 
+def test_labels_drawn_on_the_upright_picture_stay_upright(source):
+    damaged_labelme(source, shape())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter clockwise
+    Image.fromarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8)).save(source / "a.jpg", exif=exif)
+    (source / "a.png").unlink()
+    corner = shape([[0, 0], [6, 4]], "rectangle")
+    labelme(source, "a", corner, imagePath="a.jpg", imageHeight=WIDTH, imageWidth=HEIGHT)
+    dataset = open_dataset("set")
+    (sample,) = [each for part in dataset.splits.values() for each in part if each.name == "a"]
+    mask = dataset.mask(sample)
+    assert mask.shape == dataset.image(sample).shape[:2] == (WIDTH, HEIGHT)
+    assert mask[:4, :6].all() and mask.sum() == 24
+
+
 def test_two_formats_that_fit_are_both_named_and_one_can_be_chosen(source, capsys):
     damaged_labelme(source, shape())
     coco(source, annotation([[2, 2, 9, 2, 9, 9]]))

@@ -25,6 +25,7 @@ from unetseg.data.annotations.label_formats import recognise
 from unetseg.data.images.read import read_labels
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS, MaskFormat, write_mask
+from unetseg.inference.folder.jobs import OutputOptions
 from unetseg.inference.folder.vectors import to_geojson
 
 CLASSES = ["background", "cell", "nerve ü"]
@@ -215,6 +216,12 @@ def test_masks_for_cvat_come_in_one_file_for_all_images_too(predict, images, pic
 def test_an_image_called_like_the_file_for_all_is_refused(predict, images, picture):
     Image.fromarray(picture(24, 32)).save(images / "annotations.png")
     assert "its mask would be annotations.xml" in predict("--format", "cvat").line
+
+
+def test_a_package_that_a_format_needs_is_named_before_anything_is_read(monkeypatch):
+    monkeypatch.setattr("unetseg.inference.folder.jobs.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"--format imagej: needs roifile; .* 'unetseg\[imagej\]'"):
+        OutputOptions(format="imagej")
 
 
 # --- a format that only these tests know -----------------------------------------------------------

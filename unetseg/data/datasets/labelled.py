@@ -13,6 +13,7 @@ from unetseg.data.images.pixels import turns
 from unetseg.data.images.write import write_grey16, write_labels
 from unetseg.errors import UnetsegError
 from unetseg.utilities.files import plain_write_errors
+from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import printable
 
 SHARES = {"val": 0.15, "test": 0.15}
@@ -87,11 +88,13 @@ def _require_enough(source: Path, found: LabelledSource) -> None:
 def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
     """Return the folder of painted masks, whose name tells labels from others; what is there stays."""
     folder = root / ".labels" / f"{source.resolve().name}-{_digest(found)}"
+    progress = show_progress("painting masks")
     with plain_write_errors(folder):
-        for name, painting in found.paintings.items():
+        for done, (name, painting) in enumerate(found.paintings.items(), start=1):
             files = (folder / "masks" / f"{name}.png", folder / "instances" / f"{name}.png")
             if not all(file.is_file() for file in files):
                 paint_into(folder, name, painting, found)
+            progress(done, len(found.paintings))
     return folder
 
 
