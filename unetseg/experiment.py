@@ -31,6 +31,7 @@ from unetseg.runs import Run, discard_empty, new_run
 from unetseg.training import checkpoints
 from unetseg.training.gradient_log import plot_gradients
 from unetseg.training.initial import start_from_run
+from unetseg.training.thread_count import threads_of
 from unetseg.training.train import Net, build_net, train
 from unetseg.training.trainer import check_trainer
 from unetseg.utilities.files import write_json, write_rows
@@ -79,8 +80,9 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
     config = config or run.config()
     with one_writer(run.path):
         run.remove_parts()
-        dataset, net = _prepare(config, report, goes_on=run.last.is_file())
-        return finish(config, dataset, run, report, net)
+        with threads_of(run, report):
+            dataset, net = _prepare(config, report, goes_on=run.last.is_file())
+            return finish(config, dataset, run, report, net)
 
 
 def _refuse_without_last(run: Run) -> None:

@@ -1,5 +1,6 @@
 """An interrupted training goes on and ends in the same bits."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,10 +8,21 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from unetseg import experiment
 from unetseg.config import RunConfig
 from unetseg.training.recorder import Recorder
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """Let PyTorch compute with so many threads; as many as before when the test ends."""
+    before = torch.get_num_threads()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("unetseg.training.thread_count.usable_cores", lambda: 2)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(
@@ -171,3 +183,35 @@ def test_kill_9_in_a_process_of_its_own_and_resume(fit, started, discs, assert_s
     process.join()
     assert len(list(Path("broken").glob("test.json"))) == 0
     assert_same_bits(unbroken.run, fit(resume="broken").run)
+
+
+def test_a_run_goes_on_with_the_threads_that_it_began_with(fit, interrupt, assert_same_bits, threads):
+    threads(2)
+    unbroken = fit(out="unbroken")
+    interrupt(signal.SIGTERM, epoch=1)
+    told = json.loads(fit(out="broken").run.environment.read_text())
+    assert (told["threads"], told["training_seconds"]) == (2, None)
+    threads(1)
+    resumed = fit(resume="broken")
+    assert "threads   2 as when this run began, not 1" in resumed.out and torch.get_num_threads() == 1
+    assert_same_bits(unbroken.run, resumed.run)
+    assert json.loads(resumed.run.environment.read_text())["threads"] == 2
+
+
+@pytest.mark.parametrize("why", ["asked for", "fewer cores"])
+def test_a_run_that_goes_on_with_other_threads_says_that_bits_will_differ(
+    fit, interrupt, monkeypatch, threads, why
+):
+    threads(2)
+    interrupt(signal.SIGTERM, epoch=1)
+    fit(out="broken")
+    threads(1)
+    if why == "asked for":
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    else:
+        monkeypatch.setattr("unetseg.training.thread_count.usable_cores", lambda: 1)
+    resumed = fit(resume="broken")
+    assert (
+        resumed.code == 0 and "threads   1, and 2 when this run began: its numbers will differ" in resumed.out
+    )
+    assert json.loads(resumed.run.environment.read_text())["threads"] == 1

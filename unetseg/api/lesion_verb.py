@@ -12,6 +12,7 @@ from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer_of
 from unetseg.utilities.progress import Report, say_nothing, show_progress
+from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
     from unetseg.probes.lesion.effects import Lesions
@@ -75,6 +76,8 @@ def lesion(
     with one_writer_of(OUTPUTS, folder):
         from unetseg.data.datasets.open import open_data
         from unetseg.evaluation.run import sample_fingerprint, samples_to_score
+
+        choose_waiting()
         from unetseg.probes.lesion import effects, lesion_outputs, retraining
 
         effects.require_one_configuration(found)

@@ -11,6 +11,7 @@ from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.runs import Run, find_run
 from unetseg.utilities.progress import Report, print_line, say_nothing, show_progress
 from unetseg.utilities.text import printable
+from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
     from unetseg.inference.folder.pipeline import FolderResult
@@ -112,6 +113,7 @@ def predict(
     )
     inputs = [images] if isinstance(images, (str, Path)) else list(images)
     found, refused = find_images_apart(inputs, FORMATS[format].suffix)
+    choose_waiting()
     from unetseg.inference.folder.makers import Maker
     from unetseg.inference.folder.predict_folder import predict_images
     from unetseg.inference.loading import find_models, load_models, path_of

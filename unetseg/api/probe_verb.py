@@ -13,6 +13,7 @@ from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer_of
 from unetseg.utilities.progress import Report, say_nothing, show_progress
+from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
     from unetseg.probes.gradients import Flows
@@ -114,6 +115,8 @@ def _probe_gradients(
     report: Report,
 ) -> Probed:
     from unetseg.data.datasets.open import open_data
+
+    choose_waiting()
     from unetseg.probes import gradients
 
     config = configs[baseline]
@@ -147,6 +150,8 @@ def _probe_landscapes(
     directions, steps, radius = _slices(slices)
     found = [name if isinstance(name, Run) else find_run(name) for name in names]
     from unetseg.data.datasets.open import open_data
+
+    choose_waiting()
     from unetseg.probes.landscape import landscapes as landscape
 
     runs = landscape.named_runs(found)

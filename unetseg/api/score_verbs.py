@@ -13,6 +13,7 @@ from unetseg.utilities.files import plain_write_errors
 from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line, show_progress
 from unetseg.utilities.text import printable
+from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
     from unetseg.evaluation.pairing import LeftOut
@@ -109,6 +110,7 @@ def _evaluate_run(
     html: str | Path | None,
     command: str,
 ) -> "Evaluation":
+    choose_waiting()
     from unetseg.experiment import evaluate_existing, with_data
 
     evaluation = evaluate_existing(run, data, data_dir, split, device)

@@ -13,6 +13,7 @@ from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer
 from unetseg.utilities.progress import Report, print_line
+from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
     from unetseg.studies.analysis.results import StudyResults
@@ -61,6 +62,7 @@ def fit(
         ) from error
     if complete.init is not None and resumed is None:
         find_run(complete.init)
+    choose_waiting()
     from unetseg.experiment import resume_experiment, run_experiment
 
     if resumed is not None:
@@ -158,6 +160,7 @@ def ablate(
     if minutes is not None and not minutes > 0:
         raise UsageError(f"--minutes {minutes:g}: must be above 0")
     plan = study_plan(study, seeds, arms, output, workers, config, settings, allow_code)
+    choose_waiting()
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.ablation import run_study
 

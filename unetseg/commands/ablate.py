@@ -17,6 +17,7 @@ from unetseg.commands.arguments import (
     settings_from,
     split_trainer_flags,
 )
+from unetseg.utilities.waiting import choose_waiting
 
 
 def run(argv: Sequence[str]) -> int:
@@ -33,6 +34,7 @@ def run(argv: Sequence[str]) -> int:
         from unetseg.studies.outlook import outlook
 
         print(f"{outlook(plan)}\n", flush=True)  # what follows loads PyTorch and times the nets
+        choose_waiting()
         from unetseg.studies.estimate import plan_text
 
         print(plan_text(plan, workers))

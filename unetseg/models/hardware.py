@@ -6,6 +6,7 @@ import torch
 
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
+from unetseg.utilities.waiting import waiting
 
 LIGHTNING_PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -37,7 +38,7 @@ class Hardware:
 
     def __str__(self) -> str:
         name = torch.cuda.get_device_name() if self.device == "cuda" else self.device
-        threads = f", {torch.get_num_threads()} threads" if self.device == "cpu" else ""
+        threads = f", {torch.get_num_threads()} threads{waiting()}" if self.device == "cpu" else ""
         layout = "channels-last" if self.channels_last else "channels-first"
         return f"{name}{threads}, {self.precision}, {layout}"
 

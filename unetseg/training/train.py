@@ -21,7 +21,7 @@ from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.models.unet import Unet, build_model, check_size, output_channels
 from unetseg.runs import Run
 from unetseg.training.distributed import partners
-from unetseg.training.environment import describe_environment
+from unetseg.training.environment import EnvironmentNote, describe_environment
 from unetseg.training.failures import explain
 from unetseg.training.gradient_log import GradientLog
 from unetseg.training.initial import preprocessing_of, start_from_run
@@ -96,7 +96,8 @@ def train(
     task.to(memory_format=hardware.memory_format)
     prints = _fingerprints(dataset, run, report)
     recorder = Recorder(run, config, split, inference_settings(config, dataset, data), report, prints)
-    callbacks: list[pl.Callback] = [recorder, KeepSignalHandlers()]
+    note = EnvironmentNote(run.environment, hardware)
+    callbacks: list[pl.Callback] = [recorder, note, KeepSignalHandlers()]
     if config.log_gradients:
         callbacks.insert(0, GradientLog(run, data.fixed_batch()))  # before the recorder saves the epoch
     trainer = build_trainer(config, hardware, run.path, *callbacks)
