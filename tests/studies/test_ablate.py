@@ -1,18 +1,24 @@
 """Studies through the command line: trained, interrupted, failing, and analysed."""
 
 import csv
+import itertools
 import json
 import os
 import shutil
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import unetseg
+from unetseg.config import RunConfig
+from unetseg.data.datasets.open import open_data
 from unetseg.report.html.page import typeset
+from unetseg.studies.pace import Pace, measure_pace
 from unetseg.training.task import SegmentationTask
+from unetseg.utilities.progress import duration
 
 
 def test_a_study_trains_every_arm_in_every_seed_and_leaves_its_report(study):
@@ -190,6 +196,37 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(ablate, arms):
     assert "8 of 8 runs are to be trained" in planned.out
     rows = {line.split()[0]: line for line in planned.out.splitlines() if "GMACs" not in line and line}
     assert "29,089" in rows["on"] and "26,785" in rows["off"]
+
+
+def test_a_dry_run_measures_each_distinct_net_once(ablate, monkeypatch):
+    measured = []
+
+    def pace(config, dataset):
+        measured.append(config.skips)
+        return Pace(epoch=30.0, after=60.0)
+
+    monkeypatch.setattr("unetseg.studies.estimate.measure_pace", pace)
+    arms = {"on": {}, "slow": {"lr": [0.1, 0.2]}, "long": {"epochs": 12}, "off": {"skips": False}}
+    planned = ablate(arms, "--dry-run", "--epochs", "2")
+    assert measured == ["on", "off"]
+    assert f"a run takes {duration(120)} (on, slow, off); {duration(420)} (long)" in planned.out
+    trained = [line.split()[0] for line in planned.out.splitlines() if "26,785" in line or "29,089" in line]
+    assert trained == ["on", "slow", "slow", "long", "off"]
+
+
+def test_the_time_of_a_run_counts_training_validation_and_testing_image_by_image(discs, monkeypatch):
+    ticks = itertools.count()  # as if every measurement took a second
+    monkeypatch.setattr("unetseg.studies.pace.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    config = RunConfig(stages=2, size=16, data=str(discs), batch_size=3, recalibrate=False)
+    dataset = open_data(config)
+    pace = measure_pace(config, dataset)
+    training, scoring = 1 / 9, 1 / 3  # three batches of three crops, three masks
+    looking = (pace.epoch - 6 * training) / 5
+    assert 1 / 9 <= looking <= 1 / 3
+    assert pace.after == pytest.approx(3 * (looking + scoring) + 6 * looking)
+    more = measure_pace(config.changed(recalibrate=True), dataset)
+    assert more.after == pytest.approx(pace.after + 18 * looking)
+    assert pace.run_seconds(config.changed(epochs=4)) == pytest.approx(4 * pace.epoch + pace.after)
 
 
 def test_a_run_of_other_settings_in_the_folder_is_refused_before_anything_is_trained(ablate, copied, arms):

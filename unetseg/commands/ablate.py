@@ -31,13 +31,16 @@ def run(argv: Sequence[str]) -> int:
         plan = study_plan(
             options.study, options.seeds, arms, output, workers, options.config, settings, options.allow_code
         )
+        from unetseg.data.datasets.open import open_data
         from unetseg.studies.outlook import outlook
 
-        print(f"{outlook(plan)}\n", flush=True)  # what follows loads PyTorch and times the nets
+        dataset = open_data(plan.study.base)
+        print(f"{outlook(plan, dataset)}\n", flush=True)  # what follows loads PyTorch
         choose_waiting()
-        from unetseg.studies.estimate import plan_text
+        from unetseg.studies.estimate import arms_text, times_text
 
-        print(plan_text(plan, workers))
+        print(f"{arms_text(plan, dataset)}\n", flush=True)  # what follows times the nets
+        print(times_text(plan, dataset, workers))
         return 0
     results = ablate(
         options.study,
