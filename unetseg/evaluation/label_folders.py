@@ -142,11 +142,12 @@ def _classes(
 
 
 def _paint(path: Path, painting: Painting, names: Sequence[str], instances: bool) -> None:
-    if instances:
-        write_grey16(path, painting.instances())
-        return
     labels = {each.label for each in painting.labelled.objects}
     numbers = {name: index for index, name in enumerate(names)}
     numbers |= {label: 0 for label in labels if is_background(label)}
     numbers |= {label: IGNORED for label in labels if is_ignored(label)}
-    write_labels(path, painting.mask(numbers), [default_colour(index) for index in range(256)])
+    mask, objects = painting.paint(numbers)
+    if instances:
+        write_grey16(path, objects)
+    else:
+        write_labels(path, mask, [default_colour(index) for index in range(256)])

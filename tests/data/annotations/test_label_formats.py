@@ -74,7 +74,7 @@ def painted(labels: LabelSet, size: tuple[int, int]) -> np.ndarray:
     (image,) = labels.images
     assert image.name == "a" and image.size == size
     numbers = {name: CLASSES.index(name) for name in labels.classes}
-    return paint(image.objects, *size, numbers)
+    return paint(image.objects, *size, numbers)[0]
 
 
 @pytest.mark.parametrize("format", LABEL_FORMATS)

@@ -3,7 +3,7 @@
 pycocotools draws each ring; of a ring along the pixels' edges it fills exactly the pixels inside.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,47 +13,40 @@ from unetseg.data.annotations.objects import LabelledObject, Outline, Runs, Shap
 from unetseg.errors import UnetsegError
 
 _FLATNESS = 0.01  # of a curve's polygon: the most that it may lie beside the curve, pixels
+_MOST_OBJECTS = 65535  # in one image, in 16 bits
+_NOT_COUNTED = 255
 _MOST_VERTICES = 10_000  # of it, which are enough for a radius of 200,000 pixels
 
 
 def paint(
     objects: Sequence[LabelledObject], height: int, width: int, numbers: Mapping[str, int]
-) -> np.ndarray:
-    """Return the class of each pixel, H×W uint8, 0 where no object lies.
-
-    Where objects overlap, the later one counts.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class and the object of each pixel. Where objects overlap, the later one counts.
 
     Args:
         objects: From the bottom to the top.
         height: Of the image.
         width: Of the image.
-        numbers: Each label's class index.
-    """
-    mask = np.zeros((height, width), np.uint8)
-    _paint(mask, objects, [numbers[each.label] for each in objects])
-    return mask
+        numbers: Each label's class index: 0 for the background, 255 for what does not count.
 
-
-def paint_instances(objects: Sequence[LabelledObject], height: int, width: int) -> np.ndarray:
-    """Return the number of the object that each pixel belongs to, H×W uint16, 1 for the first, 0 for none.
+    Returns:
+        Class indices, H×W uint8, 0 where no object lies; and the objects' numbers, H×W uint16, from 1 on,
+        0 where no class of the foreground is.
 
     Raises:
-        UnetsegError: There are more than 65,535.
+        UnetsegError: There are more than 65,535 objects.
     """
-    if len(objects) > 65535:
-        raise UnetsegError(f"{len(objects)} objects in one image; at most 65,535 can be numbered")
+    if len(objects) > _MOST_OBJECTS:
+        raise UnetsegError(f"{len(objects)} objects in one image; at most {_MOST_OBJECTS} can be numbered")
     labels = np.zeros((height, width), np.uint16)
-    _paint(labels, objects, range(1, len(objects) + 1))
-    return labels
-
-
-def _paint(canvas: np.ndarray, objects: Iterable[LabelledObject], values: Iterable[int]) -> None:
-    height, width = canvas.shape
-    for each, value in zip(objects, values, strict=True):
+    for number, each in enumerate(objects, start=1):
         for shape in each.shapes:
             top, left, inside = region(shape, height, width)
             rows, columns = inside.shape
-            canvas[top : top + rows, left : left + columns][inside] = value
+            labels[top : top + rows, left : left + columns][inside] = number
+    table = np.array([0, *(numbers[each.label] for each in objects)], np.uint8)
+    counted = (table > 0) & (table < _NOT_COUNTED)
+    return table[labels], np.where(counted, np.arange(len(table)), 0).astype(np.uint16)[labels]
 
 
 def region(shape: Shape, height: int, width: int) -> tuple[int, int, np.ndarray]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from unetseg.data.annotations.label_files import LabelFiles
 from unetseg.data.annotations.label_formats import recognise
-from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline, is_ignored
-from unetseg.data.annotations.rasterise import paint, paint_instances
+from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline
+from unetseg.data.annotations.rasterise import paint
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_called
@@ -41,14 +41,17 @@ class Painting:
     size: tuple[int, int]
     orientation: object = 1
 
-    def mask(self, numbers: Mapping[str, int]) -> np.ndarray:
-        """Return class indices, H×W uint8, of the upright image; ``numbers`` are each label's index."""
-        return upright(paint(self.labelled.objects, *self.size, numbers), self.orientation)
+    def paint(self, numbers: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return class indices (uint8) and objects' numbers (uint16), H×W, of the upright image.
 
-    def instances(self) -> np.ndarray:
-        """Return the objects' numbers, H×W uint16, of the upright image; ignored pixels have none."""
-        counted = [each for each in self.labelled.objects if not is_ignored(each.label)]
-        return upright(paint_instances(counted, *self.size), self.orientation)
+        Args:
+            numbers: Each label's class index.
+
+        Raises:
+            UnetsegError: There are more objects than can be numbered.
+        """
+        mask, objects = paint(self.labelled.objects, *self.size, numbers)
+        return upright(mask, self.orientation), upright(objects, self.orientation)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Labels of annotation tools as a dataset: painted once into masks."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from unetseg.data.annotations.label_files import LabelFiles
@@ -17,6 +18,7 @@ from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import printable
 
 SHARES = {"val": 0.15, "test": 0.15}
+_THREADS = 8
 _PAINTER = 1  # a painter that draws the same labels otherwise has another number
 NO_LABELS = f"holds no labels that are read ({', '.join(each.title for each in LABEL_FORMATS.values())})"
 
@@ -89,11 +91,14 @@ def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
     """Return the folder of painted masks, whose name tells labels from others; what is there stays."""
     folder = root / ".labels" / f"{source.resolve().name}-{_digest(found)}"
     progress = show_progress("painting masks")
-    with plain_write_errors(folder):
-        for done, (name, painting) in enumerate(found.paintings.items(), start=1):
-            files = (folder / "masks" / f"{name}.png", folder / "instances" / f"{name}.png")
-            if not all(file.is_file() for file in files):
-                paint_into(folder, name, painting, found)
+
+    def complete(name: str) -> None:
+        files = (folder / "masks" / f"{name}.png", folder / "instances" / f"{name}.png")
+        if not all(file.is_file() for file in files):
+            paint_into(folder, name, found.paintings[name], found)
+
+    with plain_write_errors(folder), ThreadPoolExecutor(_THREADS) as pool:  # the disk is waited for together
+        for done, _ in enumerate(pool.map(complete, found.paintings), start=1):
             progress(done, len(found.paintings))
     return folder
 
@@ -102,8 +107,9 @@ def paint_into(folder: Path, name: str, painting: Painting, found: LabelledSourc
     """Write the mask and the numbered objects of an image below ``masks/`` and ``instances/``."""
     classes = found.classes
     colours = [default_colour(index) for index in range(256 if found.labels.ignores else len(classes))]
-    write_labels(folder / "masks" / f"{name}.png", painting.mask(found.numbers), colours)
-    write_grey16(folder / "instances" / f"{name}.png", painting.instances())
+    mask, objects = painting.paint(found.numbers)
+    write_labels(folder / "masks" / f"{name}.png", mask, colours)
+    write_grey16(folder / "instances" / f"{name}.png", objects)
 
 
 def _digest(found: LabelledSource) -> str:
