@@ -1,10 +1,13 @@
 """A dataset of a few discs, and trainings on it through the command line that take a fraction of a second."""
 
+import contextlib
 import gc
+import io
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -154,6 +157,25 @@ def fit(
         return Outcome(code, captured.out, captured.err, Run(Path(resume or out)))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trained_once(discs: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run of two epochs, and what its training printed."""
+    run = Run(tmp_path_factory.mktemp("runs") / "run")
+    words = ["fit", "--data", os.fspath(discs), "-o", os.fspath(run.path), "--stages", "2", "--size", "16"]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([*words, "--epochs", "2", "--batch-size", "3"])
+    return Outcome(code, out.getvalue(), err.getvalue(), run)
+
+
+@pytest.fixture
+def trained(trained_once: Outcome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """A copy of that run in a fresh folder, to do things to: ``run``."""
+    assert trained_once.code == 0, trained_once.err
+    monkeypatch.chdir(tmp_path)
+    return replace(trained_once, run=Run(Path(shutil.copytree(trained_once.run.path, "run"))))
 
 
 def equal(left: Any, right: Any) -> bool:

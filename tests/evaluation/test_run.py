@@ -4,19 +4,11 @@ import csv
 import os
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import unetseg
 from unetseg.cli import main
 from unetseg.evaluation.summary import fingerprint
-
-
-@pytest.fixture
-def trained(fit, discs):
-    outcome = fit()
-    assert outcome.code == 0
-    return outcome
 
 
 def without(found, *keys):

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -21,20 +20,9 @@ def flipped(data: bytes, place: int) -> bytes:
     return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
 
 
-@pytest.fixture(scope="module")
-def original(discs, tmp_path_factory) -> Run:
-    """A run of one epoch, as it was before anything happened to it."""
-    run = Run(tmp_path_factory.mktemp("runs") / "original")
-    words = ["fit", "--data", str(discs), "-o", str(run.path), "--stages", "2", "--size", "16"]
-    assert main([*words, "--epochs", "1", "--batch-size", "3"]) == 0
-    return run
-
-
 @pytest.fixture
-def trained(original, tmp_path, monkeypatch) -> Run:
-    """A copy of that run, in the folder that the test works in."""
-    monkeypatch.chdir(tmp_path)
-    return Run(Path(shutil.copytree(original.path, "run")))
+def trained(trained) -> Run:
+    return trained.run
 
 
 def test_no_bit_of_the_weights_in_a_checkpoint_changes_unseen(trained):
