@@ -11,6 +11,7 @@ from unetseg.commands import PARTLY_DONE
 from unetseg.commands.arguments import Parser, add_device_flag, add_mask_flags, given_mask_flags
 from unetseg.errors import UsageError
 from unetseg.utilities.files import plain_write_errors, write_json
+from unetseg.utilities.progress import print_line
 from unetseg.utilities.text import printable
 
 OF_A_RUN = ("data", "data_dir", "split", "device")
@@ -49,7 +50,7 @@ def run(argv: Sequence[str]) -> int:
         rows=True,
         html=options.html or None,
         command=shlex.join(["unetseg", "evaluate", *argv]),
-        report=left_out.append,
+        report=left_out.append if of_masks else print_line,
     )
     from unetseg.evaluation.score_table import score_table
 
