@@ -119,13 +119,12 @@ def test_a_member_above_the_folder_is_refused(tmp_path, kind, archive_of):
     assert not (tmp_path / "evil.txt").exists()
 
 
-def test_an_absolute_member_lands_nowhere_else(tmp_path, archive_of):
-    (tmp_path / "a.zip").write_bytes(archive_of({f"{tmp_path}/evil.txt": b"1"}, "zip"))
-    with pytest.raises(UnetsegError, match="not safe"):
-        unpack(tmp_path / "a.zip", tmp_path / "out")
-    (tmp_path / "a.tar").write_bytes(archive_of({f"{tmp_path}/evil.txt": b"1"}, "tar"))
-    unpack(tmp_path / "a.tar", tmp_path / "out")  # the data filter strips the leading slash
-    assert not (tmp_path / "evil.txt").exists()
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_an_absolute_member_is_refused(tmp_path, kind, archive_of):
+    (tmp_path / "a").write_bytes(archive_of({f"{tmp_path}/evil.txt": b"1"}, kind))
+    with pytest.raises(UnetsegError, match=r"not safe.*lies outside of it"):
+        unpack(tmp_path / "a", tmp_path / "out")
+    assert not any(tmp_path.rglob("evil.txt"))
 
 
 def test_a_link_that_leads_outside_is_refused(tmp_path):

@@ -76,6 +76,7 @@ HARMFUL = {
     "character device": (tar_of(("in", tarfile.CHRTYPE, "", b"")), "'in' is a device"),
     "block device": (tar_of(("in", tarfile.BLKTYPE, "", b"")), "'in' is a device"),
     "zip: member above": (zip_of("../evil"), "'../evil' lies outside"),
+    "absolute": (tar_of(regular("/tmp/evil")), "'/tmp/evil' lies outside"),
     "zip: absolute": (zip_of("/tmp/evil"), "'/tmp/evil' lies outside"),
     "zip: link": (zip_of("in", stat.S_IFLNK | 0o777), "'in' is a link"),
     "zip: pipe": (zip_of("in", stat.S_IFIFO | 0o644), "'in' is a pipe"),
@@ -128,6 +129,22 @@ def test_an_archive_that_would_fill_the_disk_is_refused_before_it_does(tmp_path,
     with pytest.raises(UnetsegError, match="would become more than 200 times as large"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
     assert not (tmp_path / "out/zeros").exists()
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress], ids=["gz", "bz2", "xz"])
+def test_a_packed_tar_is_compared_with_the_checksum_at_its_end(tmp_path, pack):
+    whole = bytearray(pack(tar_of(regular("a", os.urandom(30_000)))))
+    whole[-8] ^= 1  # of gzip's checksum, bzip2's, and the size of xz's index
+    (tmp_path / "a.tar").write_bytes(whole)
+    with pytest.raises(UnetsegError, match=r"a\.tar: the archive is damaged: .+; delete it and try again"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_what_follows_the_end_of_a_tar_counts_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr("unetseg.data.datasets.cards.archives._AND_BYTES", 1000)
+    (tmp_path / "a.tar").write_bytes(gzip.compress(tar_of(regular("a")) + bytes(10_000_000)))
+    with pytest.raises(UnetsegError, match="would become more than 200 times as large"):
+        unpack(tmp_path / "a.tar", tmp_path / "out")
 
 
 @pytest.mark.parametrize("kind", ["w", "w:gz", "w:bz2", "w:xz"])

@@ -119,18 +119,20 @@ class _Unpacking:
     def tar(self, tar: tarfile.TarFile) -> None:
         for member in tar:
             if member.isdir():
-                self._make(self._path(member.name, absolute=True), member.name)
+                self._make(self._path(member.name), member.name)
                 continue
             if not member.isreg():
                 raise self._unsafe(member.name, f"is {_KINDS.get(member.type, 'no regular file')}")
             source = tar.extractfile(member)
             assert source is not None
             with source:
-                self._write(self._path(member.name, absolute=True), source, member.size, member.name)
+                self._write(self._path(member.name), source, member.size, member.name)
         assert tar.fileobj is not None
         tar.fileobj.seek(tar.offset)  # of the block after the last member
         if tar.fileobj.read(_BLOCK) != bytes(_BLOCK):
             raise tarfile.ReadError("it ends before its end mark, so members are missing")
+        while padding := tar.fileobj.read(_CHUNK):  # to the checksum, which a packed file has at its end
+            self._allow(len(padding))
 
     def zip(self, bundle: zipfile.ZipFile) -> None:
         for member in bundle.infolist():
@@ -152,6 +154,10 @@ class _Unpacking:
     def _count(self, size: int) -> None:
         """Count one more member of so many bytes."""
         self.members += 1
+        self._allow(size)
+
+    def _allow(self, size: int) -> None:
+        """Take so many more bytes, if all of them together are what an archive of this size may hold."""
         self.bytes += size
         if self.bytes > self.allowed or self.members > _MOST_MEMBERS:
             raise UnetsegError(
@@ -192,12 +198,12 @@ class _Unpacking:
                 raise self._unsafe(member, f"cannot be a path here ({error.strerror})") from error
             raise
 
-    def _path(self, member: str, *, absolute: bool = False) -> Path:
-        """Return where a member goes; of an absolute path, where it may be, what follows the root."""
+    def _path(self, member: str) -> Path:
+        """Return where a member goes."""
         parts = list(_parts(member))
         rooted = member.startswith(("/", "\\"))
         outside = ".." in parts or any(":" in part or "\0" in part for part in parts)
-        if outside or not parts or (rooted and not absolute):
+        if outside or rooted or not parts:
             if not outside and not rooted:  # "." or "./", the folder itself
                 return self.folder
             raise self._unsafe(member, "lies outside of it")
