@@ -122,3 +122,12 @@ def test_every_file_of_a_run_is_renamed_within_its_own_folder(fit, monkeypatch, 
     run = fit().run
     assert {path.resolve() for path in run.path.iterdir()} == {target for _, target in places}
     assert all(source == target.parent for source, target in places)
+
+
+def test_the_first_save_that_fails_promises_no_checkpoint_before_it(tmp_path, monkeypatch):
+    def fail(source, target):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UnetsegError, match=r"No space left on device\); there was none before it: free"):
+        checkpoints.save(tmp_path / "a.ckpt", {"epoch": 1})

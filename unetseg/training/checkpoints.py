@@ -26,8 +26,9 @@ def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
         cause = _failed_write(error)
         if cause is None:
             raise
+        before = "the checkpoint before it is whole" if Path(path).is_file() else "there was none before it"
         raise UnetsegError(
-            f"{path}: cannot be saved ({cause.strerror or cause}); the checkpoint before it is whole: "
+            f"{path}: cannot be saved ({cause.strerror or cause}); {before}: "
             f"free some space, then continue with --resume {Path(path).parent}"
         ) from error
 
