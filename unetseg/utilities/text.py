@@ -23,6 +23,17 @@ def printable(path: str | bytes | os.PathLike[str]) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def shown(text: str) -> str:
+    r"""Return somebody else's text as one line that a terminal shows as it is: control characters escaped."""
+    joined = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in joined)
+
+
+def in_utf8(text: str) -> str:
+    r"""Return text that any reader takes: the bytes of file names that are no UTF-8 as ``\xff``."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def slug(text: str) -> str:
     """Return ``text`` as a part of a folder's name."""
     return "".join(c if c.isalnum() or c in ".^," else "-" for c in text)

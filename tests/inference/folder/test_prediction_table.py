@@ -64,7 +64,7 @@ def test_any_name_is_read_back_as_it_was(tmp_path, name):
         table = PredictionTable(tmp_path, CLASSES)
         table.add(row(name))
         table.write()
-    content = (tmp_path / "predictions.csv").read_text(encoding="utf-8", errors="surrogateescape")
+    content = (tmp_path / "predictions.csv").read_text(encoding="utf-8")
     assert content.count("0.500,0.750000") == 1
 
 

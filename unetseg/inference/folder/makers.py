@@ -10,7 +10,7 @@ from unetseg.errors import UsageError
 from unetseg.inference.folder.jobs import Job
 from unetseg.inference.loading import path_of
 from unetseg.runs import Run
-from unetseg.utilities.text import printable, to_cell
+from unetseg.utilities.text import in_utf8, printable, to_cell
 
 _DIGITS = 12  # of the weights' hash
 
@@ -68,7 +68,7 @@ def require_same_maker(maker: Maker, jobs: Iterable[Job], known: dict[str, str],
     Raises:
         UsageError: It names both.
     """
-    makers = [known.get(to_cell(job.image.relative.as_posix()), "") for job in jobs if job.finished]
+    makers = [known.get(to_cell(in_utf8(job.image.relative.as_posix())), "") for job in jobs if job.finished]
     others = [text for text in makers if text and not text.endswith(f"({maker.mark})")]
     if others:
         raise UsageError(

@@ -12,7 +12,7 @@ from typing import TextIO, cast
 from unetseg.errors import UsageError
 from unetseg.inference.folder.jobs import TABLE
 from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, write_text
-from unetseg.utilities.text import printable, to_cell
+from unetseg.utilities.text import in_utf8, printable, to_cell
 
 MADE_BY = "made_by"
 
@@ -42,7 +42,14 @@ class Row:
         size = ["", ""] if self.size is None else [str(self.size[1]), str(self.size[0])]
         shares = [f"{share:.6f}" for share in self.shares] or [""] * classes
         confidence = "" if self.confidence is None else f"{self.confidence:.4f}"
-        return [to_cell(self.file), *size, f"{self.seconds:.3f}", *shares, confidence, to_cell(self.error)]
+        return [
+            to_cell(in_utf8(self.file)),
+            *size,
+            f"{self.seconds:.3f}",
+            *shares,
+            confidence,
+            to_cell(self.error),
+        ]
 
 
 class PredictionTable:
@@ -136,7 +143,7 @@ class PredictionTable:
         if not path.exists():
             return {}
         with _open(path) as file:
-            text = file.read()
+            text = in_utf8(file.read())
         whole = text[: text.rfind("\n") + 1]
         rows = csv.reader(io.StringIO(whole, newline=""))
         full = ([*row, ""] if len(row) == len(self._header) else row for row in rows)
@@ -151,4 +158,4 @@ def _open(path: Path, mode: str = "r") -> TextIO:
 def _lines(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return in_utf8(text.getvalue())
