@@ -1,8 +1,11 @@
 """YAML that is small to write and large to read, and numbers that there are not: one line each, at once."""
 
+import os
+
 import pytest
 
 from unetseg.errors import UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.yaml_files import parse_yaml, read_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -43,3 +46,30 @@ def test_the_value_of_a_flag_has_the_same_bounds():
 def test_references_are_taken_where_they_stay_small(tmp_path):
     (tmp_path / "a.yaml").write_text("a: &a {b: 1}\nc: *a\nd: [*a, *a]\n")
     assert read_yaml(tmp_path / "a.yaml") == {"a": {"b": 1}, "c": {"b": 1}, "d": [{"b": 1}, {"b": 1}]}
+
+
+@pytest.mark.parametrize("key", ["? [a, b]\n: 1", "? {a: b}\n: 1", "a: {? [b] : 1}", "? !!set {a}\n: 1"])
+def test_a_key_that_is_no_word_is_told_by_its_line(tmp_path, key):
+    (tmp_path / "a.yaml").write_text(f"epochs: 1\n{key}\n")
+    with pytest.raises(UsageError, match=r"a\.yaml, line 2: not valid YAML: a key must be one word"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+def test_what_never_ends_is_not_read(tmp_path):
+    with pytest.raises(UsageError, match=r"/dev/zero: cannot be read \(it is a pipe or device, no file\)"):
+        read_yaml("/dev/zero")
+    os.mkfifo(tmp_path / "a.yaml")
+    with pytest.raises(UsageError, match=r"a\.yaml: cannot be read \(it is a pipe or device"):
+        read_yaml(tmp_path / "a.yaml")
+    with pytest.raises(UsageError, match="Is a directory"):
+        read_yaml(tmp_path)
+
+
+def test_what_a_shell_pipes_in_is_read_up_to_the_bound(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"epochs: 3\n")
+    os.close(writer)
+    assert read_yaml(f"/dev/fd/{reader}") == {"epochs": 3}
+    os.close(reader)
+    with open("/dev/zero", "rb") as endless, pytest.raises(OSError, match="has more than 10 bytes"):
+        read_file(f"/dev/fd/{endless.fileno()}", at_most=10)

@@ -16,6 +16,7 @@ from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
 from unetseg.metrics import registry
 from unetseg.metrics.registry import Metric
+from unetseg.utilities.files import read_file
 from unetseg.utilities.processes import run_jobs
 from unetseg.utilities.text import printable
 
@@ -154,7 +155,7 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     """
     where = f"--names {printable(path)}"
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = read_file(path).decode("utf-8").splitlines()
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{where}: cannot be read ({error})") from error
     names = [line.strip() for line in lines if line.strip()]

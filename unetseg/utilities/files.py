@@ -1,10 +1,12 @@
 """Files written whole or not at all."""
 
 import csv
+import errno
 import io
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +16,8 @@ from typing import Any
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import printable, to_cell
 
+_LARGEST = 2 << 30  # bytes of a list or a file of labels; the largest there are have half of it
+_STANDARD_INPUT = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # where a shell puts what it pipes in
 PART = ".part-"  # begins the names of files that are being written, then comes the process's number
 
 
@@ -41,6 +45,28 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_file(path: str | os.PathLike[str], at_most: int = _LARGEST) -> bytes:
+    """Return a file's content; what would never end, or is no file, is refused before it is read.
+
+    Args:
+        path: a regular file, or what the shell pipes in, by its name.
+        at_most: bytes.
+
+    Raises:
+        OSError: it cannot be read, is a folder, pipe or device, or is larger; ``strerror`` says so plainly.
+    """
+    name = os.fspath(path)
+    mode = os.stat(name).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or name.startswith(_STANDARD_INPUT)):
+        raise OSError(errno.EINVAL, "it is a pipe or device, no file", name)
+    with open(name, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = b"" if size > at_most else file.read(at_most + 1)
+    if max(size, len(content)) > at_most:
+        raise OSError(errno.EFBIG, f"has more than {at_most:,} bytes", name)
+    return content
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -1,5 +1,6 @@
 """YAML files, read in one way; what is wrong with one is told in one line."""
 
+import errno
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import yaml
 
 from unetseg.errors import UsageError, did_you_mean, one_line
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text
 
 _TEXTS = ("name", "mask_suffix")
@@ -66,6 +68,10 @@ class _AsWritten(_Bounded):
         for key_node, value_node in node.value:
             scalar = isinstance(key_node, yaml.ScalarNode)
             key = key_node.value if scalar else self.construct_object(key_node, deep=True)
+            if isinstance(key, list | dict | set):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be one word, not a list or a mapping", key_node.start_mark
+                )
             if key in mapping:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"'{key}' occurs twice", key_node.start_mark
@@ -91,16 +97,14 @@ def read_yaml(path: str | Path) -> Any:
         UsageError: if the file is missing, unreadable or no YAML.
     """
     try:
-        content = Path(path).read_bytes()
-        if len(content) > _LARGEST_FILE:
-            raise UsageError(f"{path}: has {len(content):,} bytes, no settings; give the path of a YAML file")
+        content = read_file(path, _LARGEST_FILE)
         return yaml.load(decode_text(content), Loader=_AsWritten)
     except (ValueError, OverflowError, RecursionError) as error:  # a number or date that there is not
         raise UsageError(f"{path}: not valid YAML: {one_line(error, 160)}") from error
     except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read ({error.strerror}); give the path of a YAML file"
-        ) from error
+        large = error.errno == errno.EFBIG
+        what = f"{error.strerror}, no settings" if large else f"cannot be read ({error.strerror})"
+        raise UsageError(f"{path}: {what}; give the path of a YAML file") from error
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UsageError(f"{path}{line}: not valid YAML: {error.problem}") from error

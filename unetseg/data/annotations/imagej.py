@@ -20,6 +20,7 @@ from unetseg.data.annotations.objects import LabelledImage, LabelledObject, Labe
 from unetseg.data.annotations.rasterise import ellipse, rectangle
 from unetseg.data.annotations.vectorise import mask_objects
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _load(path: Path) -> "list[ImagejRoi]":
     from_file = _package().ImagejRoi.frombytes
     try:
         if path.suffix.lower() == ".roi":
-            return [from_file(path.read_bytes())]
+            return [from_file(read_file(path))]
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST:
                 raise UnetsegError(f"{printable(path)}: holds more than {_LARGEST >> 20} MiB of regions")

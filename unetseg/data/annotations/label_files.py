@@ -13,6 +13,7 @@ from unetseg.data.annotations.objects import LabelledObject, Outline
 from unetseg.data.images.find import SUFFIXES, list_files
 from unetseg.data.images.pixels import Refused, check_pixels
 from unetseg.errors import UnetsegError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, printable
 
 Size = tuple[int, int]
@@ -70,7 +71,7 @@ class LabelFiles:
     def _document(self, path: Path, load: Callable[[bytes], Any]) -> Any:
         if path not in self._documents:
             try:
-                self._documents[path] = load(path.read_bytes())
+                self._documents[path] = load(read_file(path))
             except OSError as error:
                 self._documents[path] = None
                 self.broken[path] = f"{printable(path)}: cannot be read: {error.strerror}"

@@ -16,6 +16,7 @@ from unetseg.data.annotations.objects import LabelledImage, LabelledObject, Labe
 from unetseg.data.annotations.vectorise import mask_objects
 from unetseg.data.images.read import image_size
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, printable
 from unetseg.utilities.yaml_files import read_yaml
 
@@ -67,7 +68,7 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
 
 def _settings(path: Path) -> Mapping[str, Any]:
     if path.suffix.lower() == ".txt":
-        return {"names": [line for line in decode_text(path.read_bytes()).splitlines() if line.strip()]}
+        return {"names": [line for line in decode_text(read_file(path)).splitlines() if line.strip()]}
     content: Mapping[str, Any] = read_yaml(path)
     return content
 
@@ -108,7 +109,7 @@ def _of_place(files: LabelFiles, base: Path, path: str, place: str) -> Iterator[
                 yield from (image for image in files.images if found in image.parents)
                 return
             if found.is_file():
-                lines = decode_text(found.read_bytes()).splitlines()
+                lines = decode_text(read_file(found)).splitlines()
                 named = [files.find_image(line.strip(), found) for line in lines if line.strip()]
                 yield from (image for image in named if image is not None)
                 return
@@ -146,7 +147,7 @@ def _objects(
     path: Path, names: Mapping[int, str], size: Size, labels: LabelSet
 ) -> tuple[LabelledObject, ...]:
     found = []
-    for number, line in enumerate(decode_text(path.read_bytes()).splitlines(), start=1):
+    for number, line in enumerate(decode_text(read_file(path)).splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.errors import UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few, printable
 from unetseg.utilities.yaml_files import require_keys
 
@@ -99,7 +100,7 @@ def _by_table(entry: Mapping[str, Any], folder: Path, names: Sequence[str], plac
     path = folder / str(entry["csv"])
     key, column = str(entry.get("name", "name")), str(entry["column"])
     try:
-        rows = list(csv.DictReader(decode_text(path.read_bytes()).splitlines()))
+        rows = list(csv.DictReader(decode_text(read_file(path)).splitlines()))
     except OSError as error:
         raise UsageError(f"{place}: {printable(path)} cannot be read: {error.strerror}") from error
     except csv.Error as error:

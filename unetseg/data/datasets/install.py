@@ -24,6 +24,7 @@ from unetseg.data.datasets.embedded import is_synthetic, synthetic_recipe
 from unetseg.data.datasets.open import EMBEDDED
 from unetseg.data.images.find import list_files
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.utilities.text import printable, shown
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def describe_card(card: Card) -> str:
     }
     width = max(map(len, lines)) + 2
     return "\n".join(
-        fill(text, 110, initial_indent=f"{key:<{width}}" if key else "", subsequent_indent=" " * width)
+        fill(shown(text), 110, initial_indent=f"{key:<{width}}" if key else "", subsequent_indent=" " * width)
         for key, text in lines.items()
         if text
     )
@@ -139,8 +140,9 @@ def get_dataset(
             raise UsageError(f"{target}: is there already; delete it to get {card.name} anew")
         return target
     for source in sources:
-        if not source.exists():
-            raise UsageError(f"{source}: no such file or folder")
+        if not (source.is_file() or source.is_dir()):
+            what = "is a pipe or device; name a file" if source.exists() else "no such file"
+            raise UsageError(f"{printable(source)}: {what} or folder")
     if not card.files and not sources:
         raise UnetsegError(f"{card.texts['title']} must be fetched by hand: {_steps(card)}")
     workplace = root / ".download" / card.name

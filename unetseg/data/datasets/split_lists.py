@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.data.images.find import SUFFIXES
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few, printable
 
 _SPELLINGS = {
@@ -125,7 +126,7 @@ def read_list(path: Path, names: Names, missing: list[str] | None) -> tuple[str,
     """
     found: list[str] = []
     unknown = []
-    for number, line in enumerate(decode_text(path.read_bytes()).splitlines()):
+    for number, line in enumerate(decode_text(read_file(path)).splitlines()):
         entry = line.strip()
         try:
             name = names.find(entry) if entry else None

@@ -8,6 +8,7 @@ from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few, printable
 
 _VOID_COLOUR = [224, 224, 192]
@@ -46,7 +47,7 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
         defaults = {"classes": _labelmap(labelmap), "ignore": [_VOID_COLOUR]}
         source = labelmap.name
     elif names.is_file():
-        lines = [line.strip() for line in decode_text(names.read_bytes()).splitlines() if line.strip()]
+        lines = [line.strip() for line in decode_text(read_file(names)).splitlines() if line.strip()]
         defaults["classes"] = [line for line in lines if line != "__ignore__"]
         source = names.name
     if (folder / INSTANCES).is_dir():
@@ -74,7 +75,7 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
 def _labelmap(path: Path) -> dict[str, list[int]]:
     """Return class names with their colours from lines ``name:r,g,b:parts:actions``."""
     classes: dict[str, list[int]] = {}
-    for number, line in enumerate(decode_text(path.read_bytes()).splitlines(), start=1):
+    for number, line in enumerate(decode_text(read_file(path)).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _, rest = line.partition(":")

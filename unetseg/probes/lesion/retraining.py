@@ -13,6 +13,7 @@ from unetseg.metrics.registry import PRIMARY
 from unetseg.models.unet import skip_levels
 from unetseg.probes.lesion.lesioned_unet import Lesion
 from unetseg.skip_levels import select_levels
+from unetseg.utilities.files import read_file
 
 # In what a run may differ from the study's baseline and still be one of its nets.
 NOT_THE_NET = {"seed": 0, "data_dir": None}
@@ -43,7 +44,7 @@ def read_retrained(study: Path, config: RunConfig, fingerprint: str) -> dict[Les
     if not path.is_file():
         raise UsageError(f"--against {study}: holds no summary.json; name the folder of a finished study")
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = json.loads(read_file(path))
         configs = {arm["name"]: arm["config"] for arm in summary["arms"]}
         if summary["fingerprint"] != fingerprint:
             raise UsageError(f"--against {study}: was tested on other images than the lesions")

@@ -3,6 +3,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from unetseg.cli import main
 from unetseg.data.datasets.cards.card import catalog, open_card, read_card
 from unetseg.data.datasets.open import open_dataset
 from unetseg.errors import UnetsegError, UsageError
@@ -288,3 +289,20 @@ def test_fields_side_by_side_are_told_apart_by_the_last_character(tmp_path, writ
     }
     dataset = open_dataset(str(write_card(layout=layout)))
     assert sorted(masks(dataset)) == ["L01", "L14", "R01"]
+
+
+def test_what_a_card_says_is_printed_without_control_characters(tmp_path, monkeypatch, capsys):
+    told = {key: f"\x1b]0;evil\a {key}\ud800" for key in ("title", "licence", "terms", "citation")}
+    told["manual"] = "fetch\x1b[2J it"
+    rest = {
+        "layout": {"image": "i/{name}.png", "mask": "m/{name}.png"},
+        "classes": ["a", "b"],
+        "split": {"val": 0.1, "test": 0.1},
+    }
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump({"name": "a"} | told | rest))
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "list", "a.yaml"]) == 0
+    assert main(["data", "get", "a.yaml"]) == 1
+    out, err = capsys.readouterr()
+    assert r"\x1b]0;evil\x07 title\ud800" in out and r"fetch\x1b[2J it" in out + err
+    assert "".join((out + err).split("\n")).isprintable()

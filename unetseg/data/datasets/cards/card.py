@@ -16,7 +16,7 @@ from unetseg.data.datasets.class_entries import Classes, parse_classes
 from unetseg.data.datasets.groups import check_groups, find_groups, warn_of_cut_groups
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.utilities.text import first_few, printable
+from unetseg.utilities.text import first_few, printable, shown
 from unetseg.utilities.yaml_files import read_yaml, require_keys
 
 CATALOG = Path(__file__).parents[2] / "catalog"
@@ -118,7 +118,7 @@ def read_card(path: Path) -> Card:
             text(alias, f"{where}: aliases") for alias in items(entry.get("aliases", []), f"{where}: aliases")
         ),
         {"title": name, "licence": "not said"}
-        | {key: text(entry[key], f"{where}: {key}") for key in _TEXTS if entry.get(key) is not None},
+        | {key: shown(text(entry[key], f"{where}: {key}")) for key in _TEXTS if entry.get(key) is not None},
         tuple(_remote(file, where) for file in items(entry.get("files", []), f"{where}: files")),
         whole(entry.get("images", 0), f"{where}: images"),
         entry.get("convert", []),

@@ -9,6 +9,7 @@ from unetseg.data.datasets.cards.layout import Fields, Layout
 from unetseg.data.datasets.cards.values import path_inside, template, text, whole
 from unetseg.data.datasets.samples import SPLITS, split_names
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few
 from unetseg.utilities.yaml_files import require_keys
 
@@ -178,7 +179,7 @@ def _fits(values: Mapping[str, str], selector: Mapping[str, Any]) -> bool:
 
 def _lines(path: Path) -> list[str]:
     try:
-        lines = decode_text(path.read_bytes()).splitlines()
+        lines = decode_text(read_file(path)).splitlines()
     except OSError as error:
         raise UnetsegError(f"{path}: the split list cannot be read: {error.strerror}") from error
     return [line for line in lines if line.strip() and not line.startswith("#")]
