@@ -17,10 +17,14 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from unetseg.cli import main
 from unetseg.runs import Run
 
+# On a busy machine the first inputs of a fresh process are slow to draw, which is no fault of the test.
+settings.register_profile("unetseg", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unetseg")
 torch.set_num_threads(1)  # of fixtures, too, that are made before the first test
 
 

@@ -64,10 +64,10 @@ def class_title(name: str) -> str:
 def difference_figures(results: StudyResults) -> list[Block]:
     """Return forest plots of the main metrics."""
     explained = (
-        f"Each line is a 95 % interval of the difference from {results.baseline}, where there is one; the "
-        f"upright line is no difference. ▲ better, ▼ worse, ■ equivalent: within ±{results.margin:g}, the "
-        "shaded band; "
-        "○ undecided; ◇ for these nets only; ✕ not decidable."
+        f"Each line is a 95 % interval of the difference from {results.baseline}, where there is one; they "
+        "hold together, over all arms and looks. The upright line is no difference. ▲ better, ▼ worse, "
+        f"■ equivalent: within ±{results.margin:g}, the shaded band; ○ undecided; ◇ for these nets only; "
+        "✕ not decidable."
     )
     figures = [_forest(results, metric) for metric in present(results, "study figures")]
     return [Text(explained), Figures([*figures, *map(_contrast, results.contrasts)])]

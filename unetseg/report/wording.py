@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from unetseg.report.html.page import Table
+from unetseg.studies.analysis.intervals import excludes_zero_there
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -20,7 +21,7 @@ def interval(low: float | None, high: float | None, *, signed: bool = False) -> 
     """Return both ends of an interval; "unknown" where it has none."""
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return "unknown"
-    return f"{number(low, signed=signed)} to {number(high, signed=signed)}"
+    return " to ".join(excludes_zero_there(end) or number(end, signed=signed) for end in (low, high))
 
 
 def counted(count: int, what: str) -> str:

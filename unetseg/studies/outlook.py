@@ -10,6 +10,7 @@ from unetseg.studies.analysis.means import difference_of_means
 from unetseg.studies.analysis.populations import options_of
 from unetseg.studies.analysis.power import DEFAULT_SPREAD, POWER, Spread, smallest_difference
 from unetseg.studies.analysis.question import ArmScores
+from unetseg.studies.analysis.statistics import LEAST_SEEDS
 from unetseg.studies.plan import RunPlan, Setting, Trial, trials_of
 from unetseg.studies.standing import done_scores, question_of
 
@@ -87,9 +88,13 @@ def _looks(plan: RunPlan) -> str:
     if len(study.looks) == 1:
         return f"one look, after {study.looks[0]} seeds of {len(study.arms)} arms: {len(first)} runs"
     looks = ", ".join(map(str, study.looks))
+    empty = [str(look) for look in study.looks if look < LEAST_SEEDS]
+    vain = (
+        f"; a look after {' or '.join(empty)} decides nothing: a verdict needs {LEAST_SEEDS}" if empty else ""
+    )
     return (
         f"looks after {looks} seeds, each at an adjusted p below {study.level:.3g}: {len(first)} runs to the "
-        f"first, {len(most)} at most; after each only undecided arms and the reference go on"
+        f"first, {len(most)} at most; after each only undecided arms and the reference go on{vain}"
     )
 
 

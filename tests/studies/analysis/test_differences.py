@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from unetseg.metrics.registry import METRICS
 from unetseg.studies.analysis.arm_sentences import arm_sentences
 from unetseg.studies.analysis.differences import analyse_contrast, analyse_metrics, analyse_pairs
+from unetseg.studies.analysis.populations import few_counted, note
 from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.score_matrix import RunScores
 
@@ -139,6 +141,21 @@ def test_pairs_of_another_primary_metric_are_told_in_iou_too():
     question = Question("on", "train_loss", 0.05, (("off", "on"),))
     pairs = analyse_pairs(arms, analyse_metrics(arms, question), question)
     assert [pair.metric for pair in pairs] == ["train_loss", "iou"]
+
+
+def test_a_net_that_predicts_a_width_in_few_images_has_no_verdict_on_its_precision():
+    arms = [arm("on"), arm("off", -0.1), arm("add", -0.1)]
+    column = "thickness_5_8_predicted"
+    for each in arms:
+        for run in each.runs:
+            few = each.name == "off" and run is each.runs[0]
+            for number, row in enumerate(run.rows):
+                row |= {"thickness_5_8_right": 1.0, column: 0.0 if few and number > 5 else 2.0}
+    metric = METRICS["precision_5_8"]
+    assert few_counted(arms[0].runs, metric, "a") == few_counted(arms[2].runs, metric, "a") == ""
+    assert few_counted(arms[1].runs, metric, "a").startswith("6 images that hold any of it in one of the")
+    told = note({each.name: each.runs for each in arms}, metric, "a")
+    assert told == f"12 to {2 * len(IMAGES)} skeleton pixels in 6 to {len(IMAGES)} images, by net"
 
 
 def test_a_ratio_that_one_image_decides_has_no_verdict():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from unetseg.studies.analysis.intervals import holm, simultaneous_intervals
+from unetseg.studies.analysis.intervals import excludes_zero_there, holm, simultaneous_intervals
 from unetseg.studies.analysis.means import difference_of_means, simultaneous
 from unetseg.studies.analysis.statistics import Comparison, interval, two_sided_p
 from unetseg.studies.analysis.verdicts import judge
@@ -90,6 +90,7 @@ def test_an_interval_that_only_holms_later_steps_free_of_zero_ends_there():
     low, _ = simultaneous_intervals(family, two_sided_p(family), 0.05)
     bonferroni, _ = interval(Comparison(*(column[1:] for column in family)), 0.025)
     assert bonferroni[0] < 0 < low[1] < 1e-300
+    assert excludes_zero_there(low[1]) == "above 0" and excludes_zero_there(low[0]) == ""
 
 
 @pytest.mark.parametrize("differing", [0, 2, 6, 7, 8])

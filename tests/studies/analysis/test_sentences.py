@@ -1,5 +1,7 @@
 """The sentences that a reader gets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,15 @@ def test_equivalence_is_told_with_its_margin_and_its_own_p():
 def test_a_difference_too_small_to_matter_is_told_as_measured():
     told = say(difference(0.004, spread=0.002))
     assert "within 0.01 (p < 0.001), a difference measured but too small to matter, equivalent among" in told
+
+
+def test_an_end_at_zero_that_is_excluded_is_told_as_such():
+    found = replace(difference(-0.01, spread=0.02), high=float(np.nextafter(0.0, -1.0)))
+    assert "(95 % interval above 0 to 0.0" in say(found)
+
+
+def test_an_interval_of_several_looks_says_so():
+    assert "(95 % interval over all looks " in say(difference(-0.142, spread=0.1), level=0.01)
 
 
 def test_without_a_margin_undecided_speaks_of_no_equivalence():

@@ -18,7 +18,7 @@ from unetseg.studies.analysis.means import (
     no_difference,
     simultaneous,
 )
-from unetseg.studies.analysis.populations import by_image, has_widths, note, options_of
+from unetseg.studies.analysis.populations import by_image, few_counted, has_widths, note, options_of
 from unetseg.studies.analysis.question import ArmScores, Question
 from unetseg.studies.analysis.ratios import on_counted
 from unetseg.studies.analysis.results import (
@@ -180,13 +180,15 @@ def _compared(
     baseline = question.baseline
     options = options_of(run, metric, class_name)
     margin = question.margin_of(metric)
+    few = {arm.name: few_counted(arm.runs, metric, class_name) for arm in arms}
+
+    def compared(arm: str) -> Difference:
+        shortage = options["shortage"] or few[baseline] or few[arm]
+        return difference_of_means(values[arm], values[baseline], **{**options, "shortage": shortage})
+
     differences, judgements = _judge(
         arms,
-        {
-            arm.name: difference_of_means(values[arm.name], values[baseline], **options)
-            for arm in arms
-            if arm.name != baseline
-        },
+        {arm.name: compared(arm.name) for arm in arms if arm.name != baseline},
         question,
         margin,
         metric.higher_is_better,

@@ -7,6 +7,7 @@ from unetseg.studies.analysis.statistics import Comparison, Floats, interval
 
 # What the arms that differ may add to the error of the others' intervals, in parts of the level.
 _SHARE_OF_FOUND = 0.4
+_SMALLEST = np.nextafter(0.0, 1.0)  # the end of an interval that ends at 0 and excludes it
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -55,10 +56,16 @@ def simultaneous_intervals(
     bonferroni = level / family
     of_found = np.where(count == family, bonferroni, _SHARE_OF_FOUND * level / np.maximum(count, 1))
     low, high = interval(comparisons, np.where(found, np.minimum(of_found, bonferroni), bonferroni))
-    smallest = np.nextafter(0.0, 1.0)
     above, below = found & (comparisons.mean > 0), found & (comparisons.mean < 0)
     low, high = (
-        np.where(above, np.maximum(low, smallest), low),
-        np.where(below, np.minimum(high, -smallest), high),
+        np.where(above, np.maximum(low, _SMALLEST), low),
+        np.where(below, np.minimum(high, -_SMALLEST), high),
     )
     return np.where(found, low, np.minimum(low, 0.0)), np.where(found, high, np.maximum(high, 0.0))
+
+
+def excludes_zero_there(end: float) -> str:
+    """Return "above 0" or "below 0" for an end at 0 that excludes it, and nothing for any other end."""
+    if abs(end) != _SMALLEST:
+        return ""
+    return "above 0" if end > 0 else "below 0"

@@ -75,8 +75,10 @@ def note(runs: Mapping[str, Sequence[RunScores]], metric: Metric, class_name: st
         class_name: a foreground class, or ``mean``.
     """
     if metric.counted:
-        counts = counted(next(iter(runs.values()))[0], metric, class_name)
-        return f"{sum(counts):.0f} {metric.counted} in {sum(count > 0 for count in counts)} images"
+        every = [counted(run, metric, class_name) for each in runs.values() for run in each]
+        total = _between([round(sum(counts)) for counts in every])
+        images = _between([sum(count > 0 for count in counts) for counts in every])
+        return f"{total} {metric.counted} in {images} images{', by net' * (' to ' in total + images)}"
     if not metric.can_be_infinite:
         return ""
     infinite = {name: count_infinite(each, metric.key, class_name) for name, each in runs.items()}
@@ -92,6 +94,30 @@ def has_widths(run: RunScores, class_name: str) -> bool:
         class_name: a foreground class, or ``mean``, whose classes are not one population.
     """
     return class_name != MEAN and have_widths([*run.table[class_name].values()])
+
+
+def few_counted(runs: Sequence[RunScores], metric: Metric, class_name: str) -> str:
+    """Say where a net of an arm has too few images with what a ratio counts, so that it can have no interval.
+
+    What precision counts each net predicts for itself: another arm's images tell nothing of this one's.
+
+    Args:
+        runs: of one arm.
+        metric: of a study.
+        class_name: a foreground class, or ``mean``, whose rare classes are another caution.
+    """
+    if not metric.pooled or class_name == MEAN:
+        return ""
+    least = min(sum(count > 0 for count in counted(run, metric, class_name)) for run in runs)
+    if not 0 < least < LEAST_UNITS:
+        return ""
+    images = "1 image that holds" if least == 1 else f"{least} images that hold"
+    return f"{images} any of it in one of the nets, and an interval needs {LEAST_UNITS}"
+
+
+def _between(counts: Sequence[int]) -> str:
+    """Return the count, or from which to which."""
+    return " to ".join(map(str, dict.fromkeys((min(counts), max(counts)))))
 
 
 def _few_large_images(run: RunScores, metric: Metric, class_name: str) -> str:

@@ -32,9 +32,11 @@ METHOD = (
     "objects found by size are ratios of sums and enter by their jackknife values; under 10 images that hold "
     "any of it there is no interval.",
     "In each metric, p-values are adjusted for the number of arms by Holm's method. The 95 % intervals of "
-    "all arms hold together, agree with that test (a difference is claimed exactly where 0 is excluded) and "
-    "end where the metric does. 'Equivalent' means that two one-sided tests place the difference within the "
-    "margin; it needs five seeds, none apart from the others, and no heavy skew of images.",
+    "all differences hold together, over all arms and over all looks of the plan (at each look they are "
+    "therefore wider), agree with that test (a difference is claimed exactly where 0 is excluded) and end "
+    "where the metric does; an arm's own interval is a single one of 95 %. 'Equivalent' means that two "
+    "one-sided tests place the difference within the margin; it needs five seeds, none apart from the "
+    "others, and no heavy skew of images.",
     "Limits: one dataset, one split, one schedule. The metrics are not adjusted for each other: the primary "
     "one decides. Further pairs of arms are adjusted among themselves. With fewer than three seeds numbers "
     "count the chance in images only and hold for these nets only.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from unetseg.studies.analysis.cautions import undetected_rate
+from unetseg.studies.analysis.intervals import excludes_zero_there
 from unetseg.studies.analysis.looks import ALPHA
 from unetseg.studies.analysis.means import Difference, Estimate
 from unetseg.studies.analysis.verdicts import Judgement, p_text
@@ -33,10 +34,10 @@ def sentence(
         sign = -1 if difference.mean < 0 else 1
         ends = sorted((sign * difference.low, sign * difference.high))
         change = f"{'falls' if sign < 0 else 'rises'} by {sign * difference.mean:z.{digits}f}{unit}"
-        span = f"{ends[0]:z.{digits}f} to {ends[1]:z.{digits}f}"
+        span = _span(ends[0], ends[1], f"z.{digits}f")
     else:
         change = f"changes by {difference.mean:+z.{digits}f}{unit}"
-        span = f"{difference.low:+z.{digits}f} to {difference.high:+z.{digits}f}"
+        span = _span(difference.low, difference.high, f"+z.{digits}f")
     conclusion = _conclusion(difference, judgement, unit) + _unknown_variance(difference)
     return f"{subject}, {metric} {change} ({_numbers(difference, span, judgement)}): {conclusion}."
 
@@ -60,7 +61,7 @@ def contrast_sentence(
         judgement: On the gap, by `judge`.
     """
     digits = _digits(gap)
-    span = f"{gap.low:+z.{digits}f} to {gap.high:+z.{digits}f}"
+    span = _span(gap.low, gap.high, f"+z.{digits}f")
     if judgement.verdict in ("better", "worse"):
         verb = {("better", True): "gains more", ("better", False): "loses less"}
         verb |= {("worse", True): "gains less", ("worse", False): "loses more"}
@@ -140,7 +141,12 @@ def _numbers(difference: Difference, span: str, judgement: Judgement) -> str:
     tested = f"{'adjusted ' * (judgement.comparisons > 1)}{p_text(judgement.p_adjusted)}"
     if judgement.level < ALPHA:
         tested += f" against {judgement.level:.3g}"  # one of several looks
-    return f"{100 * difference.confidence:g} % interval {span}, {sample_text(difference)}, {tested}"
+    looks = " over all looks" if judgement.level < ALPHA else ""
+    return f"{100 * difference.confidence:g} % interval{looks} {span}, {sample_text(difference)}, {tested}"
+
+
+def _span(low: float, high: float, form: str) -> str:
+    return " to ".join(excludes_zero_there(end) or format(end, form) for end in (low, high))
 
 
 def _conclusion(difference: Difference, judgement: Judgement, unit: str) -> str:
