@@ -183,8 +183,9 @@ def _compared(
     few = {arm.name: few_counted(arm.runs, metric, class_name) for arm in arms}
 
     def compared(arm: str) -> Difference:
-        shortage = options["shortage"] or few[baseline] or few[arm]
-        return difference_of_means(values[arm], values[baseline], **{**options, "shortage": shortage})
+        own = options.copy()
+        own["shortage"] = options["shortage"] or few[baseline] or few[arm]
+        return difference_of_means(values[arm], values[baseline], **own)
 
     differences, judgements = _judge(
         arms,
