@@ -212,30 +212,35 @@ def _check_type(name: str, value: Any) -> None:
 
 
 def _check_ranges(config: RunConfig) -> None:
-    lowest = {
-        "stages": 2,
-        "blocks": 1,
-        "bottleneck_layers": 1,
-        "size": 16,
-        "epochs": 1,
-        "batch_size": 1,
-        "patience": 1,
+    counts = {
+        "stages": (2, 16),
+        "blocks": (1, 10_000),
+        "bottleneck_layers": (1, 10_000),
+        "size": (16, 2**16),
+        "width": (16, 2**16),
+        "epochs": (1, 10**9),
+        "batch_size": (1, 10**6),
+        "patience": (1, 10**9),
+        "workers": (0, 1024),
+        "weight_decay": (0, 10**6),
     }
-    lowest |= {"workers": 0, "seed": 0, "split_seed": 0, "weight_decay": 0}
-    for name, least in lowest.items():
+    counts |= dict.fromkeys(("seed", "split_seed"), (0, 2**63 - 1))
+    for name, (least, most) in counts.items():
         value = getattr(config, name)
         if value is not None and not value >= least:
             raise UsageError(f"{flag(name)} {value}: must be at least {least}")
-    for name, most in {"foreground_crops": 1.0, "warmup": 0.9}.items():
-        if not 0 <= getattr(config, name) <= most:
-            raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {most:g}")
+        if value is not None and value > most:  # what no machine has, found before one tries
+            raise UsageError(f"{flag(name)} {value}: must be at most {most}")
+    for name, highest in {"foreground_crops": 1.0, "warmup": 0.9}.items():
+        if not 0 <= getattr(config, name) <= highest:
+            raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {highest:g}")
     if not 0 < config.lr < float("inf"):
         raise UsageError(f"--lr {config.lr}: must be above 0")
     if config.folds is not None and config.folds < 2:
         raise UsageError(f"--folds {config.folds}: must be at least 2")
     if config.fold is not None and not 0 <= config.fold < (config.folds or 0):
         raise UsageError(f"--fold {config.fold}: there are {config.folds or 'no'} folds, counted from 0")
-    if config.width < 16 or config.width % 16:
+    if config.width % 16:
         raise UsageError(f"--width {config.width}: must be a multiple of 16")
     _check_forms(config)
 
