@@ -1,5 +1,7 @@
 """``unetseg data``: what is printed, what is written, which exit code."""
 
+import errno
+import os
 import shutil
 
 import numpy as np
@@ -117,6 +119,20 @@ def test_export_copies_a_split_and_overwrites_nothing(own, tmp_path, capsys):
     assert main(["data", "export", str(own), "--split", "val", "-o", "out"]) == 0
     assert main(["data", "export", str(own), "-o", "out"]) == 2
     assert "nothing is overwritten" in capsys.readouterr().err
+
+
+def test_an_export_to_a_full_disk_leaves_nothing_and_names_the_copy(own, tmp_path, capsys, monkeypatch):
+    copied = []
+
+    def full(source, target):
+        copied.append(source)
+        if len(copied) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    assert main(["data", "export", str(own), "-o", "out"]) == 1
+    assert "out/test1.png: cannot be written: No space left on device" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_a_card_by_path_is_listed_checked_and_exported(own, tmp_path, capsys):

@@ -144,3 +144,10 @@ def test_outputs_that_are_there_or_being_written_are_not_written_over(tmp_path):
     with one_writer_of(("a.csv",), None):
         pass
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.csv", "out"]
+
+
+def test_a_writer_that_fails_leaves_none_of_its_outputs_and_no_folder_that_it_made(tmp_path):
+    with pytest.raises(OSError, match="full"), one_writer_of(("a.csv", "a.png"), tmp_path / "out"):
+        (tmp_path / "out/a.csv").write_text("half of a result")
+        raise OSError("the disk is full")
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from unetseg.commands.arguments import Parser
 from unetseg.config import check_choice
 from unetseg.data.annotations.label_formats import LABEL_FORMATS
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
-from unetseg.utilities.files import atomic_path, require_absent
+from unetseg.utilities.files import atomic_path, plain_write_errors, require_absent
 from unetseg.utilities.progress import show_progress
 from unetseg.utilities.text import align, fold, printable
 
@@ -129,9 +130,7 @@ def export_command(argv: Sequence[str]) -> int:
     output = Path(options.output)
     targets = [(s.image, output / f"{s.name}{s.image.suffix}") for s in dataset.splits[options.split]]
     require_absent(target for _, target in targets)
-    for source, target in targets:
-        with atomic_path(target) as part:
-            shutil.copyfile(source, part)
+    _copy_all(targets)
     print(f"{len(targets)} images of {dataset.name} ({options.split}) in {output}")
     print(f"next: unetseg predict {output} -o masks/")
     return 0
@@ -163,6 +162,24 @@ def import_command(argv: Sequence[str]) -> int:
     print(f"{found.images} images with masks in {printable(options.output)}")
     print(f"next: unetseg data check {printable(options.output)}")
     return PARTLY_DONE if found.problems else 0
+
+
+def _copy_all(targets: Sequence[tuple[Path, Path]]) -> None:
+    """Copy files to where none is; all of them, or none is left there."""
+    try:
+        for source, target in targets:
+            with (
+                open(source, "rb") as read,
+                plain_write_errors(target),
+                atomic_path(target) as part,
+                open(part, "wb") as written,
+            ):
+                shutil.copyfileobj(read, written)
+    except BaseException:
+        for _, target in targets:
+            with suppress(OSError):
+                target.unlink()
+        raise
 
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {

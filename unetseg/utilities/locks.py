@@ -61,7 +61,7 @@ def one_writer(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextmanager
 def one_writer_of(outputs: Sequence[str], folder: Path | None) -> Iterator[None]:
-    """Be the one writer of these files, which must not be there yet, while the block runs.
+    """Be the one writer of these files, which must not be there yet: all of them are left, or none.
 
     Args:
         outputs: their names.
@@ -77,7 +77,13 @@ def one_writer_of(outputs: Sequence[str], folder: Path | None) -> Iterator[None]
     free_folder(folder, outputs)
     with one_writer(folder):
         free_folder(folder, outputs)  # the writer before may have ended just now
-        yield
+        try:
+            yield
+        except BaseException:
+            for name in outputs:
+                with suppress(OSError):
+                    (folder / name).unlink()
+            raise
 
 
 def _acquire(path: Path) -> int | None:
