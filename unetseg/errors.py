@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import unicodedata
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -113,6 +114,19 @@ def _plain(word: str) -> str:
     return word.lower().lstrip("-").replace("-", "_")
 
 
+# What libraries say to programmers: an error within an error, objects by their type, functions to call
+_WRAPPED = re.compile(r"""^.*\braised \w+\((['"])(.*)\1\)""", re.DOTALL)
+_OBJECT = re.compile(r"\s*<[A-Za-z_][^<>]*[.=@:][^<>]*>")
+_CALL = re.compile(r"; use sys\.set_int_max_str_digits\(\) to increase the limit")
+
+
+def plain_words(text: str) -> str:
+    """Return what a library says as one line without its objects, calls and the full stop at its end."""
+    said = _CALL.sub("", _OBJECT.sub("", _WRAPPED.sub(r"\2", text)))
+    words = " ".join(said.split())
+    return words if words.endswith("..") else words.removesuffix(".")
+
+
 def one_line(error: BaseException, limit: int | None = None) -> str:
     """Return an error's text as one line, its type where it has none.
 
@@ -120,5 +134,5 @@ def one_line(error: BaseException, limit: int | None = None) -> str:
         error: of a library or the system.
         limit: characters that are kept, if it is given; "…" marks what is cut.
     """
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = plain_words(str(error)) or type(error).__name__
     return text if limit is None or len(text) <= limit else text[:limit] + "…"

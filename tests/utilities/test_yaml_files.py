@@ -21,7 +21,7 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("a: " + "{b: " * 3000 + "}" * 3000, "is nested deeper than 50 levels"),
         ("&a [*a]", "refers to itself"),
         ("a: &b {c: *b}", "refers to itself"),
-        ("epochs: " + "9" * 5000, "5000 digits"),
+        ("epochs: " + "9" * 5000, "value has 5000 digits"),
         ("epochs: 0x" + "f" * 5000, "a number is too large"),
         ("epochs: " + "9" * 40, "a number is too large"),
         ("day: 2001-99-99", "month must be in 1..12"),
@@ -35,6 +35,7 @@ def test_yaml_that_would_take_time_or_memory_is_refused_by_the_name_of_its_file(
         read_yaml(tmp_path / "a.yaml")
     line = str(caught.value)
     assert line.startswith(str(tmp_path / "a.yaml")) and words in line and line.isprintable()
+    assert "sys." not in line
 
 
 def test_the_value_of_a_flag_has_the_same_bounds():

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from unetseg.errors import plain_words
+
 
 @dataclass(frozen=True)
 class _File:
@@ -76,4 +78,4 @@ class DoubtOfLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Doubt, in one line."""
-        doubt(f"is unusual or damaged ({' '.join(record.getMessage().split())[:200]}); look at it")
+        doubt(f"is unusual or damaged ({plain_words(record.getMessage())[:200]}); look at it")

@@ -1,6 +1,7 @@
 """Whole files: every kind that is read, every kind that is refused, and damaged ones of all kinds."""
 
 import io
+import logging
 import os
 import random
 import struct
@@ -17,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from unetseg.data.images.decode import ImageError
+from unetseg.data.images.decode import ImageError, naming
 from unetseg.data.images.read import image_size, read_image, read_labels
 from unetseg.data.images.write import write_grey16, write_image, write_labels
 from unetseg.errors import UnetsegError, UsageError
+from unetseg.utilities.current_file import reading
 from unetseg.utilities.files import plain_write_errors
 
 COLOURS = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -563,3 +565,34 @@ def test_reading_leaves_the_file_as_it_was(tmp_path, rgb):
 def test_the_reason_names_no_object_in_memory(tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing else that belongs to a PNG")
     assert "is damaged or cut off (cannot identify image file); save" in message(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (IndexError(0), "(its entries do not fit together); save"),
+        (TypeError("'<' not supported between instances of 'int' and 'tuple'"), "(its entries do not fit"),
+        (ValueError("imcd_lzw_decode returned IMCD_LZW_CORRUPT"), "(its packed pixels cannot be unpacked);"),
+        (ValueError("<tifffile.TiffPage 0 @8> has no rows."), "(has no rows); save"),
+        (OSError("<tifffile.TiffTag.fromfile> raised TiffFileError('<tifffile.TiffTag 3> bad')"), "(bad);"),
+        (ValueError("a < b and <unknown> c..."), "(a < b and <unknown> c...);"),
+    ],
+)
+def test_what_decoders_say_to_programmers_is_not_repeated(error, words):
+    with pytest.raises(ImageError) as caught, naming("a.png"):
+        raise error
+    assert f"a.png: is damaged or cut off {words}" in str(caught.value)
+
+
+def test_a_bomb_is_told_with_its_pixels_and_what_takes_it(tmp_path, monkeypatch, rgb):
+    Image.fromarray(rgb).save(tmp_path / "a.bmp")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    line = message(tmp_path / "a.bmp")
+    assert "pixels are more than the limit of 80; cut it into smaller ones, or predict it with --max" in line
+
+
+def test_what_a_library_logs_of_a_file_is_told_without_its_objects():
+    logged = "<tifffile.TiffTag.fromfile> raised E('<tifffile.TiffTag 3 @9> bad offset 8')"
+    told = r"^a\.tif: is unusual or damaged \(bad offset 8\); look at it$"
+    with pytest.warns(UserWarning, match=told), reading("a.tif"):
+        logging.getLogger("tifffile").warning(logged)

@@ -19,7 +19,7 @@ from unetseg.data.annotations.label_files import (
 from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
 from unetseg.data.annotations.rasterise import ellipse, rectangle
 from unetseg.data.annotations.vectorise import mask_objects
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.utilities.files import read_file
 from unetseg.utilities.text import printable
 
@@ -88,7 +88,7 @@ def _load(path: Path) -> "list[ImagejRoi]":
     except UnetsegError:
         raise
     except Exception as error:  # the library raises every type there is on damaged files
-        raise UnetsegError(f"{printable(path)}: is damaged ({error}); save it again") from error
+        raise UnetsegError(f"{printable(path)}: is damaged ({one_line(error)}); save it again") from error
 
 
 def _objects(regions: "Sequence[ImagejRoi]", where: str, labels: LabelSet) -> tuple[LabelledObject, ...]:

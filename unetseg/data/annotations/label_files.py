@@ -12,7 +12,7 @@ import numpy as np
 from unetseg.data.annotations.objects import LabelledObject, Outline
 from unetseg.data.images.find import SUFFIXES, list_files
 from unetseg.data.images.pixels import Refused, check_pixels
-from unetseg.errors import UnetsegError
+from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, printable
 
@@ -77,7 +77,8 @@ class LabelFiles:
                 self.broken[path] = f"{printable(path)}: cannot be read: {error.strerror}"
             except (ValueError, RecursionError, SyntaxError) as error:
                 self._documents[path] = None
-                self.broken[path] = f"{printable(path)}: is damaged ({error}); save or export it again"
+                reason = one_line(error, 160)
+                self.broken[path] = f"{printable(path)}: is damaged ({reason}); save or export it again"
         return self._documents[path]
 
     def find_image(self, text: str, beside: Path) -> Path | None:

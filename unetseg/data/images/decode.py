@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from unetseg.data.images.pixels import (
     ORIENTATION_TAG,
     Refused,
+    beyond_limit,
     check_pixels,
 )
 from unetseg.data.images.png import find_exif
@@ -28,8 +29,9 @@ Path = str | os.PathLike[str]
 _HEAD = 512  # bytes that tell the format
 
 
-_IN_MEMORY = re.compile(r" <_io\.BytesIO[^>]*>")  # how decoders name a file that they were given as bytes
-
+_CODEC = re.compile(r"\w+ returned \w+")  # how imagecodecs names what went wrong
+# What decoders that trust a file's entries run into; their text is of the decoder and not of the file
+_OF_PROGRAMS = (AssertionError, AttributeError, LookupError, TypeError)
 
 _raised_limit = threading.Lock()
 
@@ -89,9 +91,11 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, str]]:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return f"cannot be read: {error.strerror}; check the path and its permissions"
-    text = _IN_MEMORY.sub("", one_line(error))[:200]
-    if len(text) < 4:  # such as the key of a KeyError
-        text = f"{type(error).__name__} {text}".rstrip()
+    text = one_line(error)[:200]
+    if isinstance(error, _OF_PROGRAMS):
+        text = "its entries do not fit together"
+    elif _CODEC.fullmatch(text):
+        text = "its packed pixels cannot be unpacked"
     printed = "".join(c if c.isprintable() else "?" for c in text)
     return f"is damaged or cut off ({printed}); save or copy it again"
 
@@ -133,9 +137,8 @@ def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterato
         image = Image.open(file, formats=(kind,))
     except Image.DecompressionBombError as error:
         if max_pixels is None:
-            raise Refused(
-                f"{error}; raise the limit with --max-pixels if the file is to be trusted"
-            ) from error
+            has, limit = (int(number) for number in re.findall(r"\d+", str(error)))
+            raise Refused(beyond_limit(f"{has:,} pixels are more than the limit of {limit:,}")) from error
         with _pillow_limit(max_pixels):
             image = Image.open(file, formats=(kind,))
             check_pixels(image.height, image.width, max_pixels)

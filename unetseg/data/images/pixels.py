@@ -111,7 +111,9 @@ def check_pixels(height: int, width: int, max_pixels: int | None) -> None:
     """
     allowed = 2 * Image.MAX_IMAGE_PIXELS if max_pixels is None and Image.MAX_IMAGE_PIXELS else max_pixels
     if allowed is not None and height * width > allowed:
-        raise Refused(
-            f"{width}×{height} pixels are more than the limit of {allowed:,}; "
-            "raise it with --max-pixels if the file is to be trusted"
-        )
+        raise Refused(beyond_limit(f"{width}×{height} pixels are more than the limit of {allowed:,}"))
+
+
+def beyond_limit(what: str) -> str:
+    """Return what it is that has too many pixels, and what to do; the flag is one of predict alone."""
+    return f"{what}; cut it into smaller ones, or predict it with --max-pixels if the file is to be trusted"

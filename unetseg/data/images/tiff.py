@@ -249,8 +249,8 @@ def _check_kind(page: TiffPage) -> None:
         return  # tifffile returns RGB
     known = (PHOTOMETRIC.RGB, PHOTOMETRIC.PALETTE)
     if not grey and page.photometric not in known and not (_is_cmyk(page) and channels == 4):
-        kind = getattr(page.photometric, "name", page.photometric)
-        raise Refused(f"has the colour space {kind}; save it as RGB or grey")
+        name = getattr(page.photometric, "name", "UNKNOWN")
+        raise Refused(f"has the colour space {name}; save it as RGB or grey")
     if page.photometric == PHOTOMETRIC.RGB and channels < 3:
         raise Refused(f"is an RGB TIFF of {channels} channels; save it as RGB or grey")
 

@@ -44,6 +44,14 @@ def zip_of(name: str, mode: int = 0, content: bytes = CONTENT) -> bytes:
     return buffer.getvalue()
 
 
+def encrypted(archive: bytes) -> bytes:
+    """A zip of one member that says of itself that it is encrypted."""
+    changed = bytearray(archive)
+    for place in (archive.index(b"PK\x03\x04") + 6, archive.index(b"PK\x01\x02") + 8):
+        changed[place] |= 1
+    return bytes(changed)
+
+
 def with_size(archive: bytes, size: int) -> bytes:
     """A zip of one member whose entry in the list of contents claims another size."""
     place = archive.index(b"PK\x01\x02") + 24
@@ -91,6 +99,7 @@ HARMFUL = {
     "zip: folder above": (zip_of("../evil/", content=b""), "'../evil/' lies outside"),
     "zip: backslashes": (zip_of("a\\..\\..\\evil"), "lies outside"),
     "zip: device": (zip_of("in", stat.S_IFCHR | 0o644), "'in' is a device"),
+    "zip: encrypted": (encrypted(zip_of("a")), "'a' is encrypted; unpack it yourself, with its password"),
     "zip: a larger size than it has": (with_size(zip_of("a"), 20_000), "archive is damaged"),
     "zip: a smaller size than it has": (with_size(zip_of("a"), 500), "archive is damaged"),
     "bzip2 cut off": (bz2.compress(tar_of(regular("a", os.urandom(99_999))))[:-9000], "is cut off"),

@@ -24,6 +24,7 @@ _CHUNK = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
 # No set comes near: archives beyond these limits are made to fill a disk
 _MOST_TIMES_ITS_SIZE, _AND_BYTES = 200, 1 << 30
+_ENCRYPTED = 0x1  # of a member's flags (APPNOTE 4.4.4)
 _MOST_MEMBERS = 5_000_000
 _LONGEST_HEADER = 1 << 20  # bytes of a name or an extended header, which tarfile reads into memory
 _EXTENDED = (
@@ -140,6 +141,11 @@ class _Unpacking:
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise self._unsafe(member.filename, f"is {_MODES.get(kind, 'no regular file')}")
             path = self._path(member.filename)
+            if member.flag_bits & _ENCRYPTED:
+                raise UnetsegError(
+                    f"{self.name}: cannot be unpacked: '{printable(member.filename)}' is encrypted; "
+                    "unpack it yourself, with its password, and name the folder"
+                )
             if member.is_dir():
                 self._make(path, member.filename)
                 continue
