@@ -114,7 +114,7 @@ class _WarningLines:
     def __exit__(self, *raised: object) -> None:
         for first, *more in map(list, self._kinds.values()):
             if more:
-                print(f"warning: {first.partition(': ')[2] or first}\n{more_like_it(more)}", file=sys.stderr)
+                print(f"warning: {first}\n{more_like_it(more)}", file=sys.stderr)
 
 
 def _printable(text: str) -> str:

@@ -154,11 +154,13 @@ class Run:
         """Read the scores on the test split."""
         try:
             scores: dict[str, Any] = json.loads(self.test.read_text())
+            float(scores["mean"]["dataset"]["iou"] or 0)  # any file of scores has it
             return scores
         except (OSError, ValueError) as error:
-            raise UnetsegError(
-                f"{self.test}: cannot be read ({error}); run 'unetseg evaluate {self.path}'"
-            ) from None
+            why = f"cannot be read ({error})"
+        except (LookupError, TypeError):
+            why = "holds no scores"
+        raise UnetsegError(f"{self.test}: {why}; run 'unetseg evaluate {self.path}'")
 
     def epochs(self) -> list[dict[str, float]]:
         """Read the rows of ``metrics``, one an epoch."""
@@ -218,9 +220,8 @@ def find_run(path: str | Path | None = None, root: Path | None = None) -> Run:
     if path is None:
         finished = [run for run in list_runs(root) if run.finished]
         if not finished:
-            begun = list_runs(root)
             hint = "train one with 'unetseg fit'"
-            if begun:
+            if begun := list_runs(root):
                 hint = f"go on with one by 'unetseg fit --resume {begun[-1].path}'"
             raise UsageError(f"{root}/: no finished run here; {hint}, or name one with --run")
         return finished[-1]
@@ -251,9 +252,8 @@ def list_below(top: Path) -> tuple[list[Run], list[StudyFolder]]:
     """Return the runs and the studies up to three folders below ``top``, each oldest first.
 
     So those are found that were given a place of their own, too. A study's runs are in its record alone;
-    ``checkpoints/`` itself is none.
-    Outside ``checkpoints/`` a folder is a run if it also holds the names of its images: other programs write
-    files called config.yaml as well.
+    ``checkpoints/`` itself is none. Outside of it a folder is a run if it also holds the names of its images:
+    other programs write files called config.yaml as well.
     """
     runs, studies = list[Run](), list[StudyFolder]()
     for folder in _folders_below(top):

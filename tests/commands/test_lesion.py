@@ -83,8 +83,10 @@ def test_each_question_has_a_folder_of_its_own_in_the_run(lesion, fit):
 def test_seeds_of_one_configuration_are_analysed_together(lesion, fit):
     for seed in ("0", "1"):
         fit("--stages", "2", "--seed", seed, out=f"run{seed}")
+    Path("run1/test.json").unlink()
     code, out, _ = lesion("run0", "run1", "-o", "out")
     assert code == 0 and "intervals over 2 seeds" in out
+    assert "note: run1 is not finished (epoch " in out and "run0 is not finished" not in out
     assert {row["run"] for row in rows("out/lesions.csv")} == {"run0", "run1"}
 
 

@@ -110,3 +110,15 @@ def test_a_run_that_cannot_be_read_hides_no_other(listed):
     code, (table,), err = listed()
     assert (code, names(table)) == (3, ["good"])
     assert err.startswith("left out: bad/config.yaml") and len(err.splitlines()) == 1
+
+
+def test_each_run_that_is_left_out_is_named(listed):
+    train("checkpoints/good")
+    for name, config in {"value": "epochs: 0\n", "key": "? [a]\n: 1\n"}.items():
+        train(f"checkpoints/{name}").config_file.write_text(config)
+    finish(train("checkpoints/scores")).test.write_text("{}")
+    code, (table,), err = listed()
+    assert code == 3 and names(table) == ["checkpoints/good"]
+    assert "left out: checkpoints/value: --epochs 0: must be at least 1" in err
+    assert "left out: checkpoints/key/config.yaml, line 1: not valid YAML: a key must be one word" in err
+    assert "left out: checkpoints/scores/test.json: holds no scores; run 'unetseg evaluate" in err

@@ -131,3 +131,15 @@ def test_the_first_save_that_fails_promises_no_checkpoint_before_it(tmp_path, mo
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(UnetsegError, match=r"No space left on device\); there was none before it: free"):
         checkpoints.save(tmp_path / "a.ckpt", {"epoch": 1})
+
+
+@pytest.mark.parametrize(("kept", "how"), [(0, "it is empty"), (300, "it is cut off")])
+def test_half_a_checkpoint_is_told_in_plain_words(tmp_path, kept, how):
+    path = tmp_path / "a.ckpt"
+    checkpoints.save(path, {"epoch": 1})
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UnetsegError) as caught:
+        checkpoints.load(path)
+    assert str(caught.value) == (
+        f"{path}: is damaged ({how}), so it is not loaded; copy it again, or train again"
+    )

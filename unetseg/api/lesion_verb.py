@@ -12,6 +12,7 @@ from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer_of
 from unetseg.utilities.progress import Report, say_nothing, show_progress
+from unetseg.utilities.text import printable
 from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def lesion(
         from unetseg.probes.lesion import effects, lesion_outputs, retraining
 
         effects.require_one_configuration(found)
+        for run in found:
+            if run.standing:
+                report(f"note: {printable(run.standing)}")
         config = found[0].config()
         dataset = open_data(config)
         retrained = None

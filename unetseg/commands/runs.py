@@ -52,7 +52,8 @@ def _readable(
         try:
             rows.append(cells(each))
         except UnetsegError as error:
-            unread.append(str(error))
+            line, name = str(error), printable(each.path)
+            unread.append(line if name in line else f"{name}: {line}")
     return rows, unread
 
 

@@ -10,6 +10,8 @@ import torch
 from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.files import atomic_path
 
+_ZIP = b"PK\x03\x04"  # begins what torch saves
+
 
 def save(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
     """Write ``content`` to ``path``, atomically on the target's own file system.
@@ -74,14 +76,20 @@ def _check_parts(path: Path) -> None:
     Raises:
         UnetsegError: if one differs, or the parts are larger than the file that holds them.
     """
-    if not zipfile.is_zipfile(path):  # of an old torch, or damaged: torch will tell
+    if path.stat().st_size == 0:
+        raise _damaged(path, "it is empty")
+    if not zipfile.is_zipfile(path):  # of an old torch, or damaged in a way that torch will tell
+        with path.open("rb") as file:
+            if file.read(len(_ZIP)) == _ZIP:
+                raise _damaged(path, "it is cut off")
         return
     with zipfile.ZipFile(path) as parts:
         if sum(part.file_size for part in parts.infolist()) > path.stat().st_size:
             raise UnetsegError(f"{path}: holds packed parts, as no checkpoint does, so it is not loaded")
         damaged = parts.testzip()
     if damaged is not None:
-        raise UnetsegError(
-            f"{path}: is damaged (the checksum of its part {damaged} is wrong), so it is not loaded; copy it "
-            "again, or train again"
-        )
+        raise _damaged(path, f"the checksum of its part {damaged} is wrong")
+
+
+def _damaged(path: Path, how: str) -> UnetsegError:
+    return UnetsegError(f"{path}: is damaged ({how}), so it is not loaded; copy it again, or train again")
