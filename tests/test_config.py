@@ -94,7 +94,17 @@ def test_where_nothing_joins_the_merge_makes_no_difference():
         ({"epochs": 0}, "--epochs 0: must be at least 1"),
         ({"epochs": 10**30}, f"--epochs {10**30}: must be at most 1000000000"),
         ({"size": 10**9}, "--size 1000000000: must be at most 65536"),
-        ({"width": 16 * 10**9}, "--width 16000000000: must be at most 65536"),
+        ({"width": 16 * 10**9}, "--width 16000000000: must be at most 4096"),
+        ({"stages": 60}, "--stages 60: must be at most 10"),
+        ({"blocks": 10**8}, "--blocks 100000000: must be at most 256"),
+        (
+            {"bottleneck": "transformer", "bottleneck_layers": 10**8},
+            "--bottleneck-layers 100000000: must be at",
+        ),
+        (
+            {"width": 4096, "stages": 8},
+            "--width 4096 --stages 8 --blocks 1: 7e+12 weights are more than",
+        ),
         ({"workers": 10**6}, "--workers 1000000: must be at most 1024"),
         ({"epochs": "ten"}, "--epochs 'ten': must be int"),
         ({"lr": -1}, "--lr -1.0: must be above 0"),

@@ -25,6 +25,7 @@ AUGMENTATIONS = ("none", "light", "full")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCHES = ("auto", "on", "off")
+_MOST_WEIGHTS = 10**10  # 40 GB, and as much again for each of the gradient and the optimiser's two
 STUDIES = "studies"  # the group of settings that only studies have: no flag of fit
 OF_TRANSFORMER = ("bottleneck_layers", "norm", "bottleneck_residual")
 
@@ -213,11 +214,11 @@ def _check_type(name: str, value: Any) -> None:
 
 def _check_ranges(config: RunConfig) -> None:
     counts = {
-        "stages": (2, 16),
-        "blocks": (1, 10_000),
-        "bottleneck_layers": (1, 10_000),
+        "stages": (2, 10),
+        "blocks": (1, 256),
+        "bottleneck_layers": (1, 256),
         "size": (16, 2**16),
-        "width": (16, 2**16),
+        "width": (16, 4096),
         "epochs": (1, 10**9),
         "batch_size": (1, 10**6),
         "patience": (1, 10**9),
@@ -242,7 +243,16 @@ def _check_ranges(config: RunConfig) -> None:
         raise UsageError(f"--fold {config.fold}: there are {config.folds or 'no'} folds, counted from 0")
     if config.width % 16:
         raise UsageError(f"--width {config.width}: must be a multiple of 16")
+    _check_weights(config)
     _check_forms(config)
+
+
+def _check_weights(config: RunConfig) -> None:
+    channels = (config.width * 2**level for level in range(config.stages))
+    weights = 18 * config.blocks * sum(each**2 for each in channels)  # of two 3×3 convolutions a block
+    if config.encoder == "basic" and weights > _MOST_WEIGHTS:
+        sizes = f"--width {config.width} --stages {config.stages} --blocks {config.blocks}"
+        raise UsageError(f"{sizes}: {weights:.0e} weights are more than any machine holds; make one smaller")
 
 
 def _check_forms(config: RunConfig) -> None:
