@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unetseg.data.datasets.image_folder import list_files, open_folder
+from unetseg.data.datasets.image_folder import open_folder
+from unetseg.data.images.find import list_files
 from unetseg.errors import UnetsegError, UsageError
 
 BINARY = np.array([[0, 255], [255, 0]], np.uint8)

@@ -1,6 +1,5 @@
 """What a user writes about a folder is obeyed, in any usual spelling, or refused by name."""
 
-import subprocess
 import unicodedata
 
 import numpy as np
@@ -323,20 +322,3 @@ def test_a_run_knows_the_folders_that_it_was_trained_on(folder):
     config = RunConfig(data=str(folder), images="pictures")
     assert len(open_data(config).splits["train"]) == 4
     assert config.identity() != RunConfig(data=str(folder)).identity()
-
-
-def test_folders_train_and_val_that_hold_images_and_masks_are_told_what_to_move(folder, capsys):
-    for split, names in (("train", "abcd"), ("Valid", "ef")):
-        for part in ("images", "masks"):
-            (folder / split / part).mkdir(parents=True)
-            for name in names:
-                (folder / part / f"{name}.png").rename(folder / split / part / f"{name}.png")
-    for part in ("images", "masks"):
-        (folder / part).rmdir()
-    assert main(["data", "check", str(folder)]) == 2
-    line = capsys.readouterr().err
-    assert "known dataset" not in line and "mv Valid/images images/Valid" in line
-    command = line.partition("as the split: ")[2]
-    subprocess.run(command, shell=True, cwd=folder, check=True)
-    assert main(["data", "check", str(folder)]) == 0
-    assert " 2 val, " in capsys.readouterr().out

@@ -1,44 +1,23 @@
 """A folder of the user's own: ``images/`` and ``masks/``, paired by stem."""
 
-import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 from unetseg.data.datasets.class_entries import Classes, ignored_values, parse_classes
 from unetseg.data.datasets.class_guess import guess_classes
+from unetseg.data.datasets.folder_files import Files, by_name, find_files, place
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
+from unetseg.data.datasets.mask_pairs import images_of, pair, refuse_unpaired
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
-from unetseg.data.datasets.split_lists import Names, find_lists, folders_of_splits, read_list, split_by_folder
-from unetseg.data.images.find import SUFFIXES, UNREAD, UNREAD_SUFFIXES, list_files
+from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder, split_called
+from unetseg.data.images.find import UNREAD
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
 
 SHARES = {"val": 0.15, "test": 0.15}
-
-
-class MissingFolder(UsageError):
-    """A folder that was to be a dataset has no ``images/`` or no ``masks/``."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        splits = folders_of_splits(folder)
-        self.by_split = bool(splits)
-        advice = "name those that it has with --images DIR --masks DIR"
-        if splits:
-            moves = " && ".join(
-                f"mv {split}/{each} {part}/{split}"
-                for split, parts in splits.items()
-                for part, each in zip(("images", "masks"), parts, strict=True)
-            )
-            advice = (
-                f"it has {', '.join(f'{split}/{parts[0]}' for split, parts in splits.items())}: turned round "
-                f"they are read as the split: mkdir images masks && {moves}"
-            )
-        super().__init__(f"{folder}: has no folder '{name}' (a dataset is images/ and masks/); {advice}")
 
 
 def open_folder(
@@ -50,6 +29,7 @@ def open_folder(
     masks: str = "masks",
     defaults: Mapping[str, Any] | None = None,
     class_lists: Collection[str] = (),
+    title: str | None = None,
 ) -> SegmentationSet:
     """Open a folder with ``images/``, ``masks/`` and, optionally, ``dataset.yaml`` and split lists.
 
@@ -68,22 +48,23 @@ def open_folder(
         missing: Takes one line for each image without a mask, mask without an image, picture of a type that
             is not read, and listed name without an image, which are then left out; without, they are an
             error.
-        images: The images' folder: below ``folder``, or a path of its own.
+        images: The images' folder: below ``folder``, or a path of its own; ``{split}/images``
+            is one each part.
         masks: The masks' folder, likewise.
         defaults: What counts where ``dataset.yaml`` does not say.
         class_lists: Files of class names that ``defaults`` come from.
+        title: As what the folder was recognised; None where it is not to be said.
 
     Raises:
         UsageError: ``dataset.yaml`` or a list is wrong.
         UnetsegError: Files are missing, unpaired or in conflict; the message names them.
     """
     settings = {**(defaults or {}), **read_settings(folder, known=class_lists)}
-    found = _by_name(_place(folder, images, "--images"), "image")
-    targets = _by_name(_place(folder, masks, "--masks"), "mask")
-    pairs = _pair(found.paths, targets.paths, settings.get("mask_suffix"))
-    lists = _split(
-        folder, Names(found.paths, _images_of(targets, pairs), (found.top.name, targets.top.name)), missing
-    )
+    found, targets = find_files(folder, images, masks, settings.get("mask_suffix"))
+    pairs = pair(found.paths, targets.paths, settings.get("mask_suffix"))
+    lists = _split(folder, _listable(folder, found, targets, pairs), missing)
+    bare = {} if find_lists(folder) else _without_masks(lists, targets)
+    lists = {split: members for split, members in lists.items() if split not in bare}
     trained = "train" in lists
     needed = {name for members in lists.values() for name in members} if trained else {*found.paths}
     unpaired = needed - pairs.keys()
@@ -92,7 +73,7 @@ def open_folder(
     orphans -= {path for name, path in targets.paths.items() if name in found.unread}
     if missing is None or not pairs:
         unusable = {path for name, path in found.unread.items() if not trained and name in targets.paths}
-        _refuse_unpaired(
+        refuse_unpaired(
             folder, [found.paths[name] for name in unpaired], orphans, unusable, none_pair=not pairs
         )
         for path in sorted(unread):
@@ -119,6 +100,8 @@ def open_folder(
     if groups:
         warn_of_cut_groups(split, groups, printable(folder))
     classes = _classes(folder, settings, chosen.values())
+    notes = [f"{title}: {len(chosen)} image(s), {_given(split, lists)}"] if title else []
+    notes += [f"{name}: {len(members)} image(s) without masks, left out" for name, members in bare.items()]
     return SegmentationSet(
         str(settings.get("name", folder.resolve().name)),
         classes.names,
@@ -126,7 +109,40 @@ def open_folder(
         classes.ignore_index,
         {part: tuple(chosen[name] for name in members) for part, members in split.items()},
         classes.labels,
+        notes=("; ".join(notes),) if notes else (),
     )
+
+
+def _given(split: Mapping[str, Sequence[str]], lists: Collection[str]) -> str:
+    """Return which parts of a split were given and which were drawn."""
+    given, drawn = (
+        ", ".join(f"{len(split[part])} {part}" for part in SPLITS if (part in lists) is wanted)
+        for wanted in (True, False)
+    )
+    origin = " from the training images" if "train" in lists else ""
+    return ", ".join([f"given split of {given}"] * bool(given) + [f"{drawn} drawn{origin}"] * bool(drawn))
+
+
+def _listable(folder: Path, images: Files, masks: Files, pairs: dict[str, Path]) -> Names:
+    """Return what a list may call the images: by their own names, their masks', or paths below the folder."""
+    known = images_of(masks.paths, pairs)
+    if len(images.tops) > 1:
+        owners = {path: name for name, path in pairs.items()}
+        for files, owner in ((images, {path: name for name, path in images.paths.items()}), (masks, owners)):
+            for path in files.paths.values():
+                if path in owner:
+                    known.setdefault(path.relative_to(folder).with_suffix("").as_posix(), owner[path])
+    return Names(images.paths, known, (*images.folders, *masks.folders))
+
+
+def _without_masks(lists: Mapping[str, Sequence[str]], masks: Files) -> dict[str, Sequence[str]]:
+    """Return the parts but the training part for which there is no mask at all."""
+    there = {split_called(name.partition("/")[0]) for name in (*masks.paths, *masks.unread)}
+    return {
+        split: members
+        for split, members in lists.items()
+        if "train" in there and "train" in lists and split not in there
+    }
 
 
 def _tell_unlisted(folder: Path, unlisted: Sequence[str], lists: Collection[str]) -> None:
@@ -141,48 +157,6 @@ def _tell_unlisted(folder: Path, unlisted: Sequence[str], lists: Collection[str]
         f"{first_few(unlisted)}{rest}",
         stacklevel=3,
     )
-
-
-@dataclass(frozen=True)
-class _Files:
-    """The picture files below ``top`` by name, and those of types that are not read."""
-
-    top: Path
-    paths: dict[str, Path]
-    unread: dict[str, Path]
-
-
-def _place(folder: Path, name: str, flag: str) -> Path:
-    below = folder / name
-    if below.is_dir():
-        return below
-    if Path(name).is_dir() and name not in ("images", "masks"):
-        return Path(name)
-    if name in ("images", "masks"):
-        raise MissingFolder(folder, name)
-    raise UsageError(f"{flag} {name}: no such folder, neither here nor in {folder}")
-
-
-def _by_name(folder: Path, kind: str) -> _Files:
-    found: dict[str, Path] = {}
-    unread: dict[str, Path] = {}
-    others = set()
-    for relative, path in list_files(folder):
-        name = str(PurePosixPath(relative).with_suffix(""))
-        if path.suffix.lower() not in SUFFIXES:
-            others.add("".join(path.suffixes[-2:]) or path.name)
-            if path.name.lower().endswith(UNREAD_SUFFIXES):
-                unread[name] = path
-            continue
-        if name in found:
-            raise UnetsegError(
-                f"{folder}: two {kind}s are called '{name}': {found[name].name} and {path.name}"
-            )
-        found[name] = path
-    if not found:
-        hint = f", only files of type {first_few(others)}: convert them to PNG or TIFF" if others else ""
-        raise UnetsegError(f"{folder}: holds no {kind} that can be read{hint}")
-    return _Files(folder, found, {name: path for name, path in unread.items() if name not in found})
 
 
 def _split(folder: Path, names: Names, missing: list[str] | None) -> dict[str, tuple[str, ...]]:
@@ -203,25 +177,19 @@ def _groups(folder: Path, settings: dict[str, Any], names: Iterable[str]) -> dic
 
 
 def _instances(
-    folder: Path, settings: dict[str, Any], masks: _Files, pairs: dict[str, Path]
+    folder: Path, settings: dict[str, Any], masks: Files, pairs: dict[str, Path]
 ) -> dict[str, Path]:
     """Return each image's file of numbered objects: of the folder that ``instances`` names."""
     if settings.get("instances") is None:
         return {}
-    top = _place(folder, str(settings["instances"]), f"{folder / 'dataset.yaml'}: instances")
-    if top.resolve() == masks.top.resolve():
+    top = place(folder, str(settings["instances"]), f"{folder / 'dataset.yaml'}: instances")
+    if top.resolve() in [each.resolve() for each in masks.tops]:
         return pairs
-    numbered = _by_name(top, "mask of instances").paths
+    numbered = by_name(top, "mask of instances").paths
     absent = sorted(pairs.keys() - numbered.keys())
     if absent:
         raise UnetsegError(f"{printable(top)}: has no file for {len(absent)} image(s): {first_few(absent)}")
     return numbered
-
-
-def _images_of(masks: _Files, pairs: dict[str, Path]) -> dict[str, str]:
-    """Return the name of each mask's image by the mask's own name."""
-    names = {path: name for name, path in masks.paths.items()}
-    return {names[path]: image for image, path in pairs.items()}
 
 
 def _refuse_overlap(folder: Path, lists: dict[str, tuple[str, ...]]) -> None:
@@ -232,48 +200,6 @@ def _refuse_overlap(folder: Path, lists: dict[str, tuple[str, ...]]) -> None:
                 both = f"{owner[name]} and {file}" if owner[name] != file else f"{file} twice"
                 raise UsageError(f"{folder}: '{name}' is listed in {both}")
             owner[name] = file
-
-
-def _pair(images: dict[str, Path], masks: dict[str, Path], suffix: str | None) -> dict[str, Path]:
-    """Return the mask of each image; names may be written in different Unicode forms (NFC, NFD)."""
-    composed = {normalize("NFC", name): path for name, path in masks.items()}
-    names = {normalize("NFC", name): path for name, path in images.items()}
-    ending = _common_suffix(names, composed) if suffix is None else normalize("NFC", str(suffix))
-    found = {}
-    for name in images:
-        path = masks.get(name + ending) or composed.get(normalize("NFC", name) + ending)
-        if path is not None:
-            found[name] = path
-    return found
-
-
-def _common_suffix(images: dict[str, Path], masks: dict[str, Path]) -> str:
-    """Return the suffix that all masks share and that pairs the most of them, or ``""``."""
-    if any(name in images for name in masks):
-        return ""
-    endings = {
-        mask[len(name) :] for mask in (min(masks), max(masks)) for name in images if mask.startswith(name)
-    }
-    shared = [ending for ending in endings if all(mask.endswith(ending) for mask in masks)]
-    return max(
-        sorted(shared), key=lambda end: sum(mask.removesuffix(end) in images for mask in masks), default=""
-    )
-
-
-def _refuse_unpaired(
-    folder: Path, images: Iterable[Path], masks: Iterable[Path], unread: Iterable[Path], *, none_pair: bool
-) -> None:
-    kinds = {"without a mask": images, "of a type that is not read": unread}
-    found = [
-        f"{len(names)} image(s) {what}: {first_few(names)}"
-        for what, paths in kinds.items()
-        if (names := [os.path.relpath(path, folder) for path in paths])
-    ]
-    orphans = [os.path.relpath(path, folder) for path in masks]
-    found += [f"{len(orphans)} mask(s) without an image: {first_few(orphans)}"] if orphans else []
-    if found:
-        hint = " (set mask_suffix in dataset.yaml if the masks' names end alike)" if none_pair else ""
-        raise UnetsegError(f"{folder}: {'; '.join(found)}{hint}")
 
 
 def _classes(folder: Path, settings: dict[str, Any], samples: Iterable[Sample]) -> Classes:

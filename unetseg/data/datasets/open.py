@@ -1,5 +1,7 @@
 """Datasets by name: an embedded set, a card of the catalogue, a folder or a card of the user's own."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unetseg.config import RunConfig
@@ -7,13 +9,16 @@ from unetseg.data.datasets.cards.card import (
     Card,
     catalog_names,
     find_card,
+    first_pairs,
     fitting_cards,
     open_card,
     read_card,
 )
 from unetseg.data.datasets.embedded import is_synthetic, materialise
 from unetseg.data.datasets.fold_split import fold_of
-from unetseg.data.datasets.image_folder import MissingFolder, open_folder
+from unetseg.data.datasets.folder_files import MissingFolder
+from unetseg.data.datasets.folder_layouts import Reading, readings
+from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, refuse_unread
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
 from unetseg.data.datasets.voc_folder import open_voc, voc_folder
@@ -101,12 +106,15 @@ def _open_own_folder(
     plain = all((folder / part).is_dir() for part in ("images", "masks"))
     if not plain and images is masks is None:
         voc = voc_folder(folder)
+        layouts = [] if voc else readings(folder)
         labelled = open_labelled(folder, split_seed, missing, root)
         if labelled is not None and voc is not None:
             raise UsageError(
                 f"{printable(folder)}: is laid out as Pascal VOC, and holds labels of {labelled.notes[0]}; "
                 "name the images' and the masks' folders with --images and --masks, or import the labels"
             )
+        if layouts:
+            return _open_laid_out(folder, layouts, labelled, split_seed, missing)
         if labelled is not None:
             return labelled
         if voc is not None:
@@ -120,13 +128,51 @@ def _open_own_folder(
             masks=masks or "masks",
         )
     except MissingFolder as error:
-        if error.by_split:
-            raise
         fits = [f"--data {card.name} --data-dir {printable(folder)}" for card in fitting_cards(folder)]
         if not fits:
             refuse_unread(folder)
         offer = f"; its files lie as those of a known dataset: {' or '.join(fits)}" if fits else ""
         raise UsageError(f"{error}{offer}") from error
+
+
+def _open_laid_out(
+    folder: Path,
+    layouts: Sequence[Reading],
+    labelled: SegmentationSet | None,
+    split_seed: int,
+    missing: list[str] | None,
+) -> SegmentationSet:
+    """Open a folder in the one layout of the table that it has.
+
+    A card of the catalogue that means the same files is told; one that means others is another reading.
+
+    Raises:
+        UsageError: It may be read in another way, too; each is named with the words to type for it.
+    """
+    reading, shown = layouts[0], printable(folder)
+    cards = first_pairs(folder)
+    agreeing = [name for name, (image, mask) in cards.items() if reading.pairs(folder, image, mask)]
+    others = [f"--data {name} --data-dir {shown}" for name in cards if name not in agreeing]
+    labels = [
+        f"{note}: 'unetseg data import {shown} -o NEW'" for note in (labelled.notes if labelled else ())
+    ]
+    if len(layouts) > 1 or others or labels:
+        known = f"its files lie as those of a known dataset: {' or '.join(others)}; or it" if others else "it"
+        ways = [f"{each.said}: {each.words(folder)}" for each in layouts] + labels
+        raise UsageError(f"{shown}: {known} may be read as {', or as '.join(ways)}")
+    layout = reading.layout
+    dataset = open_folder(
+        folder,
+        split_seed=split_seed,
+        missing=missing,
+        images=reading.images,
+        masks=reading.masks,
+        defaults=layout.settings(folder) if layout.settings else None,
+        class_lists=layout.files,
+        title=reading.said,
+    )
+    hints = [f"if it is {name}, --data {name} --data-dir {shown} knows its classes" for name in agreeing]
+    return replace(dataset, notes=("; ".join([*dataset.notes, *hints]),))
 
 
 def require_dataset(name: str) -> None:

@@ -20,7 +20,6 @@ _SPELLINGS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 _SUFFIXES = (".txt", ".lst", ".csv")
-_MASKS = ("masks", "mask", "labels", "label", "annotations", "gt", "groundtruth", "ground_truth")
 _FOLDERS = ("imagesets", "imagesets/segmentation", "splits", "split", "lists")
 
 
@@ -81,6 +80,10 @@ class Names:
         masked = self.pairs.get(_without_suffix(tail))
         if masked is not None:
             return masked
+        for start in range(len(parts) - 1):  # paths of another machine
+            end = _without_suffix("/".join(parts[start:]))
+            if end in self.pairs or end in self.images:
+                return self.pairs.get(end, end)
         for bare in (tail, _without_suffix(tail)):
             for alike in (self._alike, self._last_parts):
                 found = alike.get(_folded(bare), [])
@@ -177,18 +180,6 @@ def split_by_folder(names: Collection[str]) -> dict[str, tuple[str, ...]]:
             stacklevel=2,
         )
     return {called: tuple(members) for called, members in split.items()}
-
-
-def folders_of_splits(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return the names of the images' and masks' folders below ``train/``, ``val/`` ..., by the latter."""
-    found = {}
-    for top in sorted(path for path in folder.iterdir() if path.is_dir() and split_called(path.name)):
-        below = sorted(path.name for path in top.iterdir() if path.is_dir())
-        images = next((name for name in below if name.lower() in ("images", "image", "imgs", "img")), None)
-        masks = next((name for name in below if name.lower() in _MASKS), None)
-        if images and masks:
-            found[top.name] = (images, masks)
-    return found
 
 
 def _folders(folder: Path) -> Iterator[Path]:

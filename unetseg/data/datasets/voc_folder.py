@@ -69,7 +69,7 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
         f"Pascal VOC: {count} image(s), {len(dataset.classes) - 1} class(es) after the {source}; "
         f"{IGNORED} does not count{numbered}"
     )
-    return replace(dataset, notes=(said,))
+    return replace(dataset, notes=(said, *dataset.notes))
 
 
 def _labelmap(path: Path) -> dict[str, list[int]]:

@@ -161,6 +161,15 @@ def fitting_cards(folder: Path) -> list[Card]:
     return [card for card in catalog() if Layout.parse(card.settings["layout"], str(card.path)).fits(folder)]
 
 
+def first_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Return an image and its mask for each card of the catalogue whose layout ``folder`` itself has."""
+    pairs = {
+        card.name: Layout.parse(card.settings["layout"], str(card.path)).first_pair(folder)
+        for card in catalog()
+    }
+    return {name: found for name, found in pairs.items() if found is not None}
+
+
 def open_card(
     card: Card,
     folder: Path,

@@ -107,10 +107,15 @@ class Layout:
             root = self.image.locate(folder)
         except UnetsegError:  # several folders do
             return True
-        for path, fields in self.image.match(root):
-            mask = root / self.paths["mask"].format(**fields)
-            return path != mask and mask.is_file()
-        return False
+        return self.first_pair(root) is not None
+
+    def first_pair(self, folder: Path) -> tuple[Path, Path] | None:
+        """Return the first image that lies so in ``folder`` itself and has a mask, and that mask; or None."""
+        for path, fields in self.image.match(folder):
+            mask = folder / self.paths["mask"].format(**fields)
+            if path != mask and mask.is_file():
+                return path, mask
+        return None
 
     def find(self, folder: Path) -> dict[str, Fields]:
         """Return, for every image below ``folder``, its name and what its path fills the fields with."""
