@@ -306,6 +306,7 @@ def several_folders(folder, tmp_path):
         ),
         ("--predictions guess --reference letters --key ^.", "aa.png and ab.png are both 'a'"),
         ("--predictions guess --reference truth --names nowhere", "--names nowhere: cannot be read"),
+        ("--predictions guess --reference truth --names /dev/zero", "cannot be read (it is a pipe or device"),
         ("--predictions guess --reference truth --names mean.txt", "'mean' is what the mean over classes is"),
         ("--predictions guess --reference truth --names one.txt", "needs 2 to 254 different classes"),
         ("--predictions guess --reference truth --names three.txt --instances", "not 3 names"),

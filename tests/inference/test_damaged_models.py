@@ -125,3 +125,10 @@ def test_an_output_folder_may_be_a_link_itself(trained, discs, tmp_path):
 def test_numbers_that_are_finite_pass(trained, discs):
     (logits,) = load_models([trained], "cpu").logits([np.zeros((40, 40, 3), np.uint8)])
     assert logits.shape == (1, 40, 40) and np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.safetensors"])
+def test_an_empty_file_is_called_so(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UnetsegError, match=r"a\.\w+: is empty; export it again$"):
+        load_models([tmp_path / name])

@@ -9,7 +9,7 @@ import numpy as np
 from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.labels import IGNORED, raw_values
 from unetseg.data.images.read import read_mask
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
 from unetseg.evaluation.rows import MEAN
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
@@ -157,7 +157,8 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     try:
         lines = read_file(path).decode("utf-8").splitlines()
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"{where}: cannot be read ({error})") from error
+        reason = error.strerror if isinstance(error, OSError) else one_line(error)
+        raise UsageError(f"{where}: cannot be read ({reason})") from error
     names = [line.strip() for line in lines if line.strip()]
     if MEAN in names:
         raise UsageError(f"{where}: '{MEAN}' is what the mean over classes is called")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from unetseg.errors import UsageError
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import not_ours, predictor_from_weights
@@ -88,6 +88,8 @@ def _load(model: Run | Path, device: str, precision: str | None) -> Predictor:
     if _format_name(model) not in EXPORT_FORMATS:
         endings = " or ".join(f".{name}" for name in EXPORT_FORMATS)
         raise UsageError(f"{model}: is no exported model; its name must end in {endings}")
+    if model.is_file() and model.stat().st_size == 0:
+        raise UnetsegError(f"{model}: is empty; export it again")
     return EXPORT_FORMATS[_format_name(model)].load(model, device, precision)
 
 

@@ -232,3 +232,9 @@ def test_the_catalogue_lists_what_can_be_named(tmp_path):
     assert entries["filaments"].size == 0 and not entries["filaments"].present
     pets = entries["pets [:trimap]"]
     assert pets.present and pets.licence == "CC BY-SA 4.0" and pets.size == 791918971 + 19173078
+
+
+def test_a_source_that_never_ends_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="/dev/zero: is a pipe or device; name a file or folder"):
+        get_dataset("dsb2018", tmp_path, sources=[Path("/dev/zero")])
+    assert not any(tmp_path.iterdir())
