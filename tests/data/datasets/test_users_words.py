@@ -1,5 +1,6 @@
 """What a user writes about a folder is obeyed, in any usual spelling, or refused by name."""
 
+import json
 import unicodedata
 
 import numpy as np
@@ -95,6 +96,38 @@ def test_lists_are_read_in_any_usual_encoding(folder, encoding, end):
     files = ("train.txt", "val.txt", "test.txt")
     write_lists(folder, files, lambda names: "".join(name + end for name in names), encoding)
     assert split_of(folder) == SPLIT
+
+
+@pytest.mark.parametrize("file", ["splits.json", "Split.json", "splits/dataset_split.json"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_one_file_may_list_all_parts(folder, file, encoding):
+    (folder / file).parent.mkdir(exist_ok=True)
+    windows = {"Train": SPLIT["train"], "valid": ["images\\e.png"], "testing": ["C:\\own\\images\\f.png"]}
+    (folder / file).write_bytes(json.dumps(windows, indent=1).replace("\n", "\r\n").encode(encoding))
+    assert split_of(folder) == SPLIT
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"train": ["a"], "val": ["a"]}, r"'a' is listed in splits.json \(train\) and splits.json \(val\)"),
+        ({"train": ["a", "x"]}, "splits.json: 1 name.s. with no image: x"),
+        ({"fold1": ["a"]}, "its lists are called fold1; call them train, val and test"),
+        ([{"train": ["a"], "val": ["b"]}, {"train": ["b"], "val": ["a"]}], "holds 2 folds"),
+        ({"train": [1, 2]}, "splits.json: is no split; write"),
+    ],
+)
+def test_what_one_file_of_all_parts_does_not_say_plainly_is_refused(folder, content, said):
+    (folder / "splits.json").write_text(json.dumps(content))
+    with pytest.raises(UsageError, match=said):
+        open_folder(folder)
+
+
+def test_lists_come_before_one_file_of_all_parts_and_that_is_said(folder):
+    write_lists(folder, ("train.txt", "val.txt", "test.txt"))
+    (folder / "splits.json").write_text('{"train": ["f"]}')
+    with pytest.warns(UserWarning, match="splits.json: is not read beside train.txt"):
+        assert split_of(folder) == SPLIT
 
 
 def test_a_table_may_have_a_heading(folder):

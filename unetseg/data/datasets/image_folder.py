@@ -12,7 +12,14 @@ from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
 from unetseg.data.datasets.mask_pairs import images_of, pair, refuse_unpaired
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
-from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_by_folder, split_called
+from unetseg.data.datasets.split_lists import (
+    Names,
+    find_lists,
+    list_name,
+    read_list,
+    split_by_folder,
+    split_called,
+)
 from unetseg.data.images.find import UNREAD
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few, printable
@@ -62,8 +69,9 @@ def open_folder(
     settings = {**(defaults or {}), **read_settings(folder, known=class_lists)}
     found, targets = find_files(folder, images, masks, settings.get("mask_suffix"))
     pairs = pair(found.paths, targets.paths, settings.get("mask_suffix"))
-    lists = _split(folder, _listable(folder, found, targets, pairs), missing)
-    bare = {} if find_lists(folder) else _without_masks(lists, targets)
+    files = find_lists(folder)
+    lists = _split(folder, files, _listable(folder, found, targets, pairs), missing)
+    bare = {} if files else _without_masks(lists, targets)
     lists = {split: members for split, members in lists.items() if split not in bare}
     trained = "train" in lists
     needed = {name for members in lists.values() for name in members} if trained else {*found.paths}
@@ -84,7 +92,7 @@ def open_folder(
         missing += [f"{printable(path)}: has no image" for path in sorted(orphans)]
         needed -= unpaired
         lists = {split: tuple(needed.intersection(members)) for split, members in lists.items()}
-    if trained and find_lists(folder):  # of folders, split_by_folder tells
+    if trained and files:  # of folders, split_by_folder tells
         _tell_unlisted(folder, sorted(pairs.keys() - needed - unpaired), lists)
     groups = _groups(folder, settings, needed)
     instances = _instances(folder, settings, targets, pairs)
@@ -159,14 +167,15 @@ def _tell_unlisted(folder: Path, unlisted: Sequence[str], lists: Collection[str]
     )
 
 
-def _split(folder: Path, names: Names, missing: list[str] | None) -> dict[str, tuple[str, ...]]:
+def _split(
+    folder: Path, paths: Mapping[str, Path], names: Names, missing: list[str] | None
+) -> dict[str, tuple[str, ...]]:
     """Return the images of each split that the user gives, by lists or by folders."""
-    paths = find_lists(folder)
     if not paths:
         return split_by_folder(names.images)
-    read = {split: read_list(path, names, missing) for split, path in paths.items()}
+    read = {split: read_list(path, names, missing, split) for split, path in paths.items()}
     lists = {split: members for split, members in read.items() if members}
-    _refuse_overlap(folder, {paths[split].name: members for split, members in lists.items()})
+    _refuse_overlap(folder, {list_name(paths[split], split): members for split, members in lists.items()})
     return lists
 
 

@@ -235,7 +235,7 @@ def _listed(found: LabelledSource, files: LabelFiles) -> dict[str, tuple[str, ..
     sources = {each.labelled.source for each in found.paintings.values()}
     lists = {split: path for split, path in find_lists(files.root).items() if path not in sources}
     names = Names(found.paintings.keys())
-    split = {part: read_list(path, names, found.problems) for part, path in lists.items()}
+    split = {part: read_list(path, names, found.problems, part) for part, path in lists.items()}
     owner: dict[str, str] = {}
     for part, members in split.items():
         for name in members:

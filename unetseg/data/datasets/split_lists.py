@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from unetseg.data.datasets.samples import SPLITS
+from unetseg.data.datasets.split_json import is_split_json, read_split_json
 from unetseg.data.images.find import SUFFIXES
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.utilities.files import read_file
@@ -103,7 +104,11 @@ class Names:
 def find_lists(folder: Path) -> dict[str, Path]:
     """Return the split lists of a dataset's folder by split; what looks like one and is not read is told.
 
-    Lists lie in the folder itself, or else in ``ImageSets/Segmentation``, ``splits`` and the like.
+    Lists lie in the folder itself, or else in ``ImageSets/Segmentation``, ``splits`` and the like. One file
+    such as ``splits.json`` may be the lists of all parts.
+
+    Raises:
+        UsageError: Such a file is no split.
     """
     below = {path.relative_to(folder).as_posix().lower(): path for path in _folders(folder)}
     places = [folder, *(below[name] for name in reversed(_FOLDERS) if name in below)]
@@ -114,7 +119,7 @@ def find_lists(folder: Path) -> dict[str, Path]:
     return {}
 
 
-def read_list(path: Path, names: Names, missing: list[str] | None) -> tuple[str, ...]:
+def read_list(path: Path, names: Names, missing: list[str] | None, split: str) -> tuple[str, ...]:
     """Return the images that a list names, one a line.
 
     A line that begins with # is a comment, unless an image is called so. UTF-8, UTF-16 and any line ends.
@@ -123,13 +128,14 @@ def read_list(path: Path, names: Names, missing: list[str] | None) -> tuple[str,
         path: The list.
         names: What it may name.
         missing: Takes one line for each name without an image; without, such a name is an error.
+        split: The part that is wanted of a file for all parts.
 
     Raises:
         UsageError: It names what is no image, or nothing.
     """
     found: list[str] = []
     unknown = []
-    for number, line in enumerate(decode_text(read_file(path)).splitlines()):
+    for number, line in enumerate(_lines(path, split)):
         entry = line.strip()
         try:
             name = names.find(entry) if entry else None
@@ -155,6 +161,19 @@ def read_list(path: Path, names: Names, missing: list[str] | None) -> tuple[str,
     if not found:
         raise UsageError(f"{path}: names no image; delete it, or list one image a line")
     return tuple(found)
+
+
+def list_name(path: Path, split: str) -> str:
+    """Return what the list of a part is called: the file, and the part where the file is for all parts."""
+    return f"{path.name} ({split})" if is_split_json(path) else path.name
+
+
+def _lines(path: Path, split: str) -> list[str]:
+    if not is_split_json(path):
+        return decode_text(read_file(path)).splitlines()
+    return [
+        name for key, names in read_split_json(path).items() if split_called(key) == split for name in names
+    ]
 
 
 def split_by_folder(names: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -198,7 +217,10 @@ def _may_hold_lists(path: Path, folder: Path) -> bool:
 def _lists_in(folder: Path) -> dict[str, Path]:
     lists: dict[str, Path] = {}
     both = None
+    in_one = []
     for path in sorted(folder.iterdir(), key=lambda path: (path.stem not in SPLITS, path.name)):
+        if is_split_json(path) and path.is_file():
+            in_one.append(path)
         if path.suffix.lower() not in _SUFFIXES or not path.is_file():
             continue
         split = split_called(path.stem)
@@ -210,7 +232,25 @@ def _lists_in(folder: Path) -> dict[str, Path]:
             both = path
     if both is not None and "train" not in lists:
         lists["train"] = both
+    for path in in_one:
+        if lists:
+            first = lists[min(lists, key=SPLITS.index)]
+            warnings.warn(f"{printable(path)}: is not read beside {first.name}", stacklevel=3)
+        else:
+            lists = _parts_in(path)
     return {split: lists[split] for split in SPLITS if split in lists}
+
+
+def _parts_in(path: Path) -> dict[str, Path]:
+    held = read_split_json(path)
+    parts = {split: path for key, names in held.items() if names and (split := split_called(key))}
+    other = [key for key in held if split_called(key) is None]
+    if other or not parts:
+        raise UsageError(
+            f"{printable(path)}: its lists are called {first_few(other) or 'nothing'}; call them train, val "
+            "and test, or rename the file"
+        )
+    return parts
 
 
 def _without_suffix(name: str) -> str:
