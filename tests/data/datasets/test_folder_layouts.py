@@ -45,6 +45,15 @@ def split_folders(folder):
     return {"val": ["valid/a", "valid/b"]}, 7, said, left
 
 
+def folders_below(folder):
+    """One name in two parts; a test part without masks."""
+    draw(folder, "images/train/{}.jpg", "masks/train/{}.png", "abcde")
+    draw(folder, "images/Validation/{}.jpg", "masks/Validation/{}.png", "ab")
+    draw(folder, "images/test/{}.jpg", "", "xy")
+    said = "a split of folders (images + masks): 7 image(s), given split of 4 train, 2 val, 1 test drawn"
+    return {"val": ["Validation/a", "Validation/b"]}, 7, said, "test: 2 image(s) without masks, left out"
+
+
 def camvid(folder):
     """Lists of another machine, written on Windows, where names occur in two parts."""
     for part, stems in (("train", "abcd"), ("val", "ab"), ("test", "gh")):
@@ -116,6 +125,7 @@ def pairs(folder):
 
 
 ROWS = {
+    "`images/train/`, `masks/train/`": folders_below,
     "`train/images/`, `train/masks/`": split_folders,
     "CamVid: `train/`, `trainannot/`": camvid,
     "Carvana: `imgs/`, `masks/`": carvana,

@@ -71,6 +71,8 @@ def open_folder(
     pairs = pair(found.paths, targets.paths, settings.get("mask_suffix"))
     files = find_lists(folder)
     lists = _split(folder, files, _listable(folder, found, targets, pairs), missing)
+    if title is None and lists and not files:
+        title = f"a split of folders ({images} + {masks})"
     bare = {} if files else _without_masks(lists, targets)
     lists = {split: members for split, members in lists.items() if split not in bare}
     trained = "train" in lists
