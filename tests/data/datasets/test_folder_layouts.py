@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from unetseg.cli import main
+from unetseg.data.datasets.folder_layouts import readings
 from unetseg.data.datasets.open import open_dataset
 
 DOCS = Path(__file__).parents[3] / "docs" / "data.md"
@@ -180,6 +181,13 @@ def test_two_endings_that_may_mark_masks_are_asked_for(tmp_path, capsys):
     draw(tmp_path, "", "{}_seg.png", "a")
     assert main(["data", "check", str(tmp_path)]) == 2
     assert "write 'mask_suffix: _mask' or 'mask_suffix: _seg' into" in capsys.readouterr().err
+
+
+def test_a_few_names_with_such_endings_among_many_are_no_layout(tmp_path):
+    draw(tmp_path, "{}.jpg", "", "abcdefgh")
+    draw(tmp_path, "", "{}_mask.png", "a")
+    draw(tmp_path, "", "{}_seg.png", "a")
+    assert readings(tmp_path) == []
 
 
 def test_a_known_dataset_of_other_masks_is_a_reading_of_its_own(tmp_path, capsys):

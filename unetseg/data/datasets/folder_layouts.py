@@ -183,7 +183,8 @@ def _holds_pictures(folder: Path) -> bool:
 def _pairs_side_by_side(folder: Path) -> bool:
     names = {str(path.with_suffix("")) for _, path in list_files(folder) if path.suffix.lower() in SUFFIXES}
     endings = mask_endings(names)
-    if not endings:
+    masks = sum(name.casefold().endswith(tuple(endings)) for name in names)
+    if not endings or 2 * masks < len(names) - masks:  # a few such names among many are no layout
         return False
     if len(endings) > 1 and "mask_suffix" not in read_settings(folder):
         which = " or ".join(f"'mask_suffix: {ending}'" for ending in endings)
@@ -191,5 +192,4 @@ def _pairs_side_by_side(folder: Path) -> bool:
             f"{printable(folder)}: files whose names end in {' and in '.join(endings)} lie beside the "
             f"images; write {which} into dataset.yaml for those that are the masks"
         )
-    masks = sum(name.casefold().endswith(tuple(endings)) for name in names)
-    return 2 * masks >= len(names) - masks  # a few such names among many are no layout
+    return True
