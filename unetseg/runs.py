@@ -154,11 +154,11 @@ class Run:
         """Read the scores on the test split."""
         try:
             scores: dict[str, Any] = json.loads(self.test.read_text())
-            float(scores["mean"]["dataset"]["iou"] or 0)  # any file of scores has it
+            _ = scores.get("classes") or scores["mean"]  # any file of scores has one of them
             return scores
         except (OSError, ValueError) as error:
             why = f"cannot be read ({error})"
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, AttributeError):
             why = "holds no scores"
         raise UnetsegError(f"{self.test}: {why}; run 'unetseg evaluate {self.path}'")
 

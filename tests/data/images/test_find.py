@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unetseg.data.datasets.image_folder import list_files
 from unetseg.data.images.collisions import check_collisions, set_aside_collisions
-from unetseg.data.images.find import find_images
+from unetseg.data.images.find import find_images, list_files
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 
