@@ -15,6 +15,7 @@ import yaml
 
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.skip_levels import normalise_skips
+from unetseg.utilities.text import is_number
 
 CONTROLS = ("drop", "zero", "widen", "self")
 MERGES = ("concat", "add", "gate", "attention")
@@ -179,11 +180,11 @@ def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None 
     for key, value in renamed.items():
         if HINTS[key] is float and isinstance(value, int) and not isinstance(value, bool):
             renamed[key] = float(value)
-        elif HINTS[key] is float and isinstance(value, str) and _is_number(value):
+        elif HINTS[key] is float and isinstance(value, str) and is_number(value):
             renamed[key] = float(value)  # YAML 1.1 reads 1e-3 as text
         elif key == "trainer" and isinstance(value, Mapping):
             renamed[key] = {
-                name: float(each) if isinstance(each, str) and _is_number(each) else each
+                name: float(each) if isinstance(each, str) and is_number(each) else each
                 for name, each in value.items()
             }
     return replace(base or RunConfig(), **renamed)
@@ -290,11 +291,3 @@ def _check_bottleneck(config: RunConfig) -> None:
             raise UsageError(
                 f"{flag(name)} {value}: is for --bottleneck transformer; give that too, or leave it"
             )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

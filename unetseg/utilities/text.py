@@ -48,7 +48,7 @@ def to_cell(text: str) -> str:
     Control characters are escaped; a cell that would begin a formula gets an apostrophe, numbers do not.
     """
     shown = in_one_line(text)
-    if shown.startswith(_FORMULA) and not _is_number(shown):
+    if shown.startswith(_FORMULA) and not is_number(shown):
         return f"'{shown}"
     return f"'{shown}" if shown.startswith("'") and shown[1:].startswith((*_FORMULA, "'")) else shown
 
@@ -58,7 +58,8 @@ def from_cell(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether Python reads ``text`` as a number."""
     try:
         float(text)
     except ValueError:

@@ -84,19 +84,19 @@ def unpack(archive: Path, folder: Path) -> None:
         else:
             shutil.copyfile(archive, folder / archive.name)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, LZMAError) as error:
-        raise UnetsegError(
-            f"{name}: the archive is damaged: {one_line(error, 160)}; delete it and try again"
-        ) from error
+        raise _damaged(name, error) from error
     except (RuntimeError, NotImplementedError, ValueError) as error:  # encrypted, or packed in an unusual way
         raise UnetsegError(
             f"{name}: cannot be unpacked: {one_line(error, 160)}; unpack it yourself"
         ) from error
     except OSError as error:
         if error.errno is None:  # of a decompressor, such as gzip.BadGzipFile
-            raise UnetsegError(
-                f"{name}: the archive is damaged: {one_line(error, 160)}; delete it and try again"
-            ) from error
+            raise _damaged(name, error) from error
         raise
+
+
+def _damaged(name: str, error: Exception) -> UnetsegError:
+    return UnetsegError(f"{name}: the archive is damaged: {one_line(error, 160)}; delete it and try again")
 
 
 def _as_tar(archive: Path) -> tarfile.TarFile | None:
