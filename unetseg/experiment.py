@@ -78,6 +78,11 @@ def resume_experiment(run: Run, config: RunConfig | None = None, report: Report 
         return run
     _refuse_without_last(run)
     config = config or run.config()
+    if config.folds is not None and config.fold is None:
+        raise UnetsegError(
+            f"{run.path}: consists of folds, each with a net of its own: go on with the study's 'unetseg "
+            "ablate' command, or name one of its folds"
+        )
     with one_writer(run.path):
         run.remove_parts()
         with threads_of(run, report):

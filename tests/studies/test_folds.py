@@ -133,6 +133,10 @@ def test_a_seed_that_was_cut_short_goes_on_with_the_folds_it_lacks(
 def test_a_run_in_folds_has_no_net_and_names_those_it_has(folded, capsys):
     assert main(["evaluate", str(folded.folder / "on-seed0")]) == 2
     assert "consists of folds, each with a net of its own; name one, such as" in capsys.readouterr().err
+    (folded.folder / "on-seed0/test.json").rename("kept.json")
+    assert main(["fit", "--resume", str(folded.folder / "on-seed0")]) == 1
+    assert "go on with the study's 'unetseg ablate' command" in capsys.readouterr().err
+    Path("kept.json").rename(folded.folder / "on-seed0/test.json")
 
 
 def test_fit_has_no_folds(tmp_path, capsys):

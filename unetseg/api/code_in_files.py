@@ -8,7 +8,7 @@ from unetseg.errors import UsageError
 _OURS = "lightning.pytorch."
 
 
-def refuse_code(trainer: Mapping[str, Any], source: object, *, allow: bool) -> None:
+def refuse_code(trainer: object, source: object, *, allow: bool) -> None:
     """Refuse a file whose Trainer arguments build objects that are not Lightning's own, unless they may.
 
     Args:
@@ -19,6 +19,8 @@ def refuse_code(trainer: Mapping[str, Any], source: object, *, allow: bool) -> N
     Raises:
         UsageError: It builds such an object.
     """
+    if not isinstance(trainer, Mapping):
+        return  # no Trainer argument at all: the configuration refuses it
     paths = [path for key in ("logger", "callbacks") for path in _import_paths(trainer.get(key))]
     foreign = [path for path in paths if not path.startswith(_OURS)]
     if foreign and not allow:

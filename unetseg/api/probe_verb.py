@@ -100,6 +100,7 @@ def probe(
         raise UsageError(f"--seeds {seeds}: must be at least 1")
     folder = None if output is None else Path(output)
     found = None if run is None else run if isinstance(run, Run) else find_run(run)
+    choose_waiting()  # before the nets of a study load PyTorch
     configs, baseline = _configs(found, study, arms, config, settings)
     with one_writer_of(OUTPUTS, folder):
         return _probe_gradients(configs, baseline, found, seeds or SEEDS, cost, folder, report)

@@ -159,8 +159,8 @@ def ablate(
     """
     if minutes is not None and not minutes > 0:
         raise UsageError(f"--minutes {minutes:g}: must be above 0")
+    choose_waiting()  # before the nets of a plan load PyTorch
     plan = study_plan(study, seeds, arms, output, workers, config, settings, allow_code)
-    choose_waiting()
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.ablation import run_study
 

@@ -76,7 +76,9 @@ def _parser() -> Parser:
     parser.add_argument("study", metavar="PRESET|FILE", help="a preset, or a YAML file of your own")
     parser.add_argument("--seeds", metavar="N|A..B", help="seeds an arm; 3..10 looks at 3, 4, 5, 7, 10 [5]")
     parser.add_argument("--arms", metavar="A,B", help="only these arms, and the reference")
-    parser.add_argument("--minutes", type=float, metavar="N", help="begin no look that would end after this")
+    parser.add_argument(
+        "--minutes", type=float, metavar="N", help="begin no further look that would end later"
+    )
     parser.add_argument("-o", "--output", metavar="DIR", help="the study's folder [checkpoints/STUDY-DATA]")
     parser.add_argument(
         "--workers", dest="side_by_side", type=int, default=1, metavar="N", help="runs side by side [1]"

@@ -51,6 +51,10 @@ class Arm:
             tried.append(({key: getattr(config, key) for key in listed}, config))
         return tried
 
+    def without(self, name: str) -> "Arm":
+        """Return the arm without one of its settings."""
+        return replace(self, overrides={key: value for key, value in self.overrides.items() if key != name})
+
     def for_levels(self, levels: Sequence[int]) -> Iterator["Arm"]:
         """Yield one arm a level where the name holds ``{level}``, else the arm itself."""
         if PLACEHOLDER not in self.name:
@@ -144,18 +148,24 @@ class Study:
     def based_on(self, base: RunConfig, seeds: int | str | None = None) -> "Study":
         """Return the study on another base, with other seeds and looks if any are given.
 
+        A value that the base gives replaces the list that all arms would try alike.
+
         Raises:
             UsageError: if the base differs in what every arm sets, or there is no seed.
         """
+        arms = self.arms
         for name in [
             spec.name for spec in fields(base) if getattr(base, spec.name) != getattr(self.base, spec.name)
         ]:
-            if all(name in arm.overrides for arm in self.arms):
+            tried = arms[0].overrides.get(name)
+            if isinstance(tried, list) and all(arm.overrides.get(name) == tried for arm in arms):
+                arms = tuple(arm.without(name) for arm in arms)
+            elif all(name in arm.overrides for arm in arms):
                 raise UsageError(f"{flag(name)}: every arm of {self.name} sets it itself")
         if seeds is None:
-            return replace(self, base=base)
+            return replace(self, base=base, arms=arms)
         numbers, looks = read_seeds(seeds, "--seeds")
-        return replace(self, base=base, seeds=numbers, looks=looks)
+        return replace(self, base=base, arms=arms, seeds=numbers, looks=looks)
 
     def only(self, names: Iterable[str]) -> "Study":
         """Return the study with a part of its arms; the baseline always takes part.

@@ -10,7 +10,7 @@ from unetseg.utilities.processes import usable_cores
 _DECIDED = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY")
 _STAT = "/proc/stat"
 _LOOK = 0.2  # seconds of looking: twenty of the kernel's ticks a core
-_BUSY = 0.25  # share of the cores that others take, from which on sleeping pays
+_BUSY = 0.25  # share of the cores that others take, from which on threads sleep
 
 _taken: list[float] = []  # that share, where it was why the threads sleep
 

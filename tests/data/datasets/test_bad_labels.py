@@ -228,7 +228,10 @@ def test_lists_beside_labels_are_the_split(source):
 def test_a_users_settings_beside_labels_are_not_passed_over(source):
     damaged_labelme(source, shape())
     (source / "dataset.yaml").write_text("group: folder\n")
-    assert "left out: 1 dataset.yaml (import the labels to have it read)" in open_dataset("set").notes[0]
+    assert (
+        "left out: 1 dataset.yaml (not read beside labels: write its keys into the imported one)"
+        in open_dataset("set").notes[0]
+    )
 
 
 def test_two_images_of_one_name_but_for_the_suffix_are_refused(source):

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from unetseg.errors import UnetsegError, UsageError
+from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
@@ -80,7 +80,13 @@ class Recognised:
         Raises:
             UnetsegError: They are of a kind that is not read.
         """
-        labels = self.format.load().read(self.files, self.found)
+        try:
+            labels = self.format.load().read(self.files, self.found)
+        except (TypeError, ValueError, AttributeError, LookupError) as error:
+            raise UnetsegError(
+                f"{self}: an entry has another form than the format knows ({one_line(error, 120)}); "
+                "export it anew"
+            ) from error
         endings = {path.suffix.lower() for path in self.found}
         broken = [line for path, line in self.files.broken.items() if path.suffix.lower() in endings]
         labels.problems = [*broken, *labels.problems]

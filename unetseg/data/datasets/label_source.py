@@ -129,7 +129,7 @@ def read_source(
         and (files.root / "dataset.yaml") not in recognised.found
         and (files.root / "dataset.yaml").is_file()
     ):
-        labels.leave_out("dataset.yaml (import the labels to have it read)")
+        labels.leave_out("dataset.yaml (not read beside labels: write its keys into the imported one)")
     found.said = _summary(recognised.format.title, found)
     return found
 

@@ -16,7 +16,7 @@ from unetseg.utilities.cache import Kept, file_stamp
 from unetseg.utilities.current_file import hearing, tell
 
 FEWEST = 300  # files from which on it is worth while: fewer are looked at in a second or two
-_DECODERS = ("unetseg", "imagecodecs", "numpy", "pillow", "tifffile")
+_DECODERS = ("unetseg", "imagecodecs", "numpy", "pillow", "simplejpeg", "tifffile")
 
 MaskValues: TypeAlias = tuple[list[int], list[int] | None]
 """A mask's values, and those of its black and white if it is in these two tones by its palette."""

@@ -11,7 +11,7 @@ from unetseg.utilities.text import first_few
 
 SCORE_ANEW = (
     "once a run's test.json is moved away, 'unetseg fit --resume RUN' (of a study, its 'unetseg ablate' "
-    "command) tests it anew; it needs last.ckpt, without which it would train anew"
+    "command) tests it anew; it needs last.ckpt"
 )
 
 
