@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unetseg.cli import main
 from unetseg.errors import UsageError
 from unetseg.studies.study_file import load_study, parse_study, preset_names, study_folder, study_yaml
 
@@ -165,3 +166,18 @@ def test_a_folder_is_a_study_if_it_says_so(tmp_path, monkeypatch):
     Path("checkpoints/mine").mkdir(parents=True)
     Path("checkpoints/mine/study.yaml").write_text("")
     assert study_folder("mine") == study_folder("checkpoints/mine") == Path("checkpoints/mine")
+
+
+def test_a_value_that_is_given_replaces_the_list_that_all_arms_would_try():
+    study = load_study("norm")
+    given = study.based_on(study.base.changed(lr=0.0005))
+    assert given.base.lr == 0.0005
+    assert all("lr" in arm.overrides for arm in study.arms)
+    assert not any("lr" in arm.overrides for arm in given.arms)
+
+
+def test_trainer_arguments_that_are_none_are_refused_in_a_line(tmp_path, capsys):
+    (tmp_path / "own.yaml").write_text("arms: {on: {}, off: {skips: off, trainer: [1]}}\n")
+    assert main(["ablate", str(tmp_path / "own.yaml"), "--dry-run"]) == 2
+    line = capsys.readouterr().err
+    assert "trainer" in line and "unexpected" not in line

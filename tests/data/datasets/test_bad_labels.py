@@ -271,3 +271,9 @@ def test_painted_masks_follow_the_labels(source):
     moved = {each.name: each.mask for part in open_dataset("set").splits.values() for each in part}
     assert first == again and first["a"] != moved["a"]
     assert np.count_nonzero(np.array(Image.open(moved["a"]))) == 25
+
+
+def test_an_entry_of_another_form_is_told_with_its_file(source):
+    coco(source, images=[{"id": [1], "file_name": "a.png", "height": HEIGHT, "width": WIDTH}])
+    with pytest.raises(UnetsegError, match=r"COCO .*an entry has another form than the format knows"):
+        open_dataset("set")
