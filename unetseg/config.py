@@ -6,13 +6,13 @@ Every field is a key of the YAML file and, but for those that only studies have,
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, get_args, get_type_hints
 
 import yaml
 
+from unetseg.config_checks import OF_TRANSFORMER, check_choice, check_ranges, flag
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.skip_levels import normalise_skips
 from unetseg.utilities.text import is_number
@@ -26,9 +26,7 @@ AUGMENTATIONS = ("none", "light", "full")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCHES = ("auto", "on", "off")
-_MOST_WEIGHTS = 10**10  # 40 GB, and as much again for each of the gradient and the optimiser's two
 STUDIES = "studies"  # the group of settings that only studies have: no flag of fit
-OF_TRANSFORMER = ("bottleneck_layers", "norm", "bottleneck_residual")
 
 
 def option(group: str, text: str, default: Any, choices: tuple[str, ...] | None = None) -> Any:
@@ -117,7 +115,7 @@ class RunConfig:
             _check_type(spec.name, getattr(self, spec.name))
             if choices:
                 check_choice(flag(spec.name), getattr(self, spec.name), choices)
-        _check_ranges(self)
+        check_ranges(self)
 
     def identity(self) -> str:
         """Return a hash of all that decides the result: not the device, the loader's processes, the log."""
@@ -190,20 +188,6 @@ def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None 
     return replace(base or RunConfig(), **renamed)
 
 
-def flag(name: str) -> str:
-    """Return the flag of a field: ``batch_size`` → ``--batch-size``."""
-    return "--" + name.replace("_", "-")
-
-
-def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
-    """Raise a UsageError that lists ``choices`` unless ``value`` is one of them."""
-    choices = tuple(choices)
-    if value not in choices:
-        raise UsageError(
-            f"{name} '{value}': choose from {', '.join(choices)}{did_you_mean(str(value), choices)}"
-        )
-
-
 def _check_type(name: str, value: Any) -> None:
     hint = HINTS[name]
     kinds = get_args(hint) if name != "trainer" and get_args(hint) else (dict if name == "trainer" else hint,)
@@ -211,83 +195,3 @@ def _check_type(name: str, value: Any) -> None:
         names = {type(None): "nothing", bool: "true or false"}
         expected = " or ".join(names.get(kind, kind.__name__) for kind in kinds)
         raise UsageError(f"{flag(name)} '{value}': must be {expected}")
-
-
-def _check_ranges(config: RunConfig) -> None:
-    counts = {
-        "stages": (2, 10),
-        "blocks": (1, 256),
-        "bottleneck_layers": (1, 256),
-        "size": (16, 2**16),
-        "width": (16, 4096),
-        "epochs": (1, 10**9),
-        "batch_size": (1, 10**6),
-        "patience": (1, 10**9),
-        "workers": (0, 1024),
-        "weight_decay": (0, 10**6),
-    }
-    counts |= dict.fromkeys(("seed", "split_seed"), (0, 2**63 - 1))
-    for name, (least, most) in counts.items():
-        value = getattr(config, name)
-        if value is not None and not value >= least:
-            raise UsageError(f"{flag(name)} {value}: must be at least {least}")
-        if value is not None and value > most:  # what no machine has, found before one tries
-            raise UsageError(f"{flag(name)} {value}: must be at most {most}")
-    for name, highest in {"foreground_crops": 1.0, "warmup": 0.9}.items():
-        if not 0 <= getattr(config, name) <= highest:
-            raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {highest:g}")
-    if not 0 < config.lr < float("inf"):
-        raise UsageError(f"--lr {config.lr}: must be above 0")
-    if config.folds is not None and config.folds < 2:
-        raise UsageError(f"--folds {config.folds}: must be at least 2")
-    if config.fold is not None and not 0 <= config.fold < (config.folds or 0):
-        raise UsageError(f"--fold {config.fold}: there are {config.folds or 'no'} folds, counted from 0")
-    if config.width % 16:
-        raise UsageError(f"--width {config.width}: must be a multiple of 16")
-    _check_weights(config)
-    _check_forms(config)
-
-
-def _check_weights(config: RunConfig) -> None:
-    channels = (config.width * 2**level for level in range(config.stages))
-    weights = 18 * config.blocks * sum(each**2 for each in channels)  # of two 3×3 convolutions a block
-    if config.encoder == "basic" and weights > _MOST_WEIGHTS:
-        sizes = f"--width {config.width} --stages {config.stages} --blocks {config.blocks}"
-        raise UsageError(f"{sizes}: {weights:.0e} weights are more than any machine holds; make one smaller")
-
-
-def _check_forms(config: RunConfig) -> None:
-    number = r"\d+(\.\d+)?"
-    if not re.fullmatch(r"native|longest:[1-9]\d*", config.scale):
-        raise UsageError(f"--scale '{config.scale}': give native or longest:N, such as longest:256")
-    weights = re.fullmatch(f"{number}(,{number})+", config.class_weights)
-    above_zero = weights and all(float(weight) > 0 for weight in config.class_weights.split(","))
-    if config.class_weights not in ("none", "balanced") and not above_zero:
-        raise UsageError(
-            f"--class-weights '{config.class_weights}': give none, balanced, or a number above 0 a class: 1,5"
-        )
-    if config.encoder == "basic" and config.weights != "none":
-        raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
-    _check_short(config)
-    _check_bottleneck(config)
-
-
-def _check_short(config: RunConfig) -> None:
-    for name in ("short", "short_decoder", "zero_init"):
-        default = RunConfig.__dataclass_fields__[name].default
-        if config.encoder != "basic" and getattr(config, name) != default:
-            raise UsageError(f"{flag(name)}: is for --encoder basic; {config.encoder} has blocks of its own")
-    if config.zero_init and config.short not in ("residual", "preactivation"):
-        raise UsageError(
-            f"--zero-init: is for --short residual or preactivation; with {config.short}, a block would not "
-            "start as the identity"
-        )
-
-
-def _check_bottleneck(config: RunConfig) -> None:
-    for name in OF_TRANSFORMER:
-        value, default = getattr(config, name), RunConfig.__dataclass_fields__[name].default
-        if config.bottleneck == "none" and value != default:
-            raise UsageError(
-                f"{flag(name)} {value}: is for --bottleneck transformer; give that too, or leave it"
-            )

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unetseg.api.plain_calls import plain_calls
-from unetseg.config import DEVICES, check_choice
+from unetseg.config import DEVICES
+from unetseg.config_checks import check_choice
 from unetseg.errors import UsageError
 from unetseg.probes.lesion.modes import DELETED, MODES, OUTPUTS
 from unetseg.runs import Run, find_run

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unetseg.api.plain_calls import plain_calls
-from unetseg.config import DEVICES, PRECISIONS, check_choice
+from unetseg.config import DEVICES, PRECISIONS
+from unetseg.config_checks import check_choice
 from unetseg.errors import UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.runs import Run, find_run

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from unetseg.api.plain_calls import plain_calls
 from unetseg.api.settings import NetSettings, configured
-from unetseg.config import RunConfig, flag
+from unetseg.config import RunConfig
+from unetseg.config_checks import flag
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer_of

@@ -6,7 +6,8 @@ from dataclasses import fields
 from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from unetseg.api.settings import NetSettings, setting_names
-from unetseg.config import DEVICES, HINTS, RunConfig, flag
+from unetseg.config import DEVICES, HINTS, RunConfig
+from unetseg.config_checks import flag
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.utilities.yaml_files import parse_yaml
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from unetseg.commands import PARTLY_DONE
 from unetseg.commands.arguments import Parser
-from unetseg.config import check_choice
+from unetseg.config_checks import check_choice
 from unetseg.data.annotations.label_formats import LABEL_FORMATS
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.files import atomic_path, plain_write_errors, require_absent

@@ -4,7 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from unetseg.config import RunConfig, check_choice
+from unetseg.config import RunConfig
+from unetseg.config_checks import check_choice
 from unetseg.errors import UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.inference.weights import Shipped, not_ours, predictor_from_weights

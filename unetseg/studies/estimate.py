@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from unetseg.config import RunConfig, flag
+from unetseg.config import RunConfig
+from unetseg.config_checks import flag
 from unetseg.data.datasets.check import require_sound
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.studies.costs import plan_costs

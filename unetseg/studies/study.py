@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from unetseg.config import RunConfig, flag, from_mapping
+from unetseg.config import RunConfig, from_mapping
+from unetseg.config_checks import flag
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.studies.analysis.looks import Plan
 from unetseg.studies.seeds import read_seeds

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from unetseg.config import check_choice
+from unetseg.config_checks import check_choice
 from unetseg.data.images.collisions import check_collisions
 from unetseg.data.images.find import FoundImage
 from unetseg.errors import UsageError

@@ -6,7 +6,8 @@ from statistics import mean, stdev
 from textwrap import fill
 from typing import Any
 
-from unetseg.config import RunConfig, flag
+from unetseg.config import RunConfig
+from unetseg.config_checks import flag
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.loading import load_predictor
