@@ -8,6 +8,7 @@ import numpy as np
 
 from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.labels import IGNORED, raw_values
+from unetseg.data.images.georeference import read_no_data
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
@@ -112,6 +113,8 @@ def read_masks(
 ) -> ImageMasks:
     """Read the masks of one pair; only pixels that count must be of a class.
 
+    What a TIFF of either side marks as no data, by a value that is no class, does not count.
+
     Args:
         files: of the pair.
         masks: how they are read.
@@ -120,14 +123,19 @@ def read_masks(
     Raises:
         UnetsegError: if a file cannot be read, holds values of no class, or differs in size.
     """
-    two = len(class_names(masks)) == 2 and not masks.instances
+    classes = class_names(masks)
+    two = len(classes) == 2 and not masks.instances
     prediction, ground_truth = _read(files.prediction, two), _read(files.ground_truth, two)
     _check_size(prediction, files.prediction, ground_truth, files.ground_truth)
     valid = None
     if files.valid is not None:
         valid = _read(files.valid, two_classes=True) > 0
         _check_size(valid, files.valid, ground_truth, files.ground_truth)
-    classes = class_names(masks)
+    for path, mask in ((files.prediction, prediction), (files.ground_truth, ground_truth)):
+        missing = read_no_data(path, unless=range(1 if masks.instances else len(classes)))
+        if missing is not None:
+            mask[missing] = 0
+            valid = ~missing if valid is None else valid & ~missing
     void = IGNORED if masks.ignore is None and len(classes) > 2 else masks.ignore
     ignored = np.zeros(ground_truth.shape, bool) if void is None else ground_truth == void
     counted = ~ignored if valid is None else valid & ~ignored

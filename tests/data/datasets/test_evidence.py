@@ -174,10 +174,6 @@ def test_what_is_left_out_of_tiffs_is_told(folder):
     tifffile.imwrite(folder / "images/a.tif", bands, photometric="rgb", extrasamples=["unspecified"])
     with pytest.warns(UserWarning, match=r"a\.tif: has 4 bands; the first three are used"):
         inspect_dataset(open_folder(folder))
-    tags = [(33550, 12, 3, (1.0, 1.0, 0.0), True)]
-    tifffile.imwrite(folder / "images/a.tif", bands[..., :3], photometric="rgb", extratags=tags)
-    with pytest.warns(UserWarning, match=r"a\.tif: has a georeference, which its mask does not keep"):
-        inspect_dataset(open_folder(folder))
 
 
 def test_named_alpha_is_no_band_that_is_left_out(folder, recwarn):

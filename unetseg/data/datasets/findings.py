@@ -1,7 +1,7 @@
 """What one look at all files of one sample finds."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -85,7 +85,7 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
     else:
         colours, tones = labels.meaning_of_indices(stored), labels.meaning_of_tones(stored)
     return Finding(
-        tuple(dict.fromkeys(problems)),  # once each: a file may serve as mask and as instances
+        _once(problems),
         counts,
         _digest(picture.rgb) if digest and picture is not None else None,
         colours,
@@ -110,6 +110,14 @@ def _read(
     except Exception as error:  # decoders raise every type there is; one bad file must not hide the others
         problems.append(problem(sample, path, f"cannot be read: {error or type(error).__name__}"))
     return None
+
+
+def _once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once: a file may serve as mask and as instances, and an image says what counts."""
+    found: dict[str, Problem] = {}
+    for each in problems:
+        found.setdefault(each.message, each)
+    return tuple(found.values())
 
 
 def _digest(image: np.ndarray) -> bytes:

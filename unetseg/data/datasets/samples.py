@@ -9,6 +9,7 @@ import numpy as np
 
 from unetseg.data.datasets.class_entries import indexed
 from unetseg.data.datasets.labels import Colour, LabelMap
+from unetseg.data.images.georeference import read_no_data
 from unetseg.data.images.read import Picture, read_image, read_labels, read_mask, read_picture
 from unetseg.data.images.stored_mask import StoredMask
 from unetseg.errors import UnetsegError
@@ -92,11 +93,16 @@ class SegmentationSet:
         return self.labels or indexed(self.classes, () if self.ignore_index is None else (255,)).labels
 
     def valid(self, sample: Sample) -> np.ndarray | None:
-        """Return the field of view, H×W bool, or None where the whole image counts."""
+        """Return the pixels that count, H×W bool, or None where the whole image does.
+
+        Those of the field of view, less those where the image holds no data.
+        """
+        missing = read_no_data(sample.image)
         if sample.valid is None:
-            return None
+            return None if missing is None else ~missing
         raw = read_mask(sample.valid).shown_in_two_tones
-        return (raw if raw.ndim == 2 else raw.max(axis=2)) > 0
+        seen: np.ndarray = (raw if raw.ndim == 2 else raw.max(axis=2)) > 0
+        return seen if missing is None or missing.shape != seen.shape else seen & ~missing
 
     def instances(self, sample: Sample) -> np.ndarray | None:
         """Return the instance labels, H×W unsigned integers, 0 for the background, or None."""

@@ -57,8 +57,8 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
 
     JPEG, PNG, TIFF, BMP, WebP and GIF. 16-bit samples are scaled by 65535 (n-bit ones by 2^n − 1), floats
     must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha is dropped; of several frames or pages
-    the first is read, with a warning. Bands beside colour and alpha, a georeference, and most of the grey
-    levels of 16 bits that use little of their range are lost, each with a warning. A file that is cut off
+    the first is read, with a warning. Bands beside colour and alpha, and most of the grey levels of
+    16 bits that use little of their range are lost, each with a warning. A file that is cut off
     is an error, never half an image; a JPEG whose pixels are damaged is read as far as it decodes, with a
     warning.
 

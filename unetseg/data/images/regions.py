@@ -2,10 +2,10 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from tifffile import TiffWriter
@@ -61,7 +61,7 @@ def open_region_reader(
             if kind == "TIFF":
                 tiff = TiffPicture(file)
                 warn_of_losses(path, tiff.losses)
-                reader = _TiffReader(path, tiff, max_pixels)
+                reader = TiffReader(path, tiff, max_pixels, tiff.read_segment)
         yield reader or ArrayReader(read_image(path, max_pixels=max_pixels))
         if kind == "TIFF":
             warn_of_losses(path, [tiff.lost_levels])  # known only now
@@ -75,6 +75,7 @@ def write_tiled_tiff(
     *,
     dtype: type[np.uint8] | type[np.uint16] = np.uint8,
     colours: Sequence[Colour] | None = None,
+    extratags: Sequence[tuple[int, int, int, Any, bool]] = (),
 ) -> None:
     """Write labels (or 16-bit grey) as a tiled TIFF from bands of rows, holding one row of tiles at a time.
 
@@ -85,6 +86,7 @@ def write_tiled_tiff(
         width: columns.
         dtype: of the bands.
         colours: RGB of each label for a palette; grey values without.
+        extratags: further tags of the file, as tifffile takes them.
 
     Raises:
         UnetsegError: A band does not fit, a label has no colour, or the file cannot be written.
@@ -106,6 +108,7 @@ def write_tiled_tiff(
                 photometric="minisblack" if colours is None else "palette",
                 metadata=None,
                 colormap=colour_map,
+                extratags=extratags,
             )
 
 
@@ -122,17 +125,34 @@ class ArrayReader:
         return self._rgb[top : top + height, left : left + width].copy()
 
 
-class _TiffReader:
-    def __init__(self, path: str | os.PathLike[str], tiff: TiffPicture, max_pixels: int | None) -> None:
+class TiffReader:
+    """What is made of a TIFF's strips or tiles, by regions of the upright image.
+
+    Args:
+        path: Named in errors.
+        tiff: Its picture.
+        max_pixels: The largest strip or tile that is decoded.
+        read_segment: Returns what is made of the strip or tile of a row and a column: h×w or h×w×C.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        tiff: TiffPicture,
+        max_pixels: int | None,
+        read_segment: Callable[[int, int], np.ndarray],
+    ) -> None:
         tiff.check_complete()
         check_pixels(*tiff.segment_shape, max_pixels)
         self._path = path
         self._tiff = tiff
+        self._read_segment = read_segment
         self._cache: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._cached_bytes = 0
         self.height, self.width = upright_size(tiff.height, tiff.width, tiff.orientation)
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Return a region; see ``RegionReader``."""
         _check_region(self, top, left, height, width)
         transpose, flip_rows, flip_columns = turns(self._tiff.orientation)
         if flip_rows:
@@ -145,13 +165,16 @@ class _TiffReader:
 
     def _read_stored(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         rows, columns = self._tiff.segment_shape
-        out = np.empty((height, width, 3), np.uint8)
+        out: np.ndarray | None = None
         for row in range(top // rows, (top + height - 1) // rows + 1):
             for column in range(left // columns, (left + width - 1) // columns + 1):
                 segment = self._segment(row, column)
+                if out is None:
+                    out = np.empty((height, width, *segment.shape[2:]), segment.dtype)
                 y, x = row * rows - top, column * columns - left  # where the segment starts in out
                 part = segment[max(0, -y) : height - y, max(0, -x) : width - x]
                 out[max(0, y) : max(0, y) + part.shape[0], max(0, x) : max(0, x) + part.shape[1]] = part
+        assert out is not None  # a region has at least one pixel
         return out
 
     def _segment(self, row: int, column: int) -> np.ndarray:
@@ -159,7 +182,7 @@ class _TiffReader:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        segment = self._tiff.read_segment(row, column)
+        segment = self._read_segment(row, column)
         self._cache[key] = segment
         self._cached_bytes += segment.nbytes
         while self._cached_bytes > _CACHE_BYTES and len(self._cache) > 1:

@@ -25,7 +25,6 @@ logging.getLogger("tifffile").addHandler(DoubtOfLines())  # it reports damage to
 _JPEG = (COMPRESSION.OJPEG, COMPRESSION.JPEG, COMPRESSION.JPEG_LOSSY)
 _LOSSY = (*_JPEG, COMPRESSION.WEBP)
 _RAW_STRIP_BYTES = 1 << 20
-_GEOREFERENCE = (33550, 33922, 34264, 34735)  # tags of GeoTIFF 1.1: pixel scale, tie points, matrix, keys
 
 
 class TiffPicture:
@@ -70,8 +69,7 @@ class TiffPicture:
         pages = f"has {self.pages} pages; the first is used" if self.pages > 1 else ""
         unnamed = self.page.photometric == PHOTOMETRIC.RGB and 0 in self.page.extrasamples
         bands = f"has {self._channels} bands; the first three are used" if unnamed else ""
-        place = "has a georeference, which its mask does not keep" if self._has_place else ""
-        return [pages, bands, place, self.lost_levels]
+        return [pages, bands, self.lost_levels]
 
     @property
     def lost_levels(self) -> str:
@@ -81,10 +79,6 @@ class TiffPicture:
     @property
     def _channels(self) -> int:
         return self.page.shaped[0] * self.page.shaped[4]
-
-    @property
-    def _has_place(self) -> bool:
-        return any(tag in self.page.tags for tag in _GEOREFERENCE)
 
     def read_rgb(self, max_pixels: int | None = None) -> np.ndarray:
         """Return the whole page, H×W×3 uint8 RGB, as stored (not turned upright).
@@ -168,15 +162,19 @@ class TiffPicture:
 
     def read_segment(self, row: int, column: int) -> np.ndarray:
         """Return one tile or strip, clipped to the page, as h×w×3 uint8 RGB."""
+        return self._rgb(self.read_samples(row, column))
+
+    def read_samples(self, row: int, column: int) -> np.ndarray:
+        """Return one tile or strip, clipped to the page, as h×w×C samples of the file's own type."""
         height, width = self.segment_shape
         top, left = row * height, column * width
         if self._raw_rows:
-            return self._rgb(self._read_rows(top, min(height, self.height - top)))
+            return self._read_rows(top, min(height, self.height - top))
         down, across = -(-self.height // height), -(-self.width // width)
         planes = self.page.shaped[0]
         indices = [(plane * down + row) * across + column for plane in range(planes)]
         stored = np.stack([self._decode(index) for index in indices])
-        block = self._rgb(_interleave(stored))
+        block: np.ndarray = _interleave(stored)
         return block[: self.height - top, : self.width - left]
 
     @cached_property

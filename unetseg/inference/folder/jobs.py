@@ -45,12 +45,8 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         check_choice("--format", self.format, FORMATS)
-        package = FORMATS[self.format].package
-        if package is not None and find_spec(package) is None:
-            raise UsageError(
-                f"--format {self.format}: needs {package}; install it with: "
-                f"pip install 'unetseg[{self.format}]'"
-            )
+        format = FORMATS[self.format]
+        require_packages(f"--format {self.format}", format.packages, format.extra or self.format)
         if self.overwrite and self.continue_:
             raise UsageError("--overwrite and --continue: give one of them")
         for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
@@ -77,6 +73,15 @@ class Job:
     def finished(self) -> bool:
         """Whether the mask is there."""
         return os.path.exists(self.mask)
+
+
+def require_packages(what: str, packages: Sequence[str], extra: str) -> None:
+    """Refuse what needs packages that are not there, with the extra that brings them."""
+    absent = [package for package in packages if find_spec(package) is None]
+    if absent:
+        raise UsageError(
+            f"{what}: needs {' and '.join(absent)}; install it with: pip install 'unetseg[{extra}]'"
+        )
 
 
 def plan_jobs(

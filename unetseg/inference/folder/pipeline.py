@@ -24,6 +24,7 @@ from unetseg.inference.folder.batches import (
     plan_batches,
 )
 from unetseg.inference.folder.jobs import Job, OutputOptions
+from unetseg.inference.folder.map_inputs import tell_loss
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.folder.writing import Written, ends_all, write_outputs
 from unetseg.inference.predictor import Predictor
@@ -125,7 +126,13 @@ class Pipeline:
     def _load(self, batch: Batch) -> tuple[Batch, list[Loaded | FailedJob]]:
         if batch.tiling or all(each.kept for each in batch.images):
             return batch, []
-        return batch, [load(each, self._predictor, self._options.max_pixels) for each in batch.images]
+        return batch, [self._load_one(each) for each in batch.images]
+
+    def _load_one(self, source: Measured) -> Loaded | FailedJob:
+        loaded = load(source, self._predictor, self._options.max_pixels)
+        if isinstance(loaded, Loaded) and not source.kept:
+            tell_loss(source.job.image.path, self._options.format)
+        return loaded
 
     def _predict(self, batch: Batch, images: Sequence[Loaded | FailedJob]) -> None:
         for _ in range(sum(each.kept for each in batch.images) + sum(each.kept for each in batch.failed)):
@@ -171,6 +178,7 @@ class Pipeline:
                 open_region_reader(source.job.image.path, max_pixels=self._options.max_pixels) as reader,
                 closing(self._predictor.logit_bands(reader, tiling)) as bands,
             ):
+                tell_loss(source.job.image.path, self._options.format)
                 written = self._write(source, self._watched(bands, source), 0)
         except Exception as error:
             self._fail_or_stop(source, error)

@@ -11,6 +11,7 @@ from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
 from unetseg.inference.folder.makers import Maker, require_same_maker
+from unetseg.inference.folder.map_inputs import check_places
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
@@ -71,6 +72,7 @@ def predict_images(
             stacklevel=2,
         )
     jobs = plan_jobs(images, output, predictor.classes, options)
+    check_places(images, options.format)
     if options.tile is not None or options.overlap is not None:
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
     _make_folder(output)

@@ -32,7 +32,7 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
             "properties": {"class": classes[index], "index": index},
             "geometry": {"type": "Polygon", "coordinates": polygon},
         }
-        for index, inside in _foreground(mask, classes)
+        for index, inside in foreground(mask, classes)
         for polygon in mask_polygons(inside)
     ]
     height, width = mask.shape
@@ -46,7 +46,7 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
     }
 
 
-def _foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
+def foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the index of each foreground class in the mask, and where it is."""
     for index in range(1, len(classes)):
         inside = mask == index

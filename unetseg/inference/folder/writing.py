@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from unetseg.data.images.decode import ImageError
+from unetseg.data.images.georeference import Place, open_no_data, read_place
 from unetseg.data.images.overlay import draw_overlay, reduction
 from unetseg.data.images.regions import open_region_reader, write_tiled_tiff
 from unetseg.data.images.write import write_grey16, write_image
 from unetseg.inference.folder.formats import FORMATS, Legend
+from unetseg.inference.folder.gaps import NO_PROBABILITY, Gaps, count
 from unetseg.inference.folder.jobs import Job, OutputOptions
 from unetseg.inference.folder.sinks import Sink, Streamed, WholeArray
 from unetseg.inference.logits import confidences, drop_small, to_16_bits
@@ -59,30 +61,36 @@ def write_outputs(
     Raises:
         UnetsegError: if a file cannot be written.
     """
-    pixels = size[0] * size[1]
+    format = FORMATS[options.format]
+    place = read_place(job.image.path)
     counts = np.zeros(len(predictor.classes), np.int64)
     confidence = 0.0
     with ExitStack() as opened:
-        mask_sink = opened.enter_context(_mask_sink(job, size, predictor, options))
+        reader = opened.enter_context(open_no_data(job.image.path, options.max_pixels))
+        mask_sink = opened.enter_context(_mask_sink(job, size, predictor, options, place))
+        gaps = Gaps(reader, marks=format.place == "kept", later=isinstance(mask_sink, WholeArray))
         probability_sinks = [
-            opened.enter_context(_probability_sink(path, size)) for path in job.probabilities
+            opened.enter_context(_probability_sink(path, size, place)) for path in job.probabilities
         ]
         for band in bands:
-            mask = predictor.mask(band)
-            counts += _count(mask, len(counts))
-            confidence += float(confidences(band).sum(dtype=np.float64))
+            mask, sure = predictor.mask(band), confidences(band)
+            planes = [*to_16_bits(band)] if probability_sinks else []
+            counts += gaps.count(mask, sure, planes, len(counts))
+            confidence += float(sure.sum(dtype=np.float64))
             mask_sink.add(mask)
-            if probability_sinks:
-                for sink, plane in zip(probability_sinks, to_16_bits(band), strict=True):
-                    sink.add(plane)
+            for sink, plane in zip(probability_sinks, planes, strict=True):
+                sink.add(plane)
         for sink in probability_sinks:
             sink.finish()
         if isinstance(mask_sink, WholeArray):
             if options.min_area > 1:
                 mask_sink.array = drop_small(mask_sink.array, options.min_area)
-                counts = _count(mask_sink.array, len(counts))
+                counts = count(mask_sink.array, len(counts))
+                counts[0] -= gaps.total
             if job.overlay is not None:
                 _write_overlay(job.image.path, job.overlay, mask_sink.array, predictor, options)
+            gaps.mark(mask_sink.array)
+        pixels = max(1, size[0] * size[1] - gaps.total)
         written = Written(tuple((counts / pixels).tolist()), confidence / pixels)
         record(written)
         mask_sink.finish()
@@ -97,25 +105,21 @@ def ends_all(error: Exception) -> bool:
     return cause.errno in _NO_IMAGE_SURVIVES
 
 
-def _mask_sink(job: Job, size: tuple[int, int], predictor: Predictor, options: OutputOptions) -> Sink:
+def _mask_sink(
+    job: Job, size: tuple[int, int], predictor: Predictor, options: OutputOptions, place: Place | None
+) -> Sink:
     format = FORMATS[options.format]
-    legend = Legend(predictor.classes, predictor.colours, job.image.path.name)
+    legend = Legend(predictor.classes, predictor.colours, job.image.path.name, place)
     if (stream := format.stream) and not options.overlay and options.min_area <= 1:
         return Streamed(lambda bands: stream(job.mask, bands, size, legend))
     return WholeArray(size, lambda mask: format.write(job.mask, mask, legend))
 
 
-def _probability_sink(path: Path, size: tuple[int, int]) -> Sink:
+def _probability_sink(path: Path, size: tuple[int, int], place: Place | None) -> Sink:
     if path.suffix == ".tif":
-        return Streamed(lambda bands: write_tiled_tiff(path, bands, *size, dtype=np.uint16))
+        tags = [] if place is None else place.tags_of_mask(NO_PROBABILITY)
+        return Streamed(lambda bands: write_tiled_tiff(path, bands, *size, dtype=np.uint16, extratags=tags))
     return WholeArray(size, lambda probability: write_grey16(path, probability))
-
-
-def _count(mask: np.ndarray, classes: int) -> np.ndarray:
-    """Return the pixels of each class, in pieces because ``bincount`` takes eight bytes a pixel."""
-    pieces = (mask[top : top + PIECE].ravel() for top in range(0, len(mask), PIECE))
-    counts: np.ndarray = np.sum([np.bincount(piece, minlength=classes) for piece in pieces], axis=0)
-    return counts
 
 
 def _write_overlay(
