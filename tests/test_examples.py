@@ -1,5 +1,6 @@
 """The scripts in ``examples/``, run with tiny settings."""
 
+import json
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ def test_every_example_is_run_here():
         "train_and_predict",
         "compare_masks",
         "small_ablation",
+        "labels_from_a_tool",
+        "lesions",
     }
 
 
@@ -62,3 +65,32 @@ def test_small_ablation(example, discs, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.count(" parameters, ") == 3 and "Without long skips (drop)" in out
     assert len(list((tmp_path / "checkpoints").rglob("best.ckpt"))) == 3
+
+
+def test_labels_from_a_tool_come_back_as_labels(example, tmp_path, capsys):
+    (tmp_path / "labels").mkdir()
+    for number in range(8):
+        image = np.random.default_rng(number).integers(0, 60, (40, 40, 3), np.uint8)
+        image[10:30, 8:28] += 150
+        Image.fromarray(image).save(tmp_path / f"labels/{number}.png")
+        square = {
+            "label": "square",
+            "shape_type": "polygon",
+            "points": [[8, 10], [28, 10], [28, 30], [8, 30]],
+        }
+        written = {"imagePath": f"{number}.png", "imageHeight": 40, "imageWidth": 40, "shapes": [square]}
+        (tmp_path / f"labels/{number}.json").write_text(json.dumps(written), encoding="utf-8")
+    example("labels_from_a_tool")("labels", "labels", "out", **TINY)
+    assert "LabelMe: 8 image(s), 8 object(s)" in capsys.readouterr().out
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "out").glob("*.json")]
+    assert len(found) == 8 and {shape["label"] for each in found for shape in each["shapes"]} <= {"square"}
+
+
+def test_lesions(example, discs, capsys):
+    example("lesions")(data=str(discs), **TINY)
+    rows = [
+        line.split()
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith(("intact", "without 0"))
+    ]
+    assert [row[0] for row in rows] == ["intact", "without"] and rows[0][2] == "+0.000"
