@@ -1,11 +1,20 @@
 """What README and docs/ tell people to type works: every command is run, or read by the real parser."""
 
+import doctest
+import inspect
 import re
 import shlex
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+import unetseg
+import unetseg.metrics
 from unetseg import cli
 from unetseg.commands import arguments
 from unetseg.metrics.registry import METRICS
@@ -91,3 +100,46 @@ def test_every_metric_has_its_row():
     page = (ROOT / "docs" / "evaluate.md").read_text(encoding="utf-8")
     missing = [key for key, record in METRICS.items() if record.group != "counts" and f"`{key}`" not in page]
     assert missing == []
+
+
+VERBS = ("fit", "load", "predict", "evaluate", "compare", "lesion", "probe", "export", "ablate")
+
+
+def test_the_examples_of_the_verbs_hold_one_after_the_other(discs, tmp_path, monkeypatch):
+    """``cells`` holds images and masks, ``wide`` the masks drawn too wide; fit trains ``runs/first``."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(discs, "cells")
+    Path("wide").mkdir()
+    for path in Path("cells/masks").iterdir():
+        cv2.imwrite(
+            f"wide/{path.name}", cv2.dilate(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.ones((3, 3)))
+        )
+    for verb in VERBS:
+        names = {"np": np, "unetseg": unetseg, "log": []}
+        (example,) = doctest.DocTestFinder(recurse=False).find(getattr(unetseg, verb), verb, globs=names)
+        assert example.examples, f"{verb}: no example"
+        assert doctest.DocTestRunner().run(example).failed == 0, verb
+
+
+def public_metrics() -> dict[str, Callable[..., object]]:
+    """The functions that ``unetseg.metrics`` offers, and those that compute one metric of an image."""
+    offered = {name: getattr(unetseg.metrics, name) for name in unetseg.metrics.__all__}
+    single = {
+        key: record.function.__wrapped__
+        for key, record in METRICS.items()
+        if hasattr(record.function, "__wrapped__")
+    }
+    return {name: each for name, each in (offered | single).items() if inspect.isfunction(each)}
+
+
+@pytest.mark.parametrize("name", public_metrics())
+def test_the_examples_of_a_metric_hold(name):
+    function = public_metrics()[name]
+    names = {
+        "np": np,
+        **{each: getattr(unetseg.metrics, each) for each in unetseg.metrics.__all__},
+        **vars(sys.modules[function.__module__]),
+    }
+    (example,) = doctest.DocTestFinder(recurse=False).find(function, name, globs=names)
+    assert example.examples, "no example"
+    assert doctest.DocTestRunner().run(example).failed == 0

@@ -67,6 +67,11 @@ def lesion(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> found = unetseg.lesion("runs/first")
+        >>> list(found.lesions.effects)
+        ['intact', 'without 0']
     """
     _check_lesion(mode, all, delete_blocks, against, device)
     if not runs:

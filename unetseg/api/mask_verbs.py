@@ -31,6 +31,11 @@ def load(run: str | Path | Run | None = None, device: str = "auto") -> "Predicto
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> predictor = unetseg.load("runs/first")
+        >>> predictor(np.zeros((40, 30, 3), np.uint8)).shape
+        (40, 30)
     """
     from unetseg.inference.loading import load_predictor
 
@@ -95,6 +100,11 @@ def predict(
     Raises:
         UsageError: if an input is missing, two would write the same file, or a file would be written over.
         UnetsegError: if the run cannot be read, or nothing more can be written, as on a full disk.
+
+    Examples:
+        >>> result = unetseg.predict("cells/images", "masks", "runs/first", report=log.append)
+        >>> result.written, len(result.failures)
+        (14, 0)
     """
     from unetseg.data.images.collisions import find_images_apart
     from unetseg.inference.folder.formats import FORMATS
@@ -163,6 +173,10 @@ def export(
         UsageError: if the file has another suffix or is taken, or a package that ONNX needs is missing.
         UnetsegError: if the run cannot be read, ONNX cannot express its network, or the file cannot be
             written.
+
+    Examples:
+        >>> unetseg.export("runs/first", format="safetensors").name
+        'model.safetensors'
     """
     check_choice("--format", format, EXPORT_FORMATS)
     found = _chosen(run, report)

@@ -81,6 +81,11 @@ def probe(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> found = unetseg.probe(data="cells", stages=2, size=16, seeds=1)
+        >>> found.written
+        ()
     """
     asked = {"study": study, "run": run, "arms": arms, "seeds": seeds, "cost": cost, "config": config}
     slices = {"directions": directions, "steps": steps, "radius": radius}

@@ -70,6 +70,11 @@ def evaluate(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> scores = unetseg.evaluate(predictions="cells/masks", reference="cells/masks")
+        >>> scores["mean"]["dataset"]["iou"]
+        1.0
     """
     masks = MaskOptions(valid, classes, ignore, instances, key)
     if predictions is None and reference is None:
@@ -186,6 +191,12 @@ def compare(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> results = unetseg.compare("cells/masks", "wide", reference="cells/masks", output="page")
+        >>> score = results.metric("iou").arms["wide"]
+        >>> score.difference.mean < 0, score.verdict
+        (True, 'for these nets only')
     """
     from unetseg.report.outputs import require_free, write_outputs
     from unetseg.studies.study_file import study_folder

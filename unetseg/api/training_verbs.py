@@ -49,6 +49,12 @@ def fit(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> tiny = {"data": "cells", "stages": 2, "size": 16, "epochs": 1}
+        >>> run = unetseg.fit(output="runs/first", report=log.append, **tiny)
+        >>> run.finished, run.config().epochs
+        (True, 1)
     """
     complete, resumed = fit_configuration(config, output, resume, settings, allow_code)
     from unetseg.data.datasets.open import require_dataset
@@ -157,6 +163,12 @@ def ablate(
 
     Raises:
         UnetsegError: with one plain line, for whatever a user can act on.
+
+    Examples:
+        >>> tiny = {"data": "cells", "stages": 2, "size": 16, "epochs": 1}
+        >>> results = unetseg.ablate("long", arms=["drop"], seeds=1, report=log.append, **tiny)
+        >>> [arm.name for arm in results.arms]
+        ['on', 'drop']
     """
     if minutes is not None and not minutes > 0:
         raise UsageError(f"--minutes {minutes:g}: must be above 0")

@@ -51,7 +51,12 @@ class Averages:
 
 
 def image_diagonal(shape: Sequence[int], spacing: tuple[float, float] = (1.0, 1.0)) -> float:
-    """Length of an image's diagonal in spacing units; ``shape`` is (H, W) in pixels."""
+    """Length of an image's diagonal in spacing units; ``shape`` is (H, W) in pixels.
+
+    Examples:
+        >>> image_diagonal((3, 4)), image_diagonal((3, 4), spacing=(0.5, 0.5))
+        (5.0, 2.5)
+    """
     return hypot(shape[0] * spacing[0], shape[1] * spacing[1])
 
 
@@ -69,6 +74,12 @@ def average_scores(
 
     Raises:
         ValueError: for no images, differing keys, or a number of diagonals that does not match.
+
+    Examples:
+        >>> images = [{"iou": 1.0, "tp": 9, "fp": 0, "fn": 0}, {"iou": 0.0, "tp": 0, "fp": 0, "fn": 1}]
+        >>> found = average_scores(images, [12.0, 12.0])
+        >>> found.dataset["iou"] if "iou" in found.dataset else found.dataset, found.image["iou"].mean
+        (0.9, 0.5)
     """
     if not scores:
         raise ValueError("scores must hold at least one image")
@@ -126,6 +137,11 @@ def image_average(
 
     Raises:
         ValueError: for no values, or a number of stand-ins that does not match.
+
+    Examples:
+        >>> found = image_average([1.0, 2.0, float("inf")], [12.0, 12.0, 12.0])  # one distance is infinite
+        >>> found.mean, found.median, found.missed
+        (5.0, 2.0, 1)
     """
     if not values:
         raise ValueError("values must hold at least one image")
@@ -196,6 +212,11 @@ def class_mean_values(scores: ArrayLike) -> NDArray[np.float64]:
 
     Returns:
         (..., image), NaN where an image has no class.
+
+    Examples:
+        >>> scores = [[0.5, 0.7], [0.9, float("nan")]]  # two classes; the second image lacks the second
+        >>> class_mean_values(scores).round(3).tolist()
+        [0.7, 0.8]
     """
     scores = np.asarray(scores, dtype=np.float64)
     has = ~np.isnan(scores)

@@ -67,6 +67,13 @@ def boundary_iou(pair: MaskPair, width: int | None = None) -> float:
     Args:
         pair: the masks.
         width: pixels; max(1, round(0.02 · image diagonal)) if None.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(boundary_iou(shifted, width=1), 3)
+        0.333
     """
     if width is None:
         width = max(1, round(BOUNDARY_WIDTH_RATIO * hypot(*pair.shape)))
@@ -95,6 +102,13 @@ def boundary_f(pair: MaskPair, radius: float | None = None) -> float:
     Args:
         pair: the masks.
         radius: pixels, whatever the spacing; ceil(0.008 · image diagonal) if None.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> boundary_f(shifted, radius=0), boundary_f(shifted, radius=1)
+        (0.5, 1.0)
     """
     if radius is None:
         radius = ceil(EDGE_RADIUS_RATIO * hypot(*pair.shape))
@@ -130,6 +144,13 @@ def trimap_iou(pair: MaskPair, width: float = 3.0) -> float:
     Args:
         pair: the masks.
         width: spacing units, on each side of the edge.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(trimap_iou(shifted, width=1), 3)
+        0.5
     """
     outer = near(pair.ground_truth, width, pair.spacing) & ~pair.ground_truth
     inner = near(~pair.ground_truth, width, pair.spacing) & pair.ground_truth
@@ -145,6 +166,13 @@ def hd(pair: MaskPair) -> float:
     In spacing units. Border pixels are those in the mask that a 4-neighbour erosion removes; outside the
     image is background. Two empty masks are 0 apart, one empty mask infinitely far.
     Source: Huttenlocher et al. 1993.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(hd(shifted), 3)
+        1.0
     """
     return _distance(pair, lambda first, second: max(_peak(first), _peak(second)))
 
@@ -155,6 +183,13 @@ def hd95(pair: MaskPair) -> float:
 
     Borders and empty masks as in :func:`hd`; percentiles interpolate linearly. The directions are not
     pooled. Source: Huttenlocher et al. 1993; Maier-Hein et al. 2024 (Metrics Reloaded).
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(hd95(shifted), 3)
+        1.0
     """
     return _distance(pair, lambda first, second: max(_percentile_95(first), _percentile_95(second)))
 
@@ -164,6 +199,13 @@ def assd(pair: MaskPair) -> float:
     """Average symmetric surface distance: mean of both directions' nearest-border distances, pooled.
 
     In spacing units; borders and empty masks as in :func:`hd`. Source: Heimann et al. 2009 (SLIVER07).
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(assd(shifted), 3)
+        0.5
     """
     return _distance(pair, lambda first, second: float(np.concatenate([first, second]).mean()))
 
@@ -188,6 +230,13 @@ def nsd(pair: MaskPair, tolerance: float = TOLERANCE) -> float:
     Args:
         pair: the masks.
         tolerance: spacing units.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> nsd(shifted, tolerance=0), nsd(shifted, tolerance=1)
+        (0.5, 1.0)
     """
     first, second = pair.border_distances
     close = sum(int(np.count_nonzero(side <= tolerance + RADIUS_SLACK)) for side in (first, second))

@@ -35,6 +35,13 @@ def nsd_length(pair: MaskPair, tolerance: float = TOLERANCE) -> float:
     Args:
         pair: the masks.
         tolerance: spacing units.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(nsd_length(shifted, tolerance=0), 3), nsd_length(shifted, tolerance=1)
+        (0.5, 1.0)
     """
     lengths = [_contour(mask, pair.spacing) for mask in (pair.prediction, pair.ground_truth)]
     pieces = [length > 0 for length in lengths]

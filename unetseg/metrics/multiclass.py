@@ -60,6 +60,13 @@ def multiclass_scores(
     Raises:
         ValueError: for a wrong shape, dtype or value, or a score of the outline with ``ignore_index``; says
             which.
+
+    Examples:
+        >>> truth = np.array([[0, 1], [2, 2]])
+        >>> guess = np.array([[0, 1], [1, 2]])
+        >>> scores = multiclass_scores(guess, truth, classes=["ground", "leaf", "stem"], metrics=["iou"])
+        >>> scores["leaf"], scores["stem"], scores["mean"]
+        ({'iou': 0.5}, {'iou': 0.5}, {'iou': 0.5})
     """
     wanted = _allowed_metrics(metrics, ignore_index)
     scores, present, absent = {}, [], []
@@ -98,6 +105,13 @@ def class_pairs(
     """Yield each foreground class's name, and its masks against the rest.
 
     Arguments and errors are those of :func:`multiclass_scores`.
+
+    Examples:
+        >>> truth = np.array([[0, 1], [2, 2]])
+        >>> guess = np.array([[0, 1], [1, 2]])
+        >>> pairs = class_pairs(guess, truth, classes=["ground", "leaf", "stem"])
+        >>> [(name, pair.counts) for name, pair in pairs]
+        [('leaf', (1, 1, 0)), ('stem', (1, 0, 1))]
     """
     check_classes(classes)
     target = as_labels("ground_truth", ground_truth)
@@ -135,6 +149,10 @@ def mean_over_classes(
     Args:
         scores: of each class, with the same keys, as if it were the only one.
         present: the classes that occur in either mask's counted pixels.
+
+    Examples:
+        >>> mean_over_classes({"leaf": {"iou": 0.5}, "stem": {"iou": 1.0}}, present=["leaf", "stem"])
+        {'iou': 0.75}
     """
     averaged = [scores[name] for name in present or scores]
     found = {}
@@ -157,6 +175,12 @@ def without_reference(
         scores: of the class, and counts, which stay.
         metrics: the records of the scores.
         classes: how many foreground classes there are.
+
+    Examples:
+        >>> from unetseg.metrics import registry
+        >>> records = [registry.METRICS["iou"], registry.METRICS["cldice"]]
+        >>> without_reference({"iou": 0.0, "cldice": 0.0}, records, classes=1)
+        {'iou': 0.0, 'cldice': nan}
     """
     undefined = {
         each.key

@@ -53,6 +53,13 @@ def iou(pair: MaskPair) -> float:
     """Intersection over union: TP / (TP + FP + FN). Source: Jaccard 1912.
 
     Two empty masks score 1, one empty mask 0.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(iou(shifted), 3)
+        0.6
     """
     tp, fp, fn = pair.counts
     return tp / (tp + fp + fn)
@@ -72,6 +79,13 @@ def dice(pair: MaskPair) -> float:
     """Dice coefficient: 2·TP / (2·TP + FP + FN). Source: Dice 1945.
 
     Two empty masks score 1, one empty mask 0.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(dice(shifted), 3)
+        0.75
     """
     tp, fp, fn = pair.counts
     return 2 * tp / (2 * tp + fp + fn)
@@ -79,17 +93,41 @@ def dice(pair: MaskPair) -> float:
 
 @registered(Metric("tp", "true positives", "counts", unit="pixels", highest=inf))
 def tp(pair: MaskPair) -> float:
-    """Counted pixels in both masks."""
+    """Counted pixels in both masks.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(tp(shifted), 3)
+        12.0
+    """
     return float(pair.counts[0])
 
 
 @registered(Metric("fp", "false positives", "counts", unit="pixels", highest=inf))
 def fp(pair: MaskPair) -> float:
-    """Counted pixels in the prediction alone."""
+    """Counted pixels in the prediction alone.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(fp(shifted), 3)
+        4.0
+    """
     return float(pair.counts[1])
 
 
 @registered(Metric("fn", "false negatives", "counts", unit="pixels", highest=inf))
 def fn(pair: MaskPair) -> float:
-    """Counted pixels in the ground truth alone."""
+    """Counted pixels in the ground truth alone.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> round(fn(shifted), 3)
+        4.0
+    """
     return float(pair.counts[2])

@@ -175,6 +175,12 @@ def mask_pair(
 
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> mask_pair(np.roll(square, 1, axis=1), square).counts  # of pixels: TP, FP, FN
+        (12, 4, 4)
     """
     target = as_mask("ground_truth", ground_truth)
     guess = as_mask("prediction", prediction, target.shape)

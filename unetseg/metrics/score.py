@@ -53,6 +53,12 @@ def binary_scores(
 
     Raises:
         ValueError: for a wrong shape, dtype or value; says which.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> binary_scores(np.roll(square, 1, axis=1), square, metrics=["iou", "hd"])
+        {'iou': 0.6, 'hd': 1.0}
     """
     wanted = check_metrics(metrics, scored_keys())
     pair = mask_pair(
@@ -88,6 +94,13 @@ def pair_scores(
 
     Raises:
         ValueError: for a wrong width or key; says which.
+
+    Examples:
+        >>> square = np.zeros((8, 8), bool)
+        >>> square[2:6, 2:6] = True
+        >>> shifted = mask_pair(np.roll(square, 1, axis=1), square)
+        >>> pair_scores(shifted, metrics=["iou", "hd"])
+        {'iou': 0.6, 'hd': 1.0}
     """
     wanted = check_metrics(metrics, scored_keys())
     check_number("tolerance", tolerance, positive=False)
@@ -124,5 +137,10 @@ def metric_scores(
 
 
 def scored_keys() -> tuple[str, ...]:
-    """Return the keys of all that is computed of an image, in the order of the columns."""
+    """Return the keys of all that is computed of an image, in the order of the columns.
+
+    Examples:
+        >>> "boundary_iou" in scored_keys()
+        True
+    """
     return tuple(each.key for each in registry.scored())

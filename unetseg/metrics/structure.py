@@ -22,6 +22,14 @@ def cldice(pair: MaskPair) -> float:
 
     Not defined (NaN) without ground truth; an empty prediction scores 0. Source: Shit et al. 2021, with
     scikit-image's ``skeletonize`` (Zhang & Suen 1984) in place of their soft skeleton.
+
+    Examples:
+        >>> line = np.zeros((5, 12), bool)
+        >>> line[2, 1:11] = True
+        >>> broken = line.copy()
+        >>> broken[2, 5] = False
+        >>> round(float(cldice(mask_pair(broken, line))), 3)
+        0.947
     """
     predicted, present = pair.counted(pair.prediction_skeleton), pair.counted(pair.ground_truth_skeleton)
     if not predicted.any() and not present.any():
@@ -46,6 +54,14 @@ def skeleton_recall(pair: MaskPair) -> float:
 
     Not defined (NaN) without ground truth; an empty prediction scores 0. Source: the topology sensitivity of
     Shit et al. 2021; Kirchhoff et al. 2024 train on it.
+
+    Examples:
+        >>> line = np.zeros((5, 12), bool)
+        >>> line[2, 1:11] = True
+        >>> broken = line.copy()
+        >>> broken[2, 5] = False
+        >>> skeleton_recall(mask_pair(broken, line))
+        0.9
     """
     skeleton = pair.counted(pair.ground_truth_skeleton)
     return pair.share(int(np.count_nonzero(skeleton & pair.prediction)), int(np.count_nonzero(skeleton)))
@@ -67,6 +83,14 @@ def object_recall(pair: MaskPair) -> float:
     Objects are the given instances, else 8-connected components; above 0.5 a match is unique.
     Not defined (NaN) without ground truth; an empty prediction scores 0. Source: Kirillov et al. 2019, whose
     matching this is.
+
+    Examples:
+        >>> two = np.zeros((8, 16), bool)
+        >>> two[2:6, 2:6] = two[2:6, 10:14] = True
+        >>> one = two.copy()
+        >>> one[:, 8:] = False
+        >>> float(object_recall(mask_pair(one, two)))
+        0.5
     """
     return np.count_nonzero(_matched(pair)) / pair.objects.ground_truth_areas.size
 
@@ -85,6 +109,14 @@ def pq(pair: MaskPair) -> float:
     """Panoptic quality: ΣIoU of the matched objects / (TP + ½·FP + ½·FN).
 
     Objects, matches and empty masks as in :func:`object_recall`. Source: Kirillov et al. 2019.
+
+    Examples:
+        >>> two = np.zeros((8, 16), bool)
+        >>> two[2:6, 2:6] = two[2:6, 10:14] = True
+        >>> one = two.copy()
+        >>> one[:, 8:] = False
+        >>> round(pq(mask_pair(one, two)), 3)
+        0.667
     """
     objects, matched = pair.objects, _matched(pair)
     total = float((objects.intersection[matched] / objects.union[matched]).sum())

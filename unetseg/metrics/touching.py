@@ -33,6 +33,13 @@ def split_recall(pair: MaskPair) -> float:
     them where several are), and all parts that a true object gets are its prediction. Objects as in
     :func:`~unetseg.metrics.structure.object_recall`, which does not split. Not defined (NaN) without ground
     truth; an empty prediction scores 0.
+
+    Examples:
+        >>> objects = np.zeros((8, 16), int)
+        >>> objects[2:6, 2:8], objects[2:6, 8:14] = 1, 2
+        >>> pair = mask_pair(objects > 0, objects > 0, ground_truth_instances=objects)
+        >>> split_recall(pair)
+        1.0
     """
     objects = pair.objects
     areas = objects.ground_truth_areas
@@ -59,6 +66,14 @@ def centre_recall(pair: MaskPair) -> float:
     included, the first one row by row; unlike the centroid it lies inside. Objects are the given instances,
     else 8-connected components. Not defined (NaN) without ground truth; an empty prediction scores 0.
     Source: the localisation criterion "point inside mask" of Maier-Hein et al. 2024 (Metrics Reloaded).
+
+    Examples:
+        >>> two = np.zeros((8, 16), bool)
+        >>> two[2:6, 2:6] = two[2:6, 10:14] = True
+        >>> one = two.copy()
+        >>> one[:, 8:] = False
+        >>> float(centre_recall(mask_pair(one, two)))
+        0.5
     """
     return _share_of_centres(pair, pair.ground_truth_labels, pair.ground_truth, pair.prediction)
 
@@ -77,6 +92,14 @@ def centre_precision(pair: MaskPair) -> float:
     """Share of the predicted objects whose centre the ground truth covers.
 
     Centres, objects and empty masks as in :func:`centre_recall`.
+
+    Examples:
+        >>> two = np.zeros((8, 16), bool)
+        >>> two[2:6, 2:6] = two[2:6, 10:14] = True
+        >>> one = two.copy()
+        >>> one[:, 8:] = False
+        >>> float(centre_precision(mask_pair(one, two)))
+        1.0
     """
     return _share_of_centres(pair, pair.prediction_labels, pair.prediction, pair.ground_truth)
 
