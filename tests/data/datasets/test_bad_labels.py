@@ -1,6 +1,7 @@
 """Labels that are damaged, hostile or of two minds: one plain line that names the file, nothing guessed."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -277,3 +278,92 @@ def test_an_entry_of_another_form_is_told_with_its_file(source):
     coco(source, images=[{"id": [1], "file_name": "a.png", "height": HEIGHT, "width": WIDTH}])
     with pytest.raises(UnetsegError, match=r"COCO .*an entry has another form than the format knows"):
         open_dataset("set")
+
+
+def splits(dataset) -> dict[str, list[str]]:
+    return {part: [each.name for each in samples] for part, samples in dataset.splits.items()}
+
+
+def test_what_is_drawn_beside_a_given_split_is_said(source):
+    damaged_labelme(source, shape())
+    (source / "train.txt").write_text("a\nb\nc\n")
+    (source / "val.txt").write_text("d\n")
+    dataset = open_dataset("set")
+    assert splits(dataset)["val"] == ["d"] and len(splits(dataset)["test"]) == 1
+    assert dataset.notes[0].endswith("given split of 3 train, 1 val; 1 test drawn from the training images")
+
+
+def test_a_split_that_names_one_part_is_kept(source):
+    box = '<box label="leaf" xtl="1" ytl="1" xbr="5" ybr="5"/>'
+    images = "".join(
+        f'<image name="{name}.png" width="{WIDTH}" height="{HEIGHT}" {split}>{box}</image>'
+        for name, split in zip("abcd", ("", 'subset="test"', "", ""), strict=True)
+    )
+    (source / "labels.xml").write_text(f"<annotations>{images}</annotations>")
+    dataset = open_dataset("set")
+    assert splits(dataset)["test"] == ["b"]
+    assert "given split of 1 test; 2 train, 1 val drawn from the other images" in dataset.notes[0]
+
+
+def test_a_word_that_would_leave_nothing_to_train_with_is_no_split(source):
+    (source / "test").mkdir()
+    for name in "abcd":
+        (source / f"{name}.png").rename(source / "test" / f"{name}.png")
+    damaged_labelme(source / "test", shape())
+    dataset = open_dataset("set")
+    assert [len(names) for names in splits(dataset).values()] == [2, 1, 1]
+    assert "left out: 1 the word 'test' in all names, as a split" in dataset.notes[0]
+
+
+def test_names_in_yolos_lists_without_an_image_are_counted(source):
+    yolo(source, "0 .1 .1 .5 .1 .5 .5")
+    (source / "data.yaml").write_text("names: [leaf]\ntrain: list.txt\n")
+    (source / "list.txt").write_text("C:\\set\\a.png\nb.png\nc.png\nx.png\ny.png\n")
+    dataset = open_dataset("set")
+    assert "2 image(s) in lists that are not there" in dataset.notes[0]
+    assert sum(map(len, splits(dataset).values())) == 3
+
+
+def test_yolos_labels_without_an_image_are_counted(source):
+    for folder in ("images", "labels"):
+        (source / folder).mkdir()
+    for name in "abc":
+        (source / f"{name}.png").rename(source / "images" / f"{name}.png")
+        (source / "labels" / f"{name}.txt").write_text("0 .1 .1 .5 .1 .5 .5\n")
+    (source / "labels" / "x.txt").write_text("0 .1 .1 .5 .1 .5 .5\n")
+    (source / "data.yaml").write_text("names: [leaf]\n")
+    assert "1 labelled image(s) that are not there" in open_dataset("set").notes[0]
+
+
+def test_more_classes_than_a_mask_holds_are_refused_before_anything_is_painted(source):
+    shapes = [shape(label=f"leaf {number:03}") for number in range(300)]
+    damaged_labelme(source, *shapes)
+    with pytest.raises(UsageError, match="set: its labels: needs 2 to 254 different classes"):
+        open_dataset("set")
+    assert main(["data", "import", "set", "-o", "plain"]) == 2
+    assert not Path("data").exists() and not Path("plain").exists()
+
+
+def test_nothing_is_painted_for_a_folder_that_may_be_read_in_two_ways(source):
+    damaged_labelme(source, shape())
+    for folder in ("JPEGImages", "SegmentationClass"):
+        (source / folder).mkdir()
+    with pytest.raises(UsageError, match="is laid out as Pascal VOC, and holds labels of LabelMe"):
+        open_dataset("set")
+    assert not Path("data").exists()
+
+
+def test_painted_masks_that_nobody_used_for_long_go(source):
+    damaged_labelme(source, shape())
+    open_dataset("set")
+    (old,) = Path("data/.labels").iterdir()
+    mine = Path("data/.labels/my-own")
+    mine.mkdir()
+    for folder in (old, mine):
+        os.utime(folder, (1, 1))
+    open_dataset("set")  # is used again, and so stays
+    assert old.is_dir()
+    os.utime(old, (1, 1))
+    labelme(source, "a", shape([[0, 0], [5, 0], [5, 5], [0, 5]]))
+    open_dataset("set")
+    assert not old.exists() and mine.is_dir()

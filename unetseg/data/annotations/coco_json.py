@@ -13,8 +13,8 @@ from unetseg.data.annotations.label_files import (
     BadShape,
     LabelFiles,
     check_area,
-    name_of_absent,
     outline,
+    written_size,
 )
 from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Runs, Shape
 from unetseg.data.annotations.rasterise import runs_of_image
@@ -64,10 +64,8 @@ def _image(
     if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str) or "id" not in entry:
         raise UnetsegError(f"{printable(path)}: an image has no file_name or no id")
     text = entry["file_name"]
-    image = files.find_image(text, path)
-    name = files.name(image) if image else name_of_absent(text, files.relative(path), alone=alone)
-    height, width = entry.get("height"), entry.get("width")
-    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    name, image = files.place(files.find_image(text, path), text, path, alone=alone)
+    size = written_size(entry)
     return LabelledImage(name, image, size, tuple(objects.get(entry["id"], ())), path, shared=True)
 
 

@@ -8,16 +8,15 @@ from xml.etree import ElementTree
 import numpy as np
 
 from unetseg.data.annotations.label_files import (
-    TOO_FEW,
     BadShape,
     LabelFiles,
     check_area,
     joined,
-    name_of_absent,
     outline,
+    sound_shapes,
     vertices,
 )
-from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
+from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Shape
 from unetseg.data.annotations.rasterise import ellipse, rectangle, region, runs_of
 from unetseg.data.annotations.vectorise import mask_objects
 from unetseg.errors import UnetsegError, in_one_line
@@ -63,8 +62,7 @@ def _image(
         size = int(element.attrib["height"]), int(element.attrib["width"])
     except (KeyError, ValueError) as error:
         raise UnetsegError(f"{where}: image '{text}' has no name, width or height") from error
-    image = files.find_image(text, path)
-    name = files.name(image) if image else name_of_absent(text, files.relative(path), alone=alone)
+    name, image = files.place(files.find_image(text, path), text, path, alone=alone)
     objects = _objects(element, f"{where}: image '{printable(text)}'", labels)
     return LabelledImage(name, image, size, objects, path, element.get("subset"), shared=True)
 
@@ -75,22 +73,23 @@ def _objects(image: ElementTree.Element, where: str, labels: LabelSet) -> tuple[
         if element.tag in _WITHOUT_AREA:
             labels.leave_out(f"shape(s) without an area ({element.tag})")
             continue
-        try:
-            if element.tag not in _SHAPES:
-                raise BadShape("is of an unknown type")
-            order = int(element.get("z_order", "0"))
-            one = LabelledObject(element.attrib["label"], (_SHAPES[element.tag](element.attrib),))
-        except BadShape as error:
-            if str(error) == TOO_FEW:
-                labels.leave_out(TOO_FEW)
-            else:
-                labels.problems.append(f"{where}: {element.tag} {error}")
-        except (KeyError, ValueError) as error:
-            labels.problems.append(f"{where}: {element.tag} is damaged ({in_one_line(str(error))})")
-        else:
-            found.append((order, one, element.get("group_id")))
+        with sound_shapes(labels, f"{where}: {element.tag}"):
+            found.append((*_object(element), element.get("group_id")))
     found.sort(key=lambda entry: entry[0])
     return joined((one, group) for _, one, group in found)
+
+
+def _object(element: ElementTree.Element) -> tuple[int, LabelledObject]:
+    """Return the height at which an object lies, and the object."""
+    if element.tag not in _SHAPES:
+        raise BadShape("is of an unknown type")
+    try:
+        shape = _SHAPES[element.tag](element.attrib)
+        return int(element.get("z_order", "0")), LabelledObject(element.attrib["label"], (shape,))
+    except BadShape:
+        raise
+    except (KeyError, ValueError) as error:
+        raise BadShape(f"is damaged ({in_one_line(str(error))})") from error
 
 
 def _polygon(attributes: Attributes) -> Shape:
@@ -172,13 +171,11 @@ def _document(classes: Sequence[str], colours: Sequence[Any]) -> ElementTree.Ele
 
 def _append(image: ElementTree.Element, each: LabelledObject, height: int, width: int) -> None:
     common = {"label": each.label, "source": "auto", "occluded": "0", "z_order": "0"}
-    (shape,) = each.shapes
-    assert isinstance(shape, Outline)
-    if len(shape.rings) == 1:
-        points = ";".join(f"{x:.9g},{y:.9g}" for x, y in shape.rings[0].tolist())
+    if len(each.rings) == 1:
+        points = ";".join(f"{x:.9g},{y:.9g}" for x, y in each.rings[0].tolist())
         ElementTree.SubElement(image, "polygon", common | {"points": points})
         return
-    top, left, inside = region(shape, height, width)
+    top, left, inside = region(each.shapes[0], height, width)
     place = {"left": left, "top": top, "width": inside.shape[1], "height": inside.shape[0]}
     counts = {"rle": ", ".join(map(str, _row_runs(inside)))}
     ElementTree.SubElement(image, "mask", common | counts | {key: str(value) for key, value in place.items()})

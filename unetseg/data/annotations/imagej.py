@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetseg.data.annotations.label_files import (
-    TOO_FEW,
-    BadShape,
     LabelFiles,
-    name_of_absent,
+    sound_shapes,
     vertices,
 )
 from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
@@ -64,12 +62,7 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
             called = (
                 path.with_name(_SET.sub("", path.stem) + path.suffix) if _SET.sub("", path.stem) else path
             )
-            image = files.namesake(called)
-            name = (
-                files.name(image)
-                if image
-                else name_of_absent(called.name, files.relative(called), alone=True)
-            )
+            name, image = files.place(files.namesake(called), called.name, called, alone=True)
             objects = _objects(regions, printable(path), labels)
             size = None if image else files.size_of(name)
             labels.images.append(LabelledImage(name, image, size, objects, path))
@@ -94,18 +87,12 @@ def _load(path: Path) -> "list[ImagejRoi]":
 def _objects(regions: "Sequence[ImagejRoi]", where: str, labels: LabelSet) -> tuple[LabelledObject, ...]:
     found = []
     for each in regions:
-        try:
+        with sound_shapes(labels, f"{where}: region '{printable(each.name)}'"):
             shape = _shape(each)
-        except BadShape as error:
-            if str(error) == TOO_FEW:
-                labels.leave_out(TOO_FEW)
+            if shape is None:
+                labels.leave_out(f"shape(s) without an area ({each.roitype.name.lower()})")
             else:
-                labels.problems.append(f"{where}: region '{printable(each.name)}' {error}")
-            continue
-        if shape is None:
-            labels.leave_out(f"shape(s) without an area ({each.roitype.name.lower()})")
-        else:
-            found.append(LabelledObject(_NUMBER.sub("", each.name) or _UNNAMED, (shape,)))
+                found.append(LabelledObject(_NUMBER.sub("", each.name) or _UNNAMED, (shape,)))
     return tuple(found)
 
 
@@ -156,13 +143,11 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
 
 def _region(each: LabelledObject) -> "ImagejRoi":
     roifile = _package()
-    (shape,) = each.shapes
-    assert isinstance(shape, Outline)
-    outer, *holes = shape.rings
+    outer, *holes = each.rings
     region: ImagejRoi = roifile.ImagejRoi.frompoints(outer)
     region.roitype = roifile.ROI_TYPE.POLYGON
     if holes:
-        path = np.concatenate([_path(ring) for ring in shape.rings]).astype(np.float32)
+        path = np.concatenate([_path(ring) for ring in each.rings]).astype(np.float32)
         region = roifile.ImagejRoi(
             roitype=roifile.ROI_TYPE.RECT,
             left=region.left,

@@ -2,14 +2,15 @@
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from unetseg.data.annotations.objects import LabelledObject, Outline
+from unetseg.data.annotations.objects import LabelledObject, LabelSet, Outline
 from unetseg.data.images.find import SUFFIXES, list_files
 from unetseg.data.images.pixels import Refused, check_pixels
 from unetseg.errors import UnetsegError, one_line
@@ -18,6 +19,7 @@ from unetseg.utilities.text import decode_text, printable
 
 Size = tuple[int, int]
 IMAGE_FOLDERS = ("images", "imgs", "img", "jpegimages")
+ABSENT = "labelled image(s) that are not there"
 TOO_FEW = "outline(s) of fewer than three vertices"
 
 
@@ -115,6 +117,41 @@ class LabelFiles:
         """Return an image's name: its path below the root without suffix and folders called ``images``."""
         parts = PurePosixPath(self.relative(image)).with_suffix("").parts
         return "/".join([*(part for part in parts[:-1] if part.lower() not in IMAGE_FOLDERS), parts[-1]])
+
+    def place(self, image: Path | None, text: str, source: Path, *, alone: bool) -> tuple[str, Path | None]:
+        """Return an image's name, by its file or by what a file of labels calls it, and its file.
+
+        Args:
+            image: Its file, None where it is not there.
+            text: What the file of labels calls it.
+            source: That file.
+            alone: Whether it holds this one image only.
+
+        Raises:
+            UnetsegError: The text is no name.
+        """
+        if image is not None:
+            return self.name(image), image
+        return name_of_absent(text, self.relative(source), alone=alone), None
+
+
+@contextmanager
+def sound_shapes(labels: LabelSet, where: str) -> Iterator[None]:
+    """Take a bad shape as a problem of the labels, at ``where``; one of too few vertices is left out."""
+    try:
+        yield
+    except BadShape as error:
+        if str(error) == TOO_FEW:
+            labels.leave_out(TOO_FEW)
+        else:
+            labels.problems.append(f"{where} {error}")
+
+
+def written_size(document: Any, height: str = "height", width: str = "width") -> Size | None:
+    """Return (height, width) as two entries of a document say it, None where they do not."""
+    entries = document if isinstance(document, dict) else {}
+    sides = entries.get(height), entries.get(width)
+    return (sides[0], sides[1]) if isinstance(sides[0], int) and isinstance(sides[1], int) else None
 
 
 def name_of_absent(text: str, source: str, *, alone: bool) -> str:

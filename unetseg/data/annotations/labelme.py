@@ -1,27 +1,26 @@
 """LabelMe: a JSON file an image, with polygons, rectangles, circles and masks."""
 
 import base64
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from unetseg.data.annotations.label_files import (
-    TOO_FEW,
     BadShape,
     LabelFiles,
     joined,
-    name_of_absent,
     outline,
+    sound_shapes,
     vertices,
+    written_size,
 )
-from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline, Shape
+from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Shape
 from unetseg.data.annotations.rasterise import ellipse, rectangle, region, runs_of
 from unetseg.data.annotations.vectorise import mask_objects
+from unetseg.data.images.bitmap import decode_bitmap, encode_bitmap
 from unetseg.utilities.text import printable
 
 _WITHOUT_AREA = ("line", "linestrip", "point", "points")
@@ -44,16 +43,12 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
         document = files.json(path)
         text = str(document["imagePath"] or path.with_suffix(".jpg").name)
         with labels.sound_only():
-            image = files.find_image(text, path) or files.namesake(path)  # for images that were renamed
-            name = files.name(image) if image else name_of_absent(path.name, files.relative(path), alone=True)
+            renamed = files.find_image(text, path) or files.namesake(path)
+            name, image = files.place(renamed, path.name, path, alone=True)
+            size = written_size(document, "imageHeight", "imageWidth")
             objects = _objects(document["shapes"], printable(path), labels)
-            labels.images.append(LabelledImage(name, image, _size(document), objects, path))
+            labels.images.append(LabelledImage(name, image, size, objects, path))
     return labels
-
-
-def _size(document: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = document.get("imageHeight"), document.get("imageWidth")
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _objects(shapes: Sequence[Any], where: str, labels: LabelSet) -> tuple[LabelledObject, ...]:
@@ -63,15 +58,10 @@ def _objects(shapes: Sequence[Any], where: str, labels: LabelSet) -> tuple[Label
         if kind in _WITHOUT_AREA:
             labels.leave_out(f"shape(s) without an area ({kind})")
             continue
-        try:
+        with sound_shapes(labels, f"{where}: shape {number}"):
             if kind is None or not isinstance(each.get("label"), str):
                 raise BadShape("has no label")
             found.append((LabelledObject(each["label"], (_shape(kind, each),)), each.get("group_id")))
-        except BadShape as error:
-            if str(error) == TOO_FEW:
-                labels.leave_out(TOO_FEW)
-            else:
-                labels.problems.append(f"{where}: shape {number} {error}")
     return joined(found)
 
 
@@ -94,11 +84,9 @@ def _shape(kind: str, entry: Mapping[str, Any]) -> Shape:
 
 def _bitmap(text: Any) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(base64.b64decode(text))) as image:
-            pixels: np.ndarray = np.array(image) > 0
+        return decode_bitmap(base64.b64decode(text))
     except Exception as error:  # decoders raise every type there is on damaged data
         raise BadShape("is a mask whose pixels cannot be read") from error
-    return np.asarray(np.atleast_3d(pixels).any(axis=2))
 
 
 def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
@@ -125,13 +113,9 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
 
 def _entry(each: LabelledObject, height: int, width: int) -> dict[str, Any]:
     entry: dict[str, Any] = {"label": each.label, "group_id": None, "description": "", "flags": {}}
-    (shape,) = each.shapes
-    assert isinstance(shape, Outline)
-    if len(shape.rings) == 1:
-        return entry | {"shape_type": "polygon", "points": shape.rings[0].tolist(), "mask": None}
-    top, left, inside = region(shape, height, width)
+    if len(each.rings) == 1:
+        return entry | {"shape_type": "polygon", "points": each.rings[0].tolist(), "mask": None}
+    top, left, inside = region(each.shapes[0], height, width)
     bottom, right = top + inside.shape[0] - 1, left + inside.shape[1] - 1
-    encoded = io.BytesIO()
-    Image.fromarray(inside).save(encoded, "PNG")
-    text = base64.b64encode(encoded.getvalue()).decode("ascii")
+    text = base64.b64encode(encode_bitmap(inside)).decode("ascii")
     return entry | {"shape_type": "mask", "points": [[left, top], [right, bottom]], "mask": text}

@@ -59,6 +59,13 @@ class LabelledObject:
     label: str
     shapes: tuple[Shape, ...]
 
+    @property
+    def rings(self) -> tuple[np.ndarray, ...]:
+        """The rings of an object that is one outline, as those are that a mask is turned into."""
+        (shape,) = self.shapes
+        assert isinstance(shape, Outline)
+        return shape.rings
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -127,9 +134,14 @@ class LabelSet:
         """Whether an object marks pixels that do not count."""
         return any(is_ignored(each.label) for image in self.images for each in image.objects)
 
-    def numbers(self, ignored: int) -> Mapping[str, int]:
-        """Return each label's class index; that of labels such as ``__ignore__`` is ``ignored``."""
-        table = {name: index for index, name in enumerate(self.classes)}
+    def numbers(self, ignored: int, classes: Sequence[str] | None = None) -> Mapping[str, int]:
+        """Return each label's class index; that of labels such as ``__ignore__`` is ``ignored``.
+
+        Args:
+            ignored: Such an index.
+            classes: The classes' names by index, where they are not those of these labels alone.
+        """
+        table = {name: index for index, name in enumerate(self.classes if classes is None else classes)}
         used = {each.label for image in self.images for each in image.objects}
         table |= {label: 0 for label in used if is_background(label)}
         return table | {label: ignored for label in used if is_ignored(label)}

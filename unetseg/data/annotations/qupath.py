@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from unetseg.data.annotations.label_files import (
-    TOO_FEW,
     BadShape,
     LabelFiles,
-    name_of_absent,
+    sound_shapes,
     vertices,
+    written_size,
 )
 from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline
 from unetseg.data.annotations.vectorise import mask_objects
@@ -56,18 +56,11 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
     for path in found:
         document = files.json(path)
         with labels.sound_only():
-            image = files.namesake(path)
-            name = files.name(image) if image else name_of_absent(path.name, files.relative(path), alone=True)
+            name, image = files.place(files.namesake(path), path.name, path, alone=True)
             objects = _objects(_features(document), printable(path), labels)
-            size = _size(document) if image or _size(document) else files.size_of(name)
+            size = written_size(document) or (None if image else files.size_of(name))
             labels.images.append(LabelledImage(name, image, size, objects, path))
     return labels
-
-
-def _size(document: Any) -> tuple[int, int] | None:
-    entries = document if isinstance(document, dict) else {}
-    height, width = entries.get("height"), entries.get("width")
-    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def _objects(features: Sequence[Any], where: str, labels: LabelSet) -> tuple[LabelledObject, ...]:
@@ -81,16 +74,17 @@ def _objects(features: Sequence[Any], where: str, labels: LabelSet) -> tuple[Lab
         if geometry.get("type") not in _PARTS:
             labels.leave_out(f"shape(s) without an area ({geometry.get('type')})")
             continue
-        try:
-            polygons = _PARTS[geometry["type"]](geometry.get("coordinates"))
-            shapes = tuple(Outline(tuple(vertices(ring) for ring in rings)) for rings in polygons)
-            found.append(LabelledObject(_class(properties), shapes))
-        except (BadShape, TypeError) as error:
-            if str(error) == TOO_FEW:
-                labels.leave_out(TOO_FEW)
-            else:
-                labels.problems.append(f"{where}: feature {number} {error}")
+        with sound_shapes(labels, f"{where}: feature {number}"):
+            found.append(LabelledObject(_class(properties), _shapes(geometry)))
     return tuple(found)
+
+
+def _shapes(geometry: Mapping[str, Any]) -> tuple[Outline, ...]:
+    polygons = _PARTS[geometry["type"]](geometry.get("coordinates"))
+    try:
+        return tuple(Outline(tuple(vertices(ring) for ring in rings)) for rings in polygons)
+    except TypeError as error:
+        raise BadShape(str(error)) from error
 
 
 def _class(properties: Mapping[str, Any]) -> str:
@@ -114,7 +108,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     features = [
         {
             "type": "Feature",
-            "geometry": {"type": "Polygon", "coordinates": [_closed(ring) for ring in _rings(each)]},
+            "geometry": {"type": "Polygon", "coordinates": [_closed(ring) for ring in each.rings]},
             "properties": {
                 "objectType": "annotation",
                 "classification": {"name": each.label, "color": [*shown[each.label]]},
@@ -127,12 +121,6 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     document = head | {"features": features}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return (text + "\n").encode("utf-8", "surrogateescape")
-
-
-def _rings(each: LabelledObject) -> tuple[np.ndarray, ...]:
-    (shape,) = each.shapes
-    assert isinstance(shape, Outline)
-    return shape.rings
 
 
 def _closed(ring: np.ndarray) -> list[list[int]]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from unetseg.data.annotations.label_files import BadShape, LabelFiles, Size, outline
-from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet, Outline
+from unetseg.data.annotations.label_files import ABSENT, BadShape, LabelFiles, Size, outline, sound_shapes
+from unetseg.data.annotations.objects import LabelledImage, LabelledObject, LabelSet
 from unetseg.data.annotations.vectorise import mask_objects
 from unetseg.data.images.read import image_size
 from unetseg.errors import UnetsegError, UsageError
@@ -23,6 +23,8 @@ from unetseg.utilities.yaml_files import read_yaml
 NAMES = "data.yaml"
 _SPLITS = ("train", "val", "test")
 _BOXES = "box(es) without an outline"
+_LABELS = "labels"  # the folder beside ``images``
+_NOT_THERE = "image(s) in lists that are not there"
 _OTHER_TEXTS = ("classes.txt", "labels.txt", "obj.names", "notes.txt", "readme.txt")
 
 
@@ -56,14 +58,24 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
     if not files.images:
         for path in files.ending(".txt"):
             if path.name.lower() not in _OTHER_TEXTS:
-                name = Path(files.relative(path)).with_suffix("").as_posix()
+                *parents, last = Path(files.relative(path)).with_suffix("").parts
+                name = "/".join([*(part for part in parents if part.lower() != _LABELS), last])
                 _add(labels, files, names, name, None, path, None)
         return labels
-    for image, split in _images(files, found[0].parent, settings):
+    taken = set()
+    for image, split in _images(files, found[0].parent, settings, labels):
         path = _labels_of(image, files.root)
+        taken.add(path)
         if path.is_file():
             _add(labels, files, names, files.name(image), image, path, split)
+    if not any(settings.get(split) for split in (*_SPLITS, "valid")):
+        below = [path for path in files.ending(".txt") if _LABELS in _folders(files.relative(path))]
+        labels.leave_out(ABSENT, sum(path not in taken for path in below))
     return labels
+
+
+def _folders(relative: str) -> list[str]:
+    return [part.lower() for part in relative.split("/")[:-1]]
 
 
 def _settings(path: Path) -> Mapping[str, Any]:
@@ -78,7 +90,9 @@ def _numbered(names: Any) -> Iterator[tuple[int, str]]:
         yield int(number), str(name).strip()
 
 
-def _images(files: LabelFiles, base: Path, settings: Mapping[str, Any]) -> Iterator[tuple[Path, str | None]]:
+def _images(
+    files: LabelFiles, base: Path, settings: Mapping[str, Any], labels: LabelSet
+) -> Iterator[tuple[Path, str | None]]:
     """Yield each image and its split: of the folders and lists that ``data.yaml`` names, or else all."""
     given = {split: settings[split] for split in _SPLITS if settings.get(split)}
     if "val" not in given and settings.get("valid"):
@@ -89,13 +103,13 @@ def _images(files: LabelFiles, base: Path, settings: Mapping[str, Any]) -> Itera
     owner: dict[Path, str] = {}
     for split, places in given.items():
         for place in places if isinstance(places, list) else [places]:
-            for image in _of_place(files, base, str(settings.get("path") or ""), str(place)):
+            for image in _of_place(files, base, str(settings.get("path") or ""), str(place), labels):
                 if owner.setdefault(image, split) != split:
                     raise UsageError(f"{printable(image)}: is in {owner[image]} and in {split} of {NAMES}")
                 yield image, split
 
 
-def _of_place(files: LabelFiles, base: Path, path: str, place: str) -> Iterator[Path]:
+def _of_place(files: LabelFiles, base: Path, path: str, place: str, labels: LabelSet) -> Iterator[Path]:
     """Yield the images of a folder or list.
 
     Folders are written from where the training was started, from the file itself or from another machine:
@@ -111,6 +125,7 @@ def _of_place(files: LabelFiles, base: Path, path: str, place: str) -> Iterator[
             if found.is_file():
                 lines = decode_text(read_file(found)).splitlines()
                 named = [files.find_image(line.strip(), found) for line in lines if line.strip()]
+                labels.leave_out(_NOT_THERE, named.count(None))
                 yield from (image for image in named if image is not None)
                 return
     raise UnetsegError(f"{printable(base)}: has no folder '{place}', which its YAML file names")
@@ -121,7 +136,7 @@ def _labels_of(image: Path, root: Path) -> Path:
     parts = [*image.relative_to(root).with_suffix(".txt").parts]
     for index in range(len(parts) - 2, -1, -1):
         if parts[index].lower() == "images":
-            parts[index] = "labels"
+            parts[index] = _LABELS
             return root.joinpath(*parts)
     return image.with_suffix(".txt")
 
@@ -138,7 +153,9 @@ def _add(
     with labels.sound_only():
         size = files.size_of(name) if image is None else image_size(image)
         if size is None:
-            raise UnetsegError(f"{printable(path)}: its image is not there, and YOLO does not say its size")
+            raise UnetsegError(
+                f"{printable(path)}: its image is not there, and YOLO does not say its size; put it beside"
+            )
         objects = _objects(path, names, size, labels)
         labels.images.append(LabelledImage(name, image, size, objects, path, split))
 
@@ -150,15 +167,12 @@ def _objects(
     for number, line in enumerate(decode_text(read_file(path)).splitlines(), start=1):
         if not line.strip():
             continue
-        try:
+        with sound_shapes(labels, f"{printable(path)}: line {number}"):
             one = _object(line.split(), names, size)
-        except BadShape as error:
-            labels.problems.append(f"{printable(path)}: line {number} {error}")
-            continue
-        if one is None:
-            labels.leave_out(_BOXES)
-        else:
-            found.append(one)
+            if one is None:
+                labels.leave_out(_BOXES)
+            else:
+                found.append(one)
     found.sort(key=_area, reverse=True)
     return tuple(found)
 
@@ -183,7 +197,7 @@ def _object(words: Sequence[str], names: Mapping[int, str], size: Size) -> Label
 
 def _area(each: LabelledObject) -> float:
     """Return the area within an outline (the shoelace formula), pixels."""
-    x, y = _rings(each)[0].T
+    x, y = each.rings[0].T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
@@ -203,7 +217,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     numbers = {label: index - 1 for index, label in enumerate(classes)}
     lines = []
     for each in mask_objects(mask, classes):
-        outer, *inner = _rings(each)
+        outer, *inner = each.rings
         holes += len(inner)
         values = (outer / (width, height)).ravel()
         lines.append(" ".join([str(numbers[each.label]), *(f"{value:.9g}" for value in values)]))
@@ -220,9 +234,3 @@ def gather(files: Mapping[str, Path], classes: Sequence[str], colours: Sequence[
     """Return ``data.yaml``: the classes' names by their numbers."""
     names = {"names": dict(enumerate(classes[1:]))}
     return yaml.safe_dump(names, sort_keys=False, allow_unicode=True).encode("utf-8", "surrogateescape")
-
-
-def _rings(each: LabelledObject) -> tuple[np.ndarray, ...]:
-    (shape,) = each.shapes
-    assert isinstance(shape, Outline)
-    return shape.rings

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from unetseg.data.annotations.label_files import LabelFiles
+from unetseg.data.annotations.label_files import ABSENT, LabelFiles
 from unetseg.data.annotations.label_formats import recognise
 from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline
 from unetseg.data.annotations.rasterise import paint
@@ -20,7 +20,6 @@ from unetseg.data.images.read import stored_size
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import printable
 
-_ABSENT = "labelled image(s) that are not there"
 _UNLABELLED = "image(s) without labels"
 _NO_SPLIT = "image(s) of no split"
 
@@ -111,7 +110,7 @@ def read_source(
     found = LabelledSource("", labels)
     for each in _once(labels):
         if each.image is None and sizes is None:
-            labels.leave_out(_ABSENT)
+            labels.leave_out(ABSENT)
             continue
         try:
             found.paintings[each.name] = (
@@ -121,9 +120,8 @@ def read_source(
             labels.problems.append(str(error))
     labelled = {each.image for each in labels.images}
     labels.leave_out(_UNLABELLED, sum(image not in labelled for image in files.images))
-    found.split = _given_split(found.paintings.values(), files, labels)
-    if sizes is None and not found.split:
-        found.split = _listed(found, files)
+    if sizes is None:
+        found.split = _given_split(found.paintings.values(), files, labels) or _listed(found, files)
     if (
         sizes is None
         and (files.root / "dataset.yaml") not in recognised.found
@@ -209,7 +207,8 @@ def _given_split(
 ) -> dict[str, tuple[str, ...]]:
     """Return the split that the source gives, empty if none: its own words, or names of files and folders.
 
-    Where training images are given, others without a split are left out.
+    It may be one part only; the others are drawn then. Where training images are given, others without a
+    split are left out.
     """
     found: dict[str, list[str]] = {}
     lost = 0
@@ -219,10 +218,12 @@ def _given_split(
             lost += 1
         else:
             found.setdefault(split, []).append(each.labelled.name)
-    if len(found) < 2:
-        return {}
     if "train" in found:
         labels.leave_out(_NO_SPLIT, lost)
+    elif not lost:  # nothing is left to train with, so that a word such as "test" is but a name
+        if len(found) == 1:
+            labels.leave_out(f"the word '{next(iter(found))}' in all names, as a split")
+        return {}
     return {split: tuple(found[split]) for split in SPLITS if split in found}
 
 

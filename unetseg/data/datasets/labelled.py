@@ -1,15 +1,20 @@
 """Labels of annotation tools as a dataset: painted once into masks."""
 
 import hashlib
+import os
+import re
+import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from unetseg.data.annotations.label_files import LabelFiles
 from unetseg.data.annotations.label_formats import LABEL_FORMATS, refuse_other_programs
-from unetseg.data.datasets.class_entries import default_colour, indexed
+from unetseg.data.datasets.class_entries import Classes, default_colour, parse_classes
 from unetseg.data.datasets.label_source import LabelledSource, Painting, content_of, read_source
 from unetseg.data.datasets.labels import IGNORED
-from unetseg.data.datasets.samples import Sample, SegmentationSet, split_names
+from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.data.images.pixels import turns
 from unetseg.data.images.write import write_grey16, write_labels
 from unetseg.errors import UnetsegError
@@ -20,25 +25,21 @@ from unetseg.utilities.text import printable
 SHARES = {"val": 0.15, "test": 0.15}
 _THREADS = 8
 _PAINTER = 1  # a painter that draws the same labels otherwise has another number
+_KEPT_DAYS = 60  # after their last use
+_PAINTED = re.compile(r"-[0-9a-f]{16}$")
 NO_LABELS = f"holds no labels that are read ({', '.join(each.title for each in LABEL_FORMATS.values())})"
 
 
-def open_labelled(
-    source: Path, split_seed: int, missing: list[str] | None, root: Path
-) -> SegmentationSet | None:
-    """Open a folder, or a file, of labels as a dataset; None where there are no labels that are read.
-
-    Masks are painted into a folder below ``root`` whose name says what the labels are, once.
+def read_labels(source: Path, missing: list[str] | None) -> LabelledSource | None:
+    """Read the labels of a folder, or a file; None where there are none that are read. Nothing is painted.
 
     Args:
         source: The folder or file.
-        split_seed: Draws the splits that the source does not give.
         missing: Takes one line for each file that cannot be used; without, such files are an error.
-        root: Where painted masks lie.
 
     Raises:
         UsageError: Labels of several formats are there.
-        UnetsegError: Labels cannot be used, or too few can; masks cannot be written.
+        UnetsegError: Labels cannot be used.
     """
     found = read_source(source)
     if found is None:
@@ -48,7 +49,27 @@ def open_labelled(
     elif found.problems:
         more = f" (+{len(found.problems) - 1} more: 'unetseg data check' lists all)"
         raise UnetsegError(found.problems[0] + (more if len(found.problems) > 1 else ""))
+    return found
+
+
+def open_labelled(source: Path, found: LabelledSource, split_seed: int, root: Path) -> SegmentationSet:
+    """Return labels as a dataset.
+
+    Masks are painted into a folder below ``root`` whose name says what the labels are, once.
+
+    Args:
+        source: The folder or file.
+        found: Its labels.
+        split_seed: Draws the splits that the source does not give.
+        root: Where painted masks lie.
+
+    Raises:
+        UsageError: There are more classes than a mask can hold.
+        UnetsegError: Too few labels can be used; masks cannot be written.
+    """
     _require_enough(source, found)
+    classes = classes_of(source, found)
+    split = split_names(found.paintings, found.split, SHARES, split_seed)
     folder = _painted(source, found, root)
     chosen = {
         name: Sample(
@@ -59,8 +80,9 @@ def open_labelled(
         )
         for name, painting in found.paintings.items()
     }
-    split = split_names(chosen, found.split, SHARES, split_seed)
-    classes = indexed(found.classes, (IGNORED,) if found.labels.ignores else ())
+    drawn = ", ".join(f"{len(split[part])} {part}" for part in SPLITS if part not in found.split)
+    pool = "training" if "train" in found.split else "other"
+    rest = f"; {drawn} drawn from the {pool} images" if found.split and drawn else ""
     return SegmentationSet(
         source.resolve().name,
         classes.names,
@@ -68,8 +90,18 @@ def open_labelled(
         classes.ignore_index,
         {part: tuple(chosen[name] for name in members) for part, members in split.items()},
         classes.labels,
-        notes=(found.said,),
+        notes=(found.said + rest,),
     )
+
+
+def classes_of(source: Path, found: LabelledSource) -> Classes:
+    """Return the classes of labels, whose values in painted masks are their indices.
+
+    Raises:
+        UsageError: There are more than a mask can hold, or none.
+    """
+    ignored = {"values": [IGNORED]} if found.labels.ignores else None
+    return parse_classes([*found.classes], ignored, f"{printable(source)}: its labels")
 
 
 def refuse_unread(source: Path) -> None:
@@ -90,6 +122,7 @@ def _require_enough(source: Path, found: LabelledSource) -> None:
 def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
     """Return the folder of painted masks, whose name tells labels from others; what is there stays."""
     folder = root / ".labels" / f"{source.resolve().name}-{_digest(found)}"
+    _forget_unused(folder)
     progress = show_progress("painting masks")
 
     def complete(name: str) -> None:
@@ -101,6 +134,17 @@ def _painted(source: Path, found: LabelledSource, root: Path) -> Path:
         for done, _ in enumerate(pool.map(complete, found.paintings), start=1):
             progress(done, len(found.paintings))
     return folder
+
+
+def _forget_unused(folder: Path) -> None:
+    """Take note that painted masks are used, and remove those that no command has used for long."""
+    with suppress(OSError):
+        os.utime(folder)
+    long_ago = time.time() - _KEPT_DAYS * 24 * 3600
+    with suppress(OSError):
+        for other in folder.parent.iterdir():
+            if _PAINTED.search(other.name) and other != folder and other.stat().st_mtime < long_ago:
+                shutil.rmtree(other, ignore_errors=True)
 
 
 def paint_into(folder: Path, name: str, painting: Painting, found: LabelledSource) -> None:

@@ -19,7 +19,8 @@ from unetseg.data.datasets.fold_split import fold_of
 from unetseg.data.datasets.folder_files import MissingFolder
 from unetseg.data.datasets.folder_layouts import Reading, readings
 from unetseg.data.datasets.image_folder import open_folder
-from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, refuse_unread
+from unetseg.data.datasets.label_source import LabelledSource
+from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, read_labels, refuse_unread
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
 from unetseg.data.datasets.voc_folder import open_voc, voc_folder
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -85,11 +86,11 @@ def open_dataset(
         )
     if _is_labels_file(name):
         _refuse_data_dir(name, data_dir)
-        labelled = open_labelled(Path(name), split_seed, missing, root)
-        if labelled is None:
+        labels = read_labels(Path(name), missing)
+        if labels is None:
             refuse_unread(Path(name))
             raise UsageError(f"{printable(name)}: {NO_LABELS}")
-        return labelled
+        return open_labelled(Path(name), labels, split_seed, root)
     if _is_card_file(name):
         return _open_own_card(name, data_dir, split_seed, root, missing)
     raise _unknown(name)
@@ -107,16 +108,16 @@ def _open_own_folder(
     if not plain and images is masks is None:
         voc = voc_folder(folder)
         layouts = [] if voc else readings(folder)
-        labelled = open_labelled(folder, split_seed, missing, root)
-        if labelled is not None and voc is not None:
+        labels = read_labels(folder, missing)
+        if labels is not None and voc is not None:
             raise UsageError(
-                f"{printable(folder)}: is laid out as Pascal VOC, and holds labels of {labelled.notes[0]}; "
+                f"{printable(folder)}: is laid out as Pascal VOC, and holds labels of {labels.said}; "
                 "name the images' and the masks' folders with --images and --masks, or import the labels"
             )
         if layouts:
-            return _open_laid_out(folder, layouts, labelled, split_seed, missing)
-        if labelled is not None:
-            return labelled
+            return _open_laid_out(folder, layouts, labels, split_seed, missing)
+        if labels is not None:
+            return open_labelled(folder, labels, split_seed, root)
         if voc is not None:
             return open_voc(voc, split_seed, missing)
     try:
@@ -138,7 +139,7 @@ def _open_own_folder(
 def _open_laid_out(
     folder: Path,
     layouts: Sequence[Reading],
-    labelled: SegmentationSet | None,
+    labels: LabelledSource | None,
     split_seed: int,
     missing: list[str] | None,
 ) -> SegmentationSet:
@@ -153,12 +154,10 @@ def _open_laid_out(
     cards = first_pairs(folder)
     agreeing = [name for name, (image, mask) in cards.items() if reading.pairs(folder, image, mask)]
     others = [f"--data {name} --data-dir {shown}" for name in cards if name not in agreeing]
-    labels = [
-        f"{note}: 'unetseg data import {shown} -o NEW'" for note in (labelled.notes if labelled else ())
-    ]
-    if len(layouts) > 1 or others or labels:
+    imports = [] if labels is None else [f"{labels.said}: 'unetseg data import {shown} -o NEW'"]
+    if len(layouts) > 1 or others or imports:
         known = f"its files lie as those of a known dataset: {' or '.join(others)}; or it" if others else "it"
-        ways = [f"{each.said}: {each.words(folder)}" for each in layouts] + labels
+        ways = [f"{each.said}: {each.words(folder)}" for each in layouts] + imports
         raise UsageError(f"{shown}: {known} may be read as {', or as '.join(ways)}")
     layout = reading.layout
     dataset = open_folder(

@@ -12,7 +12,7 @@ import yaml
 
 from unetseg.data.datasets.class_entries import default_colour
 from unetseg.data.datasets.label_source import LabelledSource, read_source
-from unetseg.data.datasets.labelled import NO_LABELS, paint_into, refuse_unread
+from unetseg.data.datasets.labelled import NO_LABELS, classes_of, paint_into, refuse_unread
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.split_lists import find_lists
 from unetseg.data.datasets.voc_folder import open_voc, voc_folder
@@ -83,6 +83,7 @@ def _import_painted(source: Path, found: LabelledSource, output: Path, progress:
     if not found.paintings:
         problem = f"; {found.problems[0]}" if found.problems else ""
         raise UnetsegError(f"{printable(source)}: no image with labels ({found.said}){problem}")
+    classes_of(source, found)  # refuses more of them than a mask can hold
     with _appearing(output) as fresh:
         for done, (name, painting) in enumerate(found.paintings.items(), start=1):
             _copy(painting.image, fresh / "images" / f"{name}{painting.image.suffix}")
