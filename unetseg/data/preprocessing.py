@@ -82,7 +82,8 @@ class Preprocessing:
     def normalise(self, image: np.ndarray) -> np.ndarray:
         """Map H×W×3 uint8 to H×W×3 float32 of zero mean and unit deviation over the training set."""
         mean, factor = self.terms
-        normal: np.ndarray = (image - mean) * factor
+        normal: np.ndarray = image - mean
+        normal *= factor
         return normal
 
     def prepare(self, image: np.ndarray, stride: int) -> np.ndarray:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +18,7 @@ from unetseg.utilities.text import printable, to_cell
 
 _LARGEST = 2 << 30  # bytes of a list or a file of labels; the largest there are have half of it
 _STANDARD_INPUT = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")  # where a shell puts what it pipes in
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 PART = ".part-"  # begins the names of files that are being written, then comes the process's number
 
 
@@ -29,22 +30,31 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     system; its bytes are flushed to the disk first. If the block raises, or the process is killed,
     what stood at ``path`` before is still there, whole.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{PART}{os.getpid()}-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
+    with _part_of(Path(path)) as part:
         yield part
         descriptor = os.open(part, os.O_RDWR)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.chmod(part, 0o666 & ~_umask())
+
+
+@contextmanager
+def _part_of(target: Path) -> Iterator[Path]:
+    """Yield a new, empty file beside ``target`` that becomes it when the block ends well, else is removed."""
+    part = target.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{target.suffix}")
+    try:
+        descriptor = os.open(part, _NEW, 0o666)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(part, _NEW, 0o666)
+    os.close(descriptor)
+    try:
+        yield part
         os.replace(part, target)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
 
 
 def read_file(path: str | os.PathLike[str], at_most: int = _LARGEST) -> bytes:
@@ -71,8 +81,10 @@ def read_file(path: str | os.PathLike[str], at_most: int = _LARGEST) -> bytes:
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
     """Write ``content`` to ``path`` atomically."""
-    with atomic_path(path) as part:
-        part.write_bytes(content)
+    with _part_of(Path(path)) as part, open(part, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -102,12 +114,6 @@ def _is_running(process: int) -> bool:
         except ProcessLookupError:
             return False
     return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_rows(path: Any, rows: Sequence[Mapping[str, Any]]) -> None:
