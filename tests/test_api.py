@@ -17,7 +17,8 @@ from PIL import Image
 
 import unetseg
 from unetseg.api.settings import NetSettings, Settings, StudySettings, setting_names
-from unetseg.cli import VERBS, main
+from unetseg.cli import main
+from unetseg.commands import VERBS
 from unetseg.config import HINTS, RunConfig
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.inference.folder.jobs import OutputOptions
@@ -72,8 +73,8 @@ def test_importing_it_is_light():
 
 
 def test_every_verb_that_computes_is_a_function_of_that_name():
-    assert {*VERBS} - {"runs", "data"} <= OFFERED
-    for verb in {*VERBS} - {"runs", "data"}:
+    assert {*VERBS} - {"runs", "data", "completion"} <= OFFERED
+    for verb in {*VERBS} - {"runs", "data", "completion"}:
         function = getattr(unetseg, verb)
         assert inspect.isfunction(function) and "Args:" in (inspect.getdoc(function) or "")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unetseg.cli import HELP, VERBS, main
+from unetseg.cli import HELP, main
+from unetseg.commands import VERBS
 from unetseg.config import RunConfig
 from unetseg.utilities.signals import Stopped
 
@@ -89,7 +90,7 @@ def test_help_names_every_verb_and_each_verb_has_help(unetseg):
 
 def test_no_help_imports_torch():
     code = (
-        "import sys; from unetseg.cli import VERBS, main\n"
+        "import sys; from unetseg.cli import main; from unetseg.commands import VERBS\n"
         "assert all(main([verb, '--help']) == 0 for verb in VERBS)\n"
         "sys.exit('torch' in sys.modules)"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from unetseg.cli import VERBS
+from unetseg.commands import VERBS
 
 HEAVY = {
     "albumentations", "cv2", "imagecodecs", "jinja2", "lightning", "matplotlib", "numpy", "PIL", "scipy",

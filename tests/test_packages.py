@@ -23,6 +23,7 @@ BROUGHT = {
     "segmentation-models-pytorch", "setuptools", "simsimd", "six", "stringzilla", "sympy", "tifffile", "timm",
     "torch", "torchmetrics", "torchvision", "tqdm", "triton", "truststore", "typing-extensions",
     "typing-inspection", "tzdata", "yarl",
+    "shtab",  # of 30 kB, needs nothing: what the shell completes
     "simplejpeg",  # of 1 MB, needs numpy only: the one JPEG decoder that tells what it warns of
 }  # fmt: skip
 OF_TORCH = ("nvidia-", "cuda-")  # PyTorch's own CUDA libraries: their names change with CUDA's version

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from threading import Lock
 
+from unetseg.commands import VERBS
 from unetseg.errors import SPEAKS_FLAGS, UnetsegError, UsageError, describe, did_you_mean, in_one_line
 from unetseg.utilities.current_file import with_file
 from unetseg.utilities.signals import Stopped, stop_on_signals
@@ -29,15 +30,13 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
   unetseg data list|get|check|import    the datasets
+  unetseg completion bash|zsh|tcsh      lets the shell complete all of this
 
 'unetseg VERB --help' shows the flags of a verb. --debug shows the traceback of an error.
 """
 
 
 READER_LEFT = 128 + 13  # the shell's convention for SIGPIPE
-
-# Each verb is the module of that name in unetseg.commands; it is imported when it is typed.
-VERBS = ("fit", "predict", "evaluate", "ablate", "compare", "probe", "lesion", "export", "runs", "data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,16 @@ from unetseg.utilities.yaml_files import parse_yaml
 _Settings = TypeVar("_Settings", bound=NetSettings)
 
 TRAINER = "--trainer."
+SHOW_PARSER = "--show-parser"  # in place of a verb's words: raise its parser, for the shell's completion
 MASK_FLAGS = ("valid", "ignore", "instances", "names", "key")
+
+
+class ParserShown(Exception):
+    """Not an error: the parser of a verb, for whoever asked by ``SHOW_PARSER``."""
+
+    def __init__(self, parser: "Parser") -> None:
+        super().__init__(parser.prog)
+        self.parser = parser
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +47,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """Parse ``argv``, refusing unknown flags by the nearest known one."""
+        if SHOW_PARSER in argv:
+            raise ParserShown(self)
         known = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
         namespace, extra = self.parse_known_args(argv)
         for word in extra:
