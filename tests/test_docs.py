@@ -31,9 +31,9 @@ def blocks(page: Path) -> list[str]:
 
 
 def commands(block: str) -> list[str]:
-    """The lines to type, without the remark that two spaces part from them."""
+    """The lines to type, without the remark that two spaces part from them, or the file they are sent to."""
     lines = (line.removeprefix("$ ") for line in block.splitlines())
-    return [re.split(r"\s{2,}", line)[0] for line in lines if line.startswith("unetseg ")]
+    return [re.split(r"\s{2,}| > ", line)[0] for line in lines if line.startswith("unetseg ")]
 
 
 COMMANDS = [
