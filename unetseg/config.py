@@ -8,13 +8,22 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import yaml
 
-from unetseg.config_checks import OF_TRANSFORMER, check_choice, check_ranges, flag
+from unetseg.config_checks import (
+    NAMED_WEIGHTS,
+    OF_TRANSFORMER,
+    check_choice,
+    check_ranges,
+    flag,
+    pinned_weights,
+)
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.skip_levels import normalise_skips
+from unetseg.utilities.pinned_files import fingerprint_in, unpinned
 from unetseg.utilities.text import is_number
 
 CONTROLS = ("drop", "zero", "widen", "self")
@@ -47,7 +56,7 @@ class RunConfig:
     encoder: str = option(
         "model", "basic (our own), or any encoder of smp or timm (tu-NAME) by name", "basic"
     )
-    weights: str = option("model", "the encoder's first weights", "none", ("imagenet", "none"))
+    weights: str = option("model", "the encoder's first weights: imagenet, none, or a file of them", "none")
     width: int = option("model", "basic encoder: channels at full resolution, a multiple of 16", 16)
     stages: int = option("model", "basic encoder: resolutions, each half of the one before", 5)
     blocks: int = option("model", "basic encoder: blocks a stage, of two convolutions each", 1)
@@ -84,6 +93,8 @@ class RunConfig:
     epochs: int = option("training", "passes over the training split", 20)
     batch_size: int = option("training", "images a step", 8)
     lr: float = option("training", "highest learning rate of the one-cycle schedule", 3e-3)
+    encoder_lr: float | None = option("training", "the encoder's own in its place (default: --lr)", None)
+    freeze_encoder: int = option("training", "first epochs in which the encoder stays as it is", 0)
     weight_decay: float = option("training", "AdamW's weight decay", 1e-2)
     warmup: float = option("training", "share of the steps in which the learning rate rises, 0 to 0.9", 0.2)
     patience: int | None = option(
@@ -107,6 +118,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "skips", normalise_skips(self.skips))
+        object.__setattr__(self, "weights", pinned_weights(self.weights))
         for spec in fields(self):
             choices = spec.metadata["choices"]
             value = getattr(self, spec.name)
@@ -125,8 +137,10 @@ class RunConfig:
         for name in ("images", "masks", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
-        if not values["recalibrate"]:
-            del values["recalibrate"]
+        for name in ("recalibrate", "encoder_lr", "freeze_encoder"):
+            if not values[name]:
+                del values[name]
+        values["weights"] = fingerprint_in(self.weights) or self.weights  # wherever the file lies
         if self.skips == "on":
             del values["control"]  # with every skip on, nothing stands in for one
         if self.skips == "off" and self.control == "drop":
@@ -136,6 +150,16 @@ class RunConfig:
                 del values[name]
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder begins with weights that have learned something."""
+        return self.weights != "none"
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The file of the encoder's first weights, where they come from one."""
+        return None if self.weights in NAMED_WEIGHTS else unpinned(self.weights)
 
     @property
     def skips_text(self) -> str:
@@ -176,9 +200,10 @@ def from_mapping(values: Mapping[str, Any], source: str, base: RunConfig | None 
         if key not in known:
             raise UsageError(f"{source}: unknown key '{key}'{did_you_mean(key, known)}")
     for key, value in renamed.items():
-        if HINTS[key] is float and isinstance(value, int) and not isinstance(value, bool):
+        of_floats = float in (HINTS[key], *get_args(HINTS[key]))
+        if of_floats and isinstance(value, int) and not isinstance(value, bool):
             renamed[key] = float(value)
-        elif HINTS[key] is float and isinstance(value, str) and is_number(value):
+        elif of_floats and isinstance(value, str) and is_number(value):
             renamed[key] = float(value)  # YAML 1.1 reads 1e-3 as text
         elif key == "trainer" and isinstance(value, Mapping):
             renamed[key] = {

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from unetseg.errors import UsageError, did_you_mean
+from unetseg.utilities.pinned_files import pin, unpinned
 
+NAMED_WEIGHTS = ("imagenet", "none")
 OF_TRANSFORMER = ("bottleneck_layers", "norm", "bottleneck_residual")
 _MOST_WEIGHTS = 10**10  # 40 GB, and as much again for each of the gradient and the optimiser's two
 
@@ -24,6 +26,23 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
         )
 
 
+def pinned_weights(value: Any) -> Any:
+    """Return ``--weights`` as it is kept: a name, or a file with the fingerprint of its content.
+
+    Raises:
+        UsageError: if it is neither a name nor a file that can be read.
+    """
+    if not isinstance(value, str) or value in NAMED_WEIGHTS:
+        return value
+    try:
+        return pin(value)
+    except OSError as error:
+        raise UsageError(
+            f"--weights '{value}': give imagenet, none, or a file of the encoder's weights "
+            f"({error.strerror or error}){did_you_mean(value, NAMED_WEIGHTS)}"
+        ) from None
+
+
 def check_ranges(config: Any) -> None:
     """Refuse values that are out of range or do not go together.
 
@@ -40,6 +59,7 @@ def check_ranges(config: Any) -> None:
         "size": (16, 2**16),
         "width": (16, 4096),
         "epochs": (1, 10**9),
+        "freeze_encoder": (0, 10**9),
         "batch_size": (1, 10**6),
         "patience": (1, 10**9),
         "workers": (0, 1024),
@@ -55,8 +75,10 @@ def check_ranges(config: Any) -> None:
     for name, highest in {"foreground_crops": 1.0, "warmup": 0.9}.items():
         if not 0 <= getattr(config, name) <= highest:
             raise UsageError(f"{flag(name)} {getattr(config, name)}: must lie between 0 and {highest:g}")
-    if not 0 < config.lr < float("inf"):
-        raise UsageError(f"--lr {config.lr}: must be above 0")
+    for name in ("lr", "encoder_lr"):
+        rate = getattr(config, name)
+        if rate is not None and not 0 < rate < float("inf"):
+            raise UsageError(f"{flag(name)} {rate}: must be above 0")
     if config.folds is not None and config.folds < 2:
         raise UsageError(f"--folds {config.folds}: must be at least 2")
     if config.fold is not None and not 0 <= config.fold < (config.folds or 0):
@@ -86,7 +108,9 @@ def _check_forms(config: Any) -> None:
             f"--class-weights '{config.class_weights}': give none, balanced, or a number above 0 a class: 1,5"
         )
     if config.encoder == "basic" and config.weights != "none":
-        raise UsageError("--weights imagenet: the basic encoder has none; try --encoder resnet34")
+        name = config.weights if config.weights in NAMED_WEIGHTS else unpinned(config.weights)
+        other = ", or a run's weights with --init" if config.weights not in NAMED_WEIGHTS else ""
+        raise UsageError(f"--weights {name}: the basic encoder has none; try --encoder resnet34{other}")
     _check_short(config)
     _check_bottleneck(config)
 

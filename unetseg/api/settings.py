@@ -58,6 +58,8 @@ class TrainingSettings(NetSettings, total=False):
 
     epochs: int
     lr: float
+    encoder_lr: float | None
+    freeze_encoder: int
     weight_decay: float
     warmup: float
     patience: int | None

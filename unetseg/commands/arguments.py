@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeVar, cast, get_args
 
 from unetseg.api.settings import NetSettings, setting_names
 from unetseg.config import DEVICES, HINTS, RunConfig
-from unetseg.config_checks import flag
+from unetseg.config_checks import NAMED_WEIGHTS, flag
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.utilities.yaml_files import parse_yaml
 
@@ -98,7 +98,7 @@ def add_config_flags(parser: argparse.ArgumentParser, settings: type) -> None:
             dest=spec.name,
             default=argparse.SUPPRESS,
             type=_reader(spec.name),
-            metavar="|".join(choices) if choices else _metavar(spec.name),
+            metavar=_metavar(spec.name, choices),
             help=text + shown,
         )
     if "trainer" in wanted:
@@ -194,17 +194,17 @@ def settings_from(
     return cast(_Settings, given | ({"trainer": trainer} if trainer else {}))
 
 
-def _metavar(name: str) -> str:
+def _metavar(name: str, choices: Sequence[str] | None) -> str:
+    if choices:
+        return "|".join(choices)
+    if name == "weights":
+        return "|".join((*NAMED_WEIGHTS, "FILE"))
     kinds = get_args(HINTS[name]) or (HINTS[name],)
-    return (
-        "N"
-        if int in kinds
-        else "X"
-        if float in kinds
-        else "DIR"
-        if name in ("data_dir", "images", "masks")
-        else name.upper()
-    )
+    if int in kinds:
+        return "N"
+    if float in kinds:
+        return "X"
+    return "DIR" if name in ("data_dir", "images", "masks") else name.upper()
 
 
 def _reader(name: str) -> Callable[[str], Any]:

@@ -17,7 +17,7 @@ from unetseg.data.augment import Augmentation
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.data.loaders import Batch, BatchLoader, check_shared_memory, collate, normalised
-from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN, Preprocessing, channel_statistics
+from unetseg.data.preprocessing import Preprocessing, channel_statistics
 from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
 from unetseg.errors import UsageError
 
@@ -129,6 +129,8 @@ class SegmentationData(pl.LightningDataModule):
         stride: what the network's input sides are padded to.
         preprocessing: scale rule and normalisation; measured on the training split if not given.
         progress: is told (images read, images in all) while they are decoded.
+        normalisation: mean and deviation of each colour that pretrained weights want, in place of measured
+            ones.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class SegmentationData(pl.LightningDataModule):
         stride: int,
         preprocessing: Preprocessing | None = None,
         progress: Progress | None = None,
+        normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -150,7 +153,7 @@ class SegmentationData(pl.LightningDataModule):
         self.train_samples.fill(progress)
         self.val_samples = ScaledSamples(dataset, dataset.splits["val"], plain, self.train_samples.budget)
         self.val_samples.fill(progress)
-        self.preprocessing = preprocessing or self._measure()
+        self.preprocessing = preprocessing or self._measure(normalisation)
         self.train_samples.preprocessing = self.val_samples.preprocessing = self.preprocessing
 
     def state_dict(self) -> dict[str, Any]:
@@ -162,12 +165,13 @@ class SegmentationData(pl.LightningDataModule):
         """Take over from the training that was interrupted."""
         self.first_epoch = state_dict["next_epoch"]
 
-    def _measure(self) -> Preprocessing:
-        """Take ImageNet's statistics for pretrained weights, else those of (up to 500) training images."""
-        if self.config.weights == "imagenet":
-            return Preprocessing(self.config.scale, IMAGENET_MEAN, IMAGENET_DEVIATION)
-        count = min(500, len(self.train_samples))
-        mean, deviation = channel_statistics([self.train_samples[index][0] for index in range(count)])
+    def _measure(self, wanted: tuple[Sequence[float], Sequence[float]] | None) -> Preprocessing:
+        """Take what pretrained weights want, else the statistics of (up to 500) training images."""
+        if wanted is not None:
+            mean, deviation = wanted
+        else:
+            count = min(500, len(self.train_samples))
+            mean, deviation = channel_statistics([self.train_samples[index][0] for index in range(count)])
         return Preprocessing.from_dict({"scale": self.config.scale, "mean": mean, "deviation": deviation})
 
     def class_weights(self) -> list[float] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.config import RunConfig
-from unetseg.config_checks import check_choice
+from unetseg.config_checks import NAMED_WEIGHTS, check_choice
 from unetseg.errors import UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
 from unetseg.inference.weights import Shipped, not_ours, predictor_from_weights
@@ -64,4 +64,6 @@ def _shipped(inference: dict[str, Any]) -> dict[str, Any]:
     needed = {spec.name for spec in fields(RunConfig) if spec.metadata["group"] == "model"}
     needed |= {"precision", "channels_last"}
     config = {name: value for name, value in inference["config"].items() if name in needed}
+    if config.get("weights") not in NAMED_WEIGHTS:
+        config["weights"] = "none"  # a file of the encoder's first weights, which nobody needs any more
     return {**inference, "config": config}

@@ -10,6 +10,7 @@ from unetseg.errors import UsageError, did_you_mean, one_line
 from unetseg.models.blocks import build_stage, conv3x3
 from unetseg.models.initialise import seed_for
 from unetseg.models.pretrained import load_pretrained
+from unetseg.models.weights_file import load_from_file
 
 
 class BasicEncoder(nn.Module):
@@ -50,7 +51,8 @@ def build_encoder(config: RunConfig) -> nn.Module:
     """Build the encoder that ``config`` names, with weights that depend on the seed alone.
 
     Returns:
-        A module with ``out_channels`` (one count a level) that maps an image to a list of features.
+        A module with ``out_channels`` (one count a level) that maps an image to a list of features, and with
+        ``origin``, a line on what was read, where its weights come from a file.
 
     Raises:
         UsageError: if there is no encoder of that name.
@@ -60,7 +62,10 @@ def build_encoder(config: RunConfig) -> nn.Module:
         return BasicEncoder(config.width, config.stages, config.blocks, config.short)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(config.seed, "encoder"))
-        return _library_encoder(config.encoder, config.weights)
+        encoder = _library_encoder(config.encoder, config.weights)
+    if config.weights_file is not None:
+        encoder.origin = load_from_file(encoder, config)  # type: ignore[assignment]
+    return encoder
 
 
 def channels_by_level(encoder: nn.Module) -> list[int]:
@@ -98,4 +103,4 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
         raise UsageError(
             f"--encoder '{name}': cannot serve a U-Net of five levels ({one_line(error, 160)})"
         ) from error
-    return encoder if weights == "none" else load_pretrained(name, partial(build, weights=weights))
+    return load_pretrained(name, partial(build, weights=weights)) if weights == "imagenet" else encoder

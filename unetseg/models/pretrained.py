@@ -3,9 +3,12 @@
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from torch import nn
 
+from unetseg.config import RunConfig
+from unetseg.data.preprocessing import IMAGENET_DEVIATION, IMAGENET_MEAN
 from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.utilities.quiet import quiet
 
@@ -44,6 +47,46 @@ def load_pretrained(name: str, build: Callable[[], nn.Module]) -> nn.Module:
             f"--weights imagenet: the weights of {name} cannot be loaded ({one_line(error, 160)}); "
             f"try again, after deleting {_cache_folder(repository)} if the file there is damaged"
         ) from error
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """What pretrained weights expect of images: mean and deviation of each colour, in 0..1, and whose."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    source: str
+
+    @property
+    def values(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and deviation."""
+        return self.mean, self.deviation
+
+    def __str__(self) -> str:
+        mean, deviation = (", ".join(f"{v:.4g}" for v in each) for each in (self.mean, self.deviation))
+        return f"mean {mean}; deviation {deviation} ({self.source})"
+
+
+def normalisation_of(config: RunConfig) -> Normalisation | None:
+    """Return the normalisation under which an encoder was pretrained; None where it begins with no weights.
+
+    timm has it in its table; smp's lies beside the weights in the hub's cache. Where neither knows it, it is
+    the usual one of ImageNet, and ``source`` says so.
+    """
+    from segmentation_models_pytorch.encoders import get_preprocessing_params
+
+    if not config.pretrained:
+        return None
+    name = config.encoder
+    try:
+        with _offline(), quiet(stderr=True):
+            found = get_preprocessing_params(name, pretrained="imagenet")
+    except Exception:  # of timm's for what has no weights there, of the hub's for what is not in its cache
+        source = f"ImageNet's: what {name} wants is not known here"
+        return Normalisation(IMAGENET_MEAN, IMAGENET_DEVIATION, source)
+    highest = found["input_range"][1]
+    mean, deviation = (tuple(float(v) / highest for v in found[key]) for key in ("mean", "std"))
+    return Normalisation(mean, deviation, f"{name}'s own")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from unetseg.data.preprocessing import Preprocessing
 from unetseg.models.gradient_flow import GradientFlow, flow_curve, gradient_flow
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.initialise import seed_for
+from unetseg.models.pretrained import normalisation_of
 from unetseg.models.unet import Unet, build_model, check_size, load_weights, output_channels, skip_levels
 from unetseg.plots import gradient_panels
 from unetseg.runs import Run
@@ -132,7 +133,10 @@ def first_batch(
     """
     first = dataset.splits["train"][: config.batch_size]
     few = replace(dataset, splits={"train": first, "val": ()})
-    data = SegmentationData(few, config, stride, preprocessing)
+    wanted = normalisation_of(config)
+    data = SegmentationData(
+        few, config, stride, preprocessing, normalisation=wanted.values if wanted else None
+    )
     return data.fixed_batch(), data.class_weights()
 
 

@@ -21,7 +21,18 @@ from unetseg.training.task import SegmentationTask
 WARM_UP, MEASURED = 2, 3  # steps
 SCORED = 3  # masks
 # Settings that change the weights and not the time of a step.
-NO_MATTER = ("seed", "split_seed", "fold", "lr", "weight_decay", "warmup", "epochs", "patience", "zero_init")
+NO_MATTER = (
+    "seed",
+    "split_seed",
+    "fold",
+    "lr",
+    "encoder_lr",
+    "weight_decay",
+    "warmup",
+    "epochs",
+    "patience",
+    "zero_init",
+)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from typing import Any
 import yaml
 
 from unetseg.config import HINTS, from_mapping
+from unetseg.config_checks import pinned_weights
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import CHECKPOINTS, STUDY_FILE
@@ -235,6 +236,10 @@ def _arm(name: str, entry: Any, tune: Mapping[str, Any], where: str) -> Arm:
         _require(key not in overrides, where, f"arm {name} sets {key}, which all arms share{_place_of(key)}")
     for key, value in overrides.items():
         _require(value != [] or key in NEVER_LISTS, where, f"arm {name}: {key} lists no values to try")
+    if "weights" in overrides:  # so that the study's own file tells, once written, what they were
+        given = overrides["weights"]
+        pinned = [pinned_weights(each) for each in (given if isinstance(given, list) else [given])]
+        overrides["weights"] = pinned if isinstance(given, list) else pinned[0]
     return Arm(name, label, overrides)
 
 

@@ -69,7 +69,7 @@ class GradientLog(pl.Callback):
 
 
 def _measure(task: SegmentationTask, batch: Batch) -> GradientFlow:
-    model = copy.deepcopy(task.model).train()
+    model = copy.deepcopy(task.model).train().requires_grad_()  # of an encoder that stands still, too
     assert isinstance(model, Unet)
     images, masks = (batch[name].to(task.device) for name in ("image", "mask"))
     with torch.random.fork_rng([task.device] if task.device.type == "cuda" else []):  # dropout draws from it

@@ -109,9 +109,33 @@ class SegmentationTask(pl.LightningModule):
         hits = confusion.diagonal()
         self.counts += torch.stack([hits, confusion.sum(0) - hits, confusion.sum(1) - hits], dim=1)
 
+    @property
+    def _encoder(self) -> nn.Module:
+        encoder = self.model.encoder
+        assert isinstance(encoder, nn.Module)
+        return encoder
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the encoder stands still in this epoch."""
+        return self.current_epoch < self.config.freeze_encoder
+
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's mean loss."""
+        """Start the epoch's mean loss; hold the encoder, its batch norm's statistics too, or let it go.
+
+        Several processes compute gradients of a held encoder all the same, since each waits for the other's.
+        """
         self.losses = []
+        if self.config.freeze_encoder:
+            self._encoder.train(not self.frozen)
+            if self.trainer.world_size == 1:
+                self._encoder.requires_grad_(not self.frozen)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimiser pass over an encoder that stands still: no step, no decay."""
+        if self.frozen:
+            for parameter in self._encoder.parameters():
+                parameter.grad = None
 
     def on_validation_epoch_start(self) -> None:
         """Start the epoch's counts."""
@@ -151,8 +175,13 @@ class SegmentationTask(pl.LightningModule):
         Raises:
             UsageError: if a resumed training is to take more or fewer steps than it was planned for.
         """
+        rates = [self.config.lr]
+        groups = [{"params": list(self.parameters())}]
+        if self.config.encoder_lr is not None:
+            rates.append(self.config.encoder_lr)
+            groups = self._two_groups(self.config.encoder_lr)
         optimiser = torch.optim.AdamW(
-            self.parameters(),
+            groups,
             lr=self.config.lr,
             weight_decay=self.config.weight_decay,
             fused=not self.trainer.gradient_clip_val,  # Lightning clips no gradients of a fused optimiser
@@ -168,7 +197,7 @@ class SegmentationTask(pl.LightningModule):
         if self.config.warmup * steps > 1:  # OneCycleLR divides by zero where the rise takes a single step
             schedule = OneCycleLR(
                 optimiser,
-                self.config.lr,
+                rates,
                 total_steps=steps,
                 pct_start=self.config.warmup,
                 cycle_momentum=False,
@@ -176,3 +205,10 @@ class SegmentationTask(pl.LightningModule):
         else:
             schedule = CosineAnnealingLR(optimiser, T_max=steps)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _two_groups(self, encoder_lr: float) -> list[dict[str, Any]]:
+        """Return the parameters but the encoder's, and these at a rate of their own."""
+        encoder = list(self._encoder.parameters())
+        its_own = {id(parameter) for parameter in encoder}
+        others = [parameter for parameter in self.parameters() if id(parameter) not in its_own]
+        return [{"params": others}, {"params": encoder, "lr": encoder_lr}]

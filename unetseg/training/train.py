@@ -18,6 +18,7 @@ from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UsageError
 from unetseg.models.cost import measure_cost, normalises_one_value
 from unetseg.models.hardware import Hardware, choose_hardware
+from unetseg.models.pretrained import normalisation_of
 from unetseg.models.unet import Unet, build_model, check_size, output_channels
 from unetseg.runs import Run
 from unetseg.training.distributed import partners
@@ -90,6 +91,8 @@ def train(
     model, hardware = net.model, net.hardware
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
+    if config.freeze_encoder and not config.pretrained and config.init is None:
+        report("note      --freeze-encoder: the encoder that stays as it is has random weights")
     data = _load_data(config, dataset, run, model, report)
     split = _split(dataset, run)
     task = SegmentationTask(model, config, dataset.classes, data.class_weights())
@@ -144,14 +147,21 @@ def _load_data(
     config: RunConfig, dataset: SegmentationSet, run: Run, model: Unet, report: Report
 ) -> SegmentationData:
     """Load the dataset under the normalisation that the weights want."""
-    preprocessing = None
+    preprocessing = normalisation = None
     if run.last.is_file():
         preprocessing = preprocessing_of(run)
     elif config.init is not None:
         preprocessing = start_from_run(model, config, dataset.classes, report)
+    elif wanted := normalisation_of(config):
+        if config.weights_file is not None:
+            report(f"weights   {model.encoder.origin}")
+        report(f"normalise {wanted}")
+        normalisation = wanted.values
     counts = ", ".join(f"{len(samples)} {name}" for name, samples in dataset.splits.items())
     report(f"data      {dataset.name}: {counts}")
-    return SegmentationData(dataset, config, model.stride, preprocessing, show_progress("loading"))
+    return SegmentationData(
+        dataset, config, model.stride, preprocessing, show_progress("loading"), normalisation
+    )
 
 
 def describe_model(config: RunConfig, model: Unet) -> str:
