@@ -90,9 +90,9 @@ class RunConfig:
         "data", "loader processes (default: none on a CPU, up to 8 beside a GPU)", None
     )
 
-    epochs: int = option("training", "passes over the training split", 20)
+    epochs: int = option("training", "passes over the training split", 12)
     batch_size: int = option("training", "images a step", 8)
-    lr: float = option("training", "highest learning rate of the one-cycle schedule", 3e-3)
+    lr: float = option("training", "highest learning rate of the one-cycle schedule", 6e-3)
     encoder_lr: float | None = option("training", "the encoder's own in its place (default: --lr)", None)
     freeze_encoder: int = option("training", "first epochs in which the encoder stays as it is", 0)
     weight_decay: float = option("training", "AdamW's weight decay", 1e-2)

@@ -233,7 +233,7 @@ def test_a_run_of_other_settings_in_the_folder_is_refused_before_anything_is_tra
     before = (copied / "on-seed0/best.ckpt").read_bytes()
     refused = ablate(arms, "--lr", "0.5")
     assert (
-        refused.code == 2 and "on-seed0: is a run of other settings (lr 0.003 there, 0.5 here)" in refused.err
+        refused.code == 2 and "on-seed0: is a run of other settings (lr 0.006 there, 0.5 here)" in refused.err
     )
     assert (copied / "on-seed0/best.ckpt").read_bytes() == before
 

@@ -78,7 +78,7 @@ def test_runs_are_recognised_whatever_their_folder_is_called(tmp_path):
 
 def test_a_run_of_other_settings_is_not_touched_and_the_difference_is_named(tmp_path):
     keep(RunConfig(stages=3, epochs=7), tmp_path / "on-seed0")
-    with pytest.raises(UsageError, match=r"on-seed0: is a run of other settings \(epochs 7 there, 20 here\)"):
+    with pytest.raises(UsageError, match=r"on-seed0: is a run of other settings \(epochs 7 there, 12 here\)"):
         make_plan(study({"on": {}, "b": {"skips": "off"}}), tmp_path)
 
 
