@@ -98,7 +98,11 @@ def test_files_that_the_key_does_not_match_are_named_too(folder, evaluate):
 def test_what_predict_writes_beside_its_masks_is_no_prediction(folder, evaluate):
     folder("truth", as_files(TRUTH))
     rgb = np.zeros((*SHAPE, 3), np.uint8)
-    folder("guess", as_files(GUESS) | {"a.overlay.jpg": rgb, "a.probability.png": GUESS["a"]})
+    folder(
+        "guess",
+        as_files(GUESS)
+        | {"a.overlay.jpg": rgb, "a.probability.png": GUESS["a"], "a.objects.png": GUESS["a"]},
+    )
     assert evaluate().code == 0
 
 
@@ -136,6 +140,23 @@ def test_plain_masks_against_instances_are_scored_by_their_components(folder, ev
     assert [row["object_recall"] for row in found.json["rows"]] == [0, 1]
     assert "8-connected components" in found.json["notes"][0]
     assert found.json["notes"][0] in found.out
+
+
+def test_numbered_objects_beside_masks_are_scored_in_their_place(folder, evaluate):
+    touching = np.zeros((20, 40), np.uint16)
+    touching[5:15, 5:15], touching[5:15, 15:25] = 1, 2
+    masks = {"x/a.png": (touching > 0).astype(np.uint8), "b.png": (touching > 0).astype(np.uint8)}
+    truth = {"x/a.png": touching, "b.png": touching}
+    folder("truth", truth)
+    folder("guess", masks | {"x/a.objects.png": touching, "b.objects.png": touching})
+    found = evaluate("--instances")
+    assert (found.code, found.err) == (0, "")
+    assert found.scores["image"]["pq"]["mean"] == found.scores["image"]["object_recall"]["mean"] == 1
+    assert "objects are those of the files NAME.objects" in found.out
+    assert evaluate("--instances", "--key", "a|b").scores["image"]["pq"]["mean"] == 1
+    folder("components", masks)
+    parted = evaluate("--instances", of=("--predictions", "components", "--reference", "truth"))
+    assert parted.scores["image"]["object_recall"]["mean"] == 0
 
 
 def test_one_prediction_of_several_labels_makes_all_of_them_instances(folder, evaluate):

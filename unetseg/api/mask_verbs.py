@@ -63,6 +63,7 @@ def predict(
     overlay: bool = False,
     save_probabilities: bool = False,
     min_area: int = 0,
+    objects: bool = False,
     overwrite: bool = False,
     continue_: bool = False,
     max_pixels: int | None = None,
@@ -85,7 +86,9 @@ def predict(
             cvat, qupath or imagej.
         overlay: also write ``NAME.overlay.jpg``, the mask over the image.
         save_probabilities: also write each foreground class's probability as a 16-bit grey image.
-        min_area: foreground regions of fewer pixels become background.
+        min_area: foreground regions of fewer pixels become background; with ``objects``, objects.
+        objects: tell touching objects apart: number them in a 16-bit image beside each mask, measure them in
+            ``objects.csv``, and write each as one in formats of annotation tools.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there; masks of another run, or of other settings,
             are refused.
@@ -116,6 +119,7 @@ def predict(
         overlay=overlay,
         save_probabilities=save_probabilities,
         min_area=min_area,
+        objects=objects,
         overwrite=overwrite,
         continue_=continue_,
         max_pixels=max_pixels,
@@ -136,8 +140,15 @@ def predict(
     for model in models:
         if isinstance(model, Run) and model.standing:
             report(f"note: {printable(model.standing)}")
+    if objects:
+        report(f"objects by {predictor.object_rule}")
     maker = Maker.of(
-        models, flips=tta == "flips", threshold=threshold, precision=precision, min_area=min_area
+        models,
+        flips=tta == "flips",
+        threshold=threshold,
+        precision=precision,
+        min_area=min_area,
+        objects=str(predictor.object_rule) if objects else "",
     )
     return predict_images(predictor, found, Path(output), outputs, show_progress, refused, maker)
 

@@ -34,6 +34,7 @@ def run(argv: Sequence[str]) -> int:
         overlay=options.overlay,
         save_probabilities=options.save_probabilities,
         min_area=options.min_area,
+        objects=options.objects,
         overwrite=options.overwrite,
         continue_=options.continue_,
         max_pixels=options.max_pixels,
@@ -108,6 +109,11 @@ def _parser() -> Parser:
         "--overlay", action="store_true", help="also write NAME.overlay.jpg, the mask over the image"
     )
     files.add_argument(
+        "--objects",
+        action="store_true",
+        help="touching objects apart: NAME.objects.png, 16-bit numbers, and objects.csv",
+    )
+    files.add_argument(
         "--save-probabilities", action="store_true", help="also write each class's probability, 16-bit grey"
     )
     files.add_argument(
@@ -119,6 +125,8 @@ def _parser() -> Parser:
 def _summary(result: "FolderResult", output: Path) -> str:
     masks = "1 mask" if result.written == 1 else f"{result.written} masks"
     parts = [f"{masks} in {printable(output)} ({result.seconds:.1f} s)"]
+    if result.objects is not None:
+        parts.append(f"{result.objects} object{'' if result.objects == 1 else 's'}")
     if result.kept:
         parts.append(f"{result.kept} were there already")
     if result.failures:

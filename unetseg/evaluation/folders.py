@@ -11,7 +11,15 @@ from unetseg.data.datasets.labels import IGNORED, raw_values
 from unetseg.data.images.georeference import read_no_data
 from unetseg.data.images.read import read_mask
 from unetseg.errors import UnetsegError, UsageError, one_line
-from unetseg.evaluation.pairing import PLAIN_MASKS, LeftOut, MaskFiles, MaskOptions, UnscoredImage, pair_files
+from unetseg.evaluation.pairing import (
+    PLAIN_MASKS,
+    LeftOut,
+    MaskFiles,
+    MaskOptions,
+    UnscoredImage,
+    numbers_objects,
+    pair_files,
+)
 from unetseg.evaluation.rows import MEAN
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
@@ -26,6 +34,7 @@ PLAIN_PREDICTIONS = (
     "no prediction holds more than one label: they are taken for plain masks, whose objects are 8-connected "
     "components"
 )
+NUMBERED = "objects are those of the files NAME.objects of 'unetseg predict --objects'"
 LARGEST_VALUE = 65535  # of a 16-bit mask
 
 
@@ -60,8 +69,9 @@ def evaluate_masks(
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
     if masks.ignore is not None and not 0 <= masks.ignore <= LARGEST_VALUE:
         raise UsageError(f"--ignore {masks.ignore}: must be a value of a mask, 0 to {LARGEST_VALUE}")
-    files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key)
-    plain = masks.instances and not any(_has_several_labels(pair.prediction) for pair in files)
+    files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key, masks.instances)
+    numbered = masks.instances and numbers_objects(files[0].prediction)
+    plain = masks.instances and not (numbered or any(_has_several_labels(pair.prediction) for pair in files))
     score = partial(score_files, masks=masks, metrics=registry.scored(), plain_predictions=plain)
     images: list[ImageScores] = []
     scored: list[MaskFiles] = []
@@ -80,7 +90,7 @@ def evaluate_masks(
             f"none of the {len(files)} pairs could be scored; the first: {left_out.failed[0].reason}"
         )
     hashed = fingerprint((pair.name, pair.ground_truth) for pair in scored)
-    notes = [PLAIN_PREDICTIONS] if plain else []
+    notes = [PLAIN_PREDICTIONS] if plain else [NUMBERED] if numbered else []
     return summarise(images, names, None, hashed, notes), left_out
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unetseg.data.images.find import FoundImage, find_images
+from unetseg.data.images.find import FoundImage, find_images, is_beside_masks
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 
 SHOWN_NAMES = 5
 
-# What ``unetseg predict`` may have written beside the masks.
-_BESIDE_MASKS = re.compile(r"\.overlay\.jpg$|\.probability(-\d+)?\.(png|tif)$")
+_OBJECTS = re.compile(r"\.objects(\.(png|tif))$")
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class MaskOptions:
         ignore: the value that marks pixels of a ground truth which are not counted; if None it is 255 where
             there are more than two classes.
         instances: labels are instances, 0 the background. If no prediction holds more than one label, they
-            are plain masks, whose objects are 8-connected components.
+            are plain masks, whose objects are 8-connected components. Of a folder with files of
+            ``unetseg predict --objects``, these count.
         key: what pairs, as of :func:`pair_files`.
     """
 
@@ -99,7 +99,11 @@ class LeftOut:
 
 
 def pair_files(
-    predictions: str | Path, ground_truth: str | Path, valid: str | Path | None = None, key: str | None = None
+    predictions: str | Path,
+    ground_truth: str | Path,
+    valid: str | Path | None = None,
+    key: str | None = None,
+    instances: bool = False,
 ) -> tuple[list[MaskFiles], LeftOut]:
     """Pair the mask files of two or three folders.
 
@@ -109,6 +113,8 @@ def pair_files(
         valid: folder of fields of view.
         key: regular expression for the part of each file's name that pairs, within its sub-folder: the first
             group, or all that matches. If None, files pair by their paths below the folders without suffix.
+        instances: labels are instances: of a folder with files such as ``NAME.objects.png``, only these are
+            taken, each as that of NAME.
 
     Returns:
         The pairs, sorted by name, and what is left over.
@@ -117,8 +123,8 @@ def pair_files(
         UsageError: if a folder is missing or empty, two files have one name, or nothing pairs.
     """
     pattern = _compiled(key)
-    guesses, stray_guesses = _by_name(predictions, "--predictions", pattern)
-    targets, stray_targets = _by_name(ground_truth, "--reference", pattern)
+    guesses, stray_guesses = _by_name(predictions, "--predictions", pattern, instances)
+    targets, stray_targets = _by_name(ground_truth, "--reference", pattern, instances)
     counted = None if valid is None else _by_name(valid, "--valid", pattern)[0]
     pairs = sorted(guesses.keys() & targets.keys())
     if not pairs:
@@ -139,6 +145,11 @@ def pair_files(
     ], left_out
 
 
+def numbers_objects(path: Path) -> bool:
+    """Tell by its name whether a file is one of ``unetseg predict --objects``."""
+    return bool(_OBJECTS.search(path.name))
+
+
 def _compiled(key: str | None) -> re.Pattern[str] | None:
     try:
         return None if key is None else re.compile(key)
@@ -147,16 +158,20 @@ def _compiled(key: str | None) -> re.Pattern[str] | None:
 
 
 def _by_name(
-    folder: str | Path, flag: str, pattern: re.Pattern[str] | None
+    folder: str | Path, flag: str, pattern: re.Pattern[str] | None, instances: bool = False
 ) -> tuple[dict[str, FoundImage], list[str]]:
     """Return the mask files below ``folder`` by the name they pair by, and those that have none."""
     if not Path(folder).is_dir():
         raise UsageError(f"{flag} {printable(folder)}: no such folder; check the path")
     found: dict[str, FoundImage] = {}
     strays = []
-    for each in find_images([Path(folder)]):
+    files = find_images([Path(folder)])
+    numbered = [each for each in files if instances and numbers_objects(each.path)]
+    for each in numbered or files:
         file = each.relative
-        if _BESIDE_MASKS.search(file.name):
+        if numbered:
+            file = file.with_name(_OBJECTS.sub(r"\1", file.name))
+        elif is_beside_masks(file):
             continue
         name = file.with_suffix("").as_posix() if pattern is None else _matched(pattern, file)
         if name is None:

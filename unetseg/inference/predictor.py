@@ -11,6 +11,7 @@ from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.ensemble import Ensemble, Member, check_image
 from unetseg.inference.logits import to_mask, to_probabilities
 from unetseg.inference.networks import TorchNetwork
+from unetseg.inference.object_labels import MASK_RULE, ObjectRule
 from unetseg.inference.tiles import Tiling, blended_bands, cut, measure_reach
 
 LONGEST_TILE = 4096  # pixels; more of them bring no speed, on any device
@@ -27,6 +28,7 @@ class Predictor(Ensemble):
         colours: one RGB colour a class.
         flips: also predict the image flipped along rows, columns and both (test-time augmentation).
         threshold: probability above which a pixel is foreground, where there is one foreground class.
+        object_rule: how touching objects are told apart.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Predictor(Ensemble):
         *,
         flips: bool = False,
         threshold: float = 0.5,
+        object_rule: ObjectRule = MASK_RULE,
     ) -> None:
         super().__init__(members, flips)
         self.classes: tuple[str, ...] = tuple(classes)
         self.colours = [(int(r), int(g), int(b)) for r, g, b in colours]
         self.threshold = threshold
+        self.object_rule = object_rule
 
     def __repr__(self) -> str:
         """Return the nets, the classes, and the device with its number format."""

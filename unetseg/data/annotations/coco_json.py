@@ -178,13 +178,21 @@ def _unpacked(packed: bytes) -> list[int]:
     return counts
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as a COCO file of one image; see :func:`to_coco`."""
-    text = json.dumps(to_coco(mask, classes, name), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(to_coco(mask, classes, name, numbers), ensure_ascii=False, separators=(",", ":"))
     return (text + "\n").encode("utf-8", "surrogateescape")
 
 
-def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+def to_coco(
+    mask: np.ndarray, classes: Sequence[str], name: str, numbers: np.ndarray | None = None
+) -> dict[str, Any]:
     """Return a COCO dataset of one image: one annotation a region of a class, as compressed run lengths.
 
     COCO's polygons have no holes; run lengths keep them. A region is connected by its pixels' sides.
@@ -194,16 +202,17 @@ def to_coco(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, An
         mask: H×W uint8 class indices.
         classes: Class names by index.
         name: Of the image.
+        numbers: H×W, the objects, as of :func:`mask_regions`; each is an annotation then.
     """
     height, width = mask.shape
-    numbers = {label: index for index, label in enumerate(classes)}
+    indices = {label: index for index, label in enumerate(classes)}
     return {
         "info": {"description": "Masks by unetseg: one annotation for each connected region of a class."},
         "licenses": [],
         "images": [{"id": 1, "file_name": printable(name), "width": width, "height": height}],
         "annotations": [
-            _annotation(number, numbers[each.label], runs_of_image(each.shapes[0], height, width))
-            for number, each in enumerate(mask_objects(mask, classes), start=1)
+            _annotation(number, indices[each.label], runs_of_image(each.shapes[0], height, width))
+            for number, each in enumerate(mask_objects(mask, classes, numbers), start=1)
         ],
         "categories": [
             {"id": index, "name": classes[index], "supercategory": "foreground"}

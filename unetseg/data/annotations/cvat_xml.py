@@ -128,7 +128,13 @@ _SHAPES: dict[str, Callable[[Attributes], Shape]] = {
 }
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as a CVAT file of one image: a polygon a region, one with holes as a mask.
 
     Args:
@@ -136,12 +142,13 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
         classes: Class names by index.
         colours: RGB of each class.
         name: Of the image.
+        numbers: H×W, the objects, as of :func:`mask_regions`.
     """
     height, width = mask.shape
     root = _document(classes, colours)
     attributes = {"id": "0", "name": printable(name), "width": str(width), "height": str(height)}
     image = ElementTree.SubElement(root, "image", attributes)
-    for each in mask_objects(mask, classes):
+    for each in mask_objects(mask, classes, numbers):
         _append(image, each, height, width)
     return _text(root)
 

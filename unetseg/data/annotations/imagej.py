@@ -113,7 +113,13 @@ def _shape(region: "ImagejRoi") -> Shape | None:
     return None
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as a ZIP file of regions: a polygon each, a composite where there are holes.
 
     Names are the class and a number, groups the class's index.
@@ -123,6 +129,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
         classes: Class names by index.
         colours: RGB of each class.
         name: Not written; ImageJ opens a file over the image that is shown.
+        numbers: H×W, the objects, as of :func:`mask_regions`.
 
     Raises:
         UsageError: The package roifile is missing.
@@ -131,7 +138,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.comment = _OURS  # by which one without regions is known
-        for number, each in enumerate(mask_objects(mask, classes), start=1):
+        for number, each in enumerate(mask_objects(mask, classes, numbers), start=1):
             region = _region(each)
             region.name = f"{each.label}-{number:04}"
             region.group = indices[each.label]

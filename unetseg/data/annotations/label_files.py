@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from unetseg.data.annotations.objects import LabelledObject, LabelSet, Outline
-from unetseg.data.images.find import SUFFIXES, list_files
+from unetseg.data.images.find import SUFFIXES, is_beside_masks, list_files
 from unetseg.data.images.pixels import Refused, check_pixels
 from unetseg.errors import UnetsegError, one_line
 from unetseg.utilities.files import read_file
@@ -40,7 +40,9 @@ class LabelFiles:
         self.root = source if source.is_dir() else source.parent
         below = [path for _, path in list_files(self.root)]
         self._files = below if source.is_dir() else [source]
-        self._images = [path for path in below if path.suffix.lower() in SUFFIXES]
+        self._images = [
+            path for path in below if path.suffix.lower() in SUFFIXES and not is_beside_masks(path)
+        ]
         self._by_last_part: dict[str, list[Path]] = {}
         for path in self._images:
             self._by_last_part.setdefault(_folded(path.name), []).append(path)

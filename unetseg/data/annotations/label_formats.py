@@ -24,7 +24,7 @@ class FormatModule(Protocol):
 
     find: "Callable[[LabelFiles], list[Path]]"
     read: "Callable[[LabelFiles, Sequence[Path]], LabelSet]"
-    encode: "Callable[[np.ndarray, Sequence[str], Sequence[Any], str], bytes]"
+    encode: "Callable[[np.ndarray, Sequence[str], Sequence[Any], str, np.ndarray | None], bytes]"
     gather: "Callable[[Mapping[str, Path], Sequence[str], Sequence[Any]], bytes]"
 
 

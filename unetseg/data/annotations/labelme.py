@@ -89,7 +89,13 @@ def _bitmap(text: Any) -> np.ndarray:
         raise BadShape("is a mask whose pixels cannot be read") from error
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as a LabelMe file: a polygon for each region; one with holes as a mask, which keeps them.
 
     Args:
@@ -97,12 +103,13 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
         classes: Class names by index.
         colours: Not written.
         name: Of the image.
+        numbers: H×W, the objects, as of :func:`mask_regions`.
     """
     height, width = mask.shape
     document = {
         "version": _VERSION,
         "flags": {},
-        "shapes": [_entry(each, height, width) for each in mask_objects(mask, classes)],
+        "shapes": [_entry(each, height, width) for each in mask_objects(mask, classes, numbers)],
         "imagePath": printable(name),
         "imageData": None,
         "imageHeight": height,

@@ -95,7 +95,13 @@ def _class(properties: Mapping[str, Any]) -> str:
     return str(properties.get("class", _OF_ANY_OTHER_CLASS))
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as QuPath's GeoJSON: an annotation a region, with its holes.
 
     Args:
@@ -103,6 +109,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
         classes: Class names by index.
         colours: RGB of each class.
         name: Not written; QuPath reads a file into the image that is open.
+        numbers: H×W, the objects, as of :func:`mask_regions`.
     """
     shown = dict(zip(classes, colours, strict=True))
     features = [
@@ -114,7 +121,7 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
                 "classification": {"name": each.label, "color": [*shown[each.label]]},
             },
         }
-        for each in mask_objects(mask, classes)
+        for each in mask_objects(mask, classes, numbers)
     ]
     height, width = mask.shape
     head = {"type": "FeatureCollection", "description": f"{_OURS}.", "width": width, "height": height}

@@ -201,7 +201,13 @@ def _area(each: LabelledObject) -> float:
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
-def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], name: str) -> bytes:
+def encode(
+    mask: np.ndarray,
+    classes: Sequence[str],
+    colours: Sequence[Any],
+    name: str,
+    numbers: np.ndarray | None = None,
+) -> bytes:
     """Return a mask as YOLO's text, a line a region; its polygons have no holes, which is warned of.
 
     Class numbers begin at 0 with the first class after the background.
@@ -211,16 +217,17 @@ def encode(mask: np.ndarray, classes: Sequence[str], colours: Sequence[Any], nam
         classes: Class names by index.
         colours: Not written.
         name: Of the image, named in the warning.
+        numbers: H×W, the objects, as of :func:`mask_regions`.
     """
     height, width = mask.shape
     holes = 0
-    numbers = {label: index - 1 for index, label in enumerate(classes)}
+    indices = {label: index - 1 for index, label in enumerate(classes)}
     lines = []
-    for each in mask_objects(mask, classes):
+    for each in mask_objects(mask, classes, numbers):
         outer, *inner = each.rings
         holes += len(inner)
         values = (outer / (width, height)).ravel()
-        lines.append(" ".join([str(numbers[each.label]), *(f"{value:.9g}" for value in values)]))
+        lines.append(" ".join([str(indices[each.label]), *(f"{value:.9g}" for value in values)]))
     if holes:
         warnings.warn(
             f"{printable(name)}: {holes} hole(s) are filled, which YOLO's polygons cannot have; "

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ UNREAD_SUFFIXES = (
     *(".tga", ".dds", ".ico", ".psd", ".xcf", ".exr", ".hdr", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
     *(".dcm", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
 )
+_BESIDE_MASKS = re.compile(r"\.(overlay\.jpg|probability(-\d+)?\.(png|tif)|objects\.(png|tif))$")
 UNREAD = "is of a type that is not read; save it as PNG or TIFF"
 
 
@@ -87,6 +89,11 @@ def find_images(
             if _without_suffix(image.relative) not in taken
         ]
     return found
+
+
+def is_beside_masks(path: Path) -> bool:
+    """Tell by its name whether a file is one that ``unetseg predict`` writes beside masks."""
+    return bool(_BESIDE_MASKS.search(path.name))
 
 
 def _unread_of(text: str) -> list[Path]:

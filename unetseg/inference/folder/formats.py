@@ -33,12 +33,14 @@ class Legend:
         colours: RGB of each class.
         image: name of the image that the mask belongs to.
         place: where it lies on the map, and whether it names a value for no data.
+        numbers: H×W integers, the mask's objects by their numbers; None where each region is one.
     """
 
     classes: Sequence[str]
     colours: Sequence[tuple[int, int, int]]
     image: str
     place: "Place | None" = None
+    numbers: "np.ndarray | None" = None
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,9 @@ def _write_geojson(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
     if legend.place is not None and legend.place.tags:
         from unetseg.inference.folder.maps import map_geojson
 
-        content = map_geojson(mask, legend.classes, legend.image, legend.place)
+        content = map_geojson(mask, legend.classes, legend.image, legend.place, legend.numbers)
     else:
-        content = to_geojson(mask, legend.classes, legend.image)
+        content = to_geojson(mask, legend.classes, legend.image, legend.numbers)
     with plain_write_errors(path):
         write_text(path, json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
 
@@ -153,7 +155,7 @@ def _write_geopackage(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
     check_colours(path, mask, legend.colours)
     require_map(legend.image, legend.place)
     assert legend.place is not None
-    content = geopackage(mask, legend.classes, legend.place)
+    content = geopackage(mask, legend.classes, legend.place, legend.numbers)
     with plain_write_errors(path):
         write_bytes(path, content)
 
@@ -165,7 +167,7 @@ def _of_labels(format: LabelFormat) -> MaskFormat:
         from unetseg.data.images.write import check_colours
 
         check_colours(path, mask, legend.colours)
-        content = format.load().encode(mask, legend.classes, legend.colours, legend.image)
+        content = format.load().encode(mask, legend.classes, legend.colours, legend.image, legend.numbers)
         with plain_write_errors(path):
             write_bytes(path, content)
 

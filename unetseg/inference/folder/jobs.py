@@ -15,6 +15,7 @@ from unetseg.utilities.files import require_absent
 from unetseg.utilities.text import printable
 
 TABLE = "predictions.csv"
+OBJECTS = "objects.csv"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class OutputOptions:
         format: of the masks, a key of ``FORMATS``.
         overlay: also write ``NAME.overlay.jpg``, the mask's colours and outlines over the image.
         save_probabilities: also write each foreground class's probability as a 16-bit grey image.
-        min_area: foreground regions of fewer pixels become background.
+        min_area: foreground regions, or objects, of fewer pixels become background.
+        objects: tell touching objects apart, number them in a 16-bit image, and measure them.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there.
         max_pixels: the largest image that is decoded whole; None stands for Pillow's own limit.
@@ -37,6 +39,7 @@ class OutputOptions:
     overlay: bool = False
     save_probabilities: bool = False
     min_area: int = 0
+    objects: bool = False
     overwrite: bool = False
     continue_: bool = False
     max_pixels: int | None = None
@@ -63,11 +66,13 @@ class Job:
     mask: Path
     overlay: Path | None
     probabilities: tuple[Path, ...]
+    objects: Path | None = None
 
     @property
     def all_outputs(self) -> tuple[Path, ...]:
         """Every file that is written for the image."""
-        return (self.mask, *([self.overlay] if self.overlay else []), *self.probabilities)
+        others = [path for path in (self.overlay, self.objects) if path is not None]
+        return (self.mask, *others, *self.probabilities)
 
     @property
     def finished(self) -> bool:
@@ -145,6 +150,7 @@ def _job(image: FoundImage, output: Path, classes: Sequence[str], options: Outpu
         tuple(target(f".probability{name}{format.probability_suffix}") for name in names)
         if options.save_probabilities
         else (),
+        target(f".objects{format.probability_suffix}") if options.objects else None,
     )
 
 

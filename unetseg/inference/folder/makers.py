@@ -36,8 +36,12 @@ class Maker:
         threshold: float = 0.5,
         precision: str | None = None,
         min_area: int = 0,
+        objects: str = "",
     ) -> "Maker":
-        """Return the maker that models are under these settings, which are those of ``predict``."""
+        """Return the maker that models are under these settings, which are those of ``predict``.
+
+        ``objects`` says how objects are told apart, empty where they are not.
+        """
         digest = hashlib.sha256()
         for model in models:
             with open(model.best if isinstance(model, Run) else model, "rb") as file:
@@ -47,6 +51,7 @@ class Maker:
             f"threshold {threshold:g}": threshold != 0.5,
             f"precision {precision}": precision is not None,
             f"min-area {min_area}": min_area > 0,
+            f"objects by {objects}": bool(objects),
         }
         given = [text for text, differs in settings.items() if differs]
         names = " + ".join(printable(path_of(model)) for model in models)

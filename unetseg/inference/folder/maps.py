@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tifffile
 
-from unetseg.data.annotations.polygons import mask_polygons
+from unetseg.data.annotations.vectorise import mask_regions
 from unetseg.data.images.georeference import Place
 from unetseg.errors import UsageError
-from unetseg.inference.folder.vectors import foreground
 from unetseg.utilities.text import printable
 
 if TYPE_CHECKING:
@@ -52,7 +51,9 @@ def require_map(path: str | os.PathLike[str], place: Place | None) -> None:
         )
 
 
-def map_geojson(mask: np.ndarray, classes: Sequence[str], name: str, place: Place) -> dict[str, Any]:
+def map_geojson(
+    mask: np.ndarray, classes: Sequence[str], name: str, place: Place, numbers: np.ndarray | None = None
+) -> dict[str, Any]:
     """Return a FeatureCollection (RFC 7946) in longitude and latitude: one Feature a region of a class.
 
     A region is connected by its pixels' sides; what crosses the antimeridian is cut there.
@@ -62,6 +63,7 @@ def map_geojson(mask: np.ndarray, classes: Sequence[str], name: str, place: Plac
         classes: class names by index.
         name: of the image.
         place: of the image, as ``require_map`` lets it pass.
+        numbers: H×W, the objects, as of ``mask_regions``; each is a Feature then.
     """
     from rasterio.warp import transform_geom
 
@@ -69,7 +71,7 @@ def map_geojson(mask: np.ndarray, classes: Sequence[str], name: str, place: Plac
     assert crs is not None
     indices, shapes = [], []
     longest = _longest_edge(crs, transform, *mask.shape)
-    for index, rings in _polygons(mask, classes, transform, longest):
+    for index, rings in _polygons(mask, classes, transform, numbers, longest):
         indices.append(index)
         shapes.append({"type": "Polygon", "coordinates": [ring.tolist() for ring in rings]})
     placed = transform_geom(crs, _DEGREES, shapes, precision=_DECIMALS) if shapes else []
@@ -89,19 +91,22 @@ def map_geojson(mask: np.ndarray, classes: Sequence[str], name: str, place: Plac
     }
 
 
-def geopackage(mask: np.ndarray, classes: Sequence[str], place: Place) -> bytes:
+def geopackage(
+    mask: np.ndarray, classes: Sequence[str], place: Place, numbers: np.ndarray | None = None
+) -> bytes:
     """Return a GeoPackage with one layer, ``mask``: a polygon a region, with ``class`` and ``index``.
 
     Args:
         mask: H×W uint8 class indices.
         classes: class names by index.
         place: of the image, as ``require_map`` lets it pass.
+        numbers: H×W, the objects, as of ``mask_regions``; each is a polygon then.
     """
     from pyogrio.raw import write
 
     crs, transform = _system(place)
     assert crs is not None
-    found = list(_polygons(mask, classes, transform))
+    found = list(_polygons(mask, classes, transform, numbers))
     geometry = np.empty(len(found), object)
     geometry[:] = [_wkb(rings) for _, rings in found]
     indices = np.array([index for index, _ in found], np.int32)
@@ -176,19 +181,22 @@ def _with_vertices(ring: np.ndarray, longest: int) -> np.ndarray:
 
 
 def _polygons(
-    mask: np.ndarray, classes: Sequence[str], transform: "Affine", longest: int | None = None
+    mask: np.ndarray,
+    classes: Sequence[str],
+    transform: "Affine",
+    numbers: np.ndarray | None,
+    longest: int | None = None,
 ) -> Iterator[tuple[int, list[np.ndarray]]]:
     """Yield each region's class and its rings, N×2, closed, in the map's coordinates, outer ones to the left.
 
     On a map y leads up: most georeferences turn the sense of a ring round.
     """
     step = -1 if transform.determinant < 0 else 1
-    for index, inside in foreground(mask, classes):
-        for polygon in mask_polygons(inside):
-            rings = [np.array(ring, np.float64) for ring in polygon]
-            if longest is not None:
-                rings = [_with_vertices(ring, longest) for ring in rings]
-            yield index, [_on_map(ring, transform)[::step] for ring in rings]
+    for index, polygon in mask_regions(mask, len(classes), numbers):
+        rings = [np.array(ring, np.float64) for ring in polygon]
+        if longest is not None:
+            rings = [_with_vertices(ring, longest) for ring in rings]
+        yield index, [_on_map(ring, transform)[::step] for ring in rings]
 
 
 def _on_map(points: np.ndarray, transform: "Affine") -> np.ndarray:

@@ -25,6 +25,7 @@ from unetseg.inference.folder.batches import (
 )
 from unetseg.inference.folder.jobs import Job, OutputOptions
 from unetseg.inference.folder.map_inputs import tell_loss
+from unetseg.inference.folder.object_table import ObjectTable
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.folder.writing import Written, ends_all, write_outputs
 from unetseg.inference.predictor import Predictor
@@ -59,6 +60,7 @@ class FolderResult:
         classes_seen: indices of the classes in the masks written.
         seconds: from the first image to the last.
         network_seconds: of them, those in which the network ran.
+        objects: in the masks written; None where they are not told apart.
     """
 
     total: int
@@ -69,6 +71,7 @@ class FolderResult:
     classes_seen: set[int] = field(default_factory=set)
     seconds: float = 0.0
     network_seconds: float = 0.0
+    objects: int | None = None
 
 
 class Pipeline:
@@ -81,6 +84,7 @@ class Pipeline:
         result: is kept up to date.
         watch: is told what is being done, and returns what is then told (done, in all): of the images, and
             of the parts of each large one.
+        objects: takes a row an object.
     """
 
     def __init__(
@@ -90,12 +94,14 @@ class Pipeline:
         table: PredictionTable,
         result: FolderResult,
         watch: Watch,
+        objects: ObjectTable | None = None,
     ) -> None:
         self._predictor = predictor
         self._options = options
         self._table = table
         self._result = result
         self._watch = watch
+        self._objects = objects
         self._progress = watch("predicting")
         self._waiting: deque[tuple[Measured, Future[Written]]] = deque()
 
@@ -198,6 +204,8 @@ class Pipeline:
 
         def record(written: Written) -> None:
             file = source.job.image.relative.as_posix()
+            if self._objects is not None and written.objects is not None:
+                self._objects.add(file, written.objects)
             row = Row(file, source.size, time.perf_counter() - started, written.shares, written.confidence)
             self._table.add(row)
 
@@ -216,6 +224,8 @@ class Pipeline:
 
     def _succeed(self, written: Written) -> None:
         self._result.written += 1
+        if written.objects is not None:
+            self._result.objects = (self._result.objects or 0) + len(written.objects)
         self._result.classes_seen |= {index for index, share in enumerate(written.shares) if share > 0}
         self._show_progress()
 
@@ -227,6 +237,8 @@ class Pipeline:
     def _fail(self, failed: FailedJob) -> None:
         image = failed.job.image
         self._table.add(Row(image.relative.as_posix(), failed.size, failed.seconds, error=failed.reason))
+        if self._objects is not None:
+            self._objects.add(image.relative.as_posix(), ())
         self._result.failures.append(FailedImage(image.path, failed.reason))
         self._show_progress()
 

@@ -9,9 +9,11 @@ from unetseg.data.images.collisions import find_images_apart
 from unetseg.data.images.find import FoundImage, RefusedImage
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.folder.formats import FORMATS
-from unetseg.inference.folder.jobs import TABLE, Job, OutputOptions, plan_jobs, without_outputs
+from unetseg.inference.folder.jobs import OBJECTS, TABLE, Job, OutputOptions, plan_jobs, without_outputs
 from unetseg.inference.folder.makers import Maker, require_same_maker
 from unetseg.inference.folder.map_inputs import check_places
+from unetseg.inference.folder.object_measures import object_columns
+from unetseg.inference.folder.object_table import ObjectTable
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
@@ -78,6 +80,7 @@ def predict_images(
     _make_folder(output)
     with one_writer(output):
         table = PredictionTable(output, predictor.classes, str(maker or ""))
+        objects = ObjectTable(output, object_columns(3)) if options.objects else None
         if maker is not None and options.continue_:
             require_same_maker(maker, jobs, table.makers(), output)
         table.begin()
@@ -87,18 +90,24 @@ def predict_images(
             table.add(Row(each.image.relative.as_posix(), None, 0.0, error=each.reason))
             result.failures.append(FailedImage(each.image.path, each.reason))
         try:
-            Pipeline(predictor, options, table, result, watch).run(jobs)
+            Pipeline(predictor, options, table, result, watch, objects).run(jobs)
         except BaseException as error:
             with suppress(
                 UnetsegError
             ):  # on a full disk the journal keeps the rows, and --continue takes them
-                table.write()
+                _write_tables(table, objects)
             if isinstance(error, (Stopped, UnetsegError)):
                 error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
             raise
-        table.write()
+        _write_tables(table, objects)
         _write_beside(jobs, output, predictor, options)
         return result
+
+
+def _write_tables(table: PredictionTable, objects: ObjectTable | None) -> None:
+    table.write()
+    if objects is not None:
+        objects.write()
 
 
 def _write_beside(jobs: Sequence[Job], output: Path, predictor: Predictor, options: OutputOptions) -> None:
@@ -133,5 +142,5 @@ def _remove_abandoned(jobs: Sequence[Job]) -> None:
     """Remove what a killed process left half-written beside the masks, but for the journals of its table."""
     for folder in {job.mask.parent for job in jobs}:
         for part in abandoned_parts(folder):
-            if not part.name.endswith(TABLE):
+            if not part.name.endswith((TABLE, OBJECTS)):
                 part.unlink(missing_ok=True)

@@ -96,7 +96,7 @@ class PredictionTable:
             UnetsegError: Nothing can be written there.
         """
         with plain_write_errors(self.path):
-            self._journal = _open(self._journal_path, "a")
+            self._journal = open_table(self._journal_path, "a")
 
     def add(self, row: Row) -> None:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
@@ -106,7 +106,7 @@ class PredictionTable:
                 self.begin()
             assert self._journal is not None
             self._rows[cells[0]] = cells
-            self._journal.write(_lines([cells[: self._columns]]))
+            self._journal.write(as_lines([cells[: self._columns]]))
             self._journal.flush()
 
     def write(self) -> None:
@@ -120,7 +120,7 @@ class PredictionTable:
         rows = self._read(self.path) | self._rows  # as the file is now: another command may have written it
         with plain_write_errors(self.path):
             table = [[*self._header, MADE_BY], *(rows[file] for file in sorted(rows))]
-            write_text(self.path, _lines(row[: self._columns] for row in table))
+            write_text(self.path, as_lines(row[: self._columns] for row in table))
         for journal in (self._journal_path, *self._inherited):
             journal.unlink(missing_ok=True)
 
@@ -129,7 +129,7 @@ class PredictionTable:
         with plain_write_errors(self.path):
             if not self.path.exists():
                 return False
-            with _open(self.path) as file:
+            with open_table(self.path) as file:
                 header = next(csv.reader(file), [])
         if header not in (self._header, [*self._header, MADE_BY]):
             raise UsageError(
@@ -142,20 +142,25 @@ class PredictionTable:
         """Return the whole rows of a table or journal by file; the last line of a journal may be torn."""
         if not path.exists():
             return {}
-        with _open(path) as file:
-            text = in_utf8(file.read())
-        whole = text[: text.rfind("\n") + 1]
-        rows = csv.reader(io.StringIO(whole, newline=""))
-        full = ([*row, ""] if len(row) == len(self._header) else row for row in rows)
+        full = ([*row, ""] if len(row) == len(self._header) else row for row in whole_rows(path))
         columns = len(self._header)
         return {row[0]: row for row in full if len(row) == columns + 1 and row[:columns] != self._header}
 
 
-def _open(path: Path, mode: str = "r") -> TextIO:
+def whole_rows(path: Path) -> Iterable[list[str]]:
+    """Return the rows of a table or journal but for a last line without its end, which may be torn."""
+    with open_table(path) as file:
+        text = in_utf8(file.read())
+    return csv.reader(io.StringIO(text[: text.rfind("\n") + 1], newline=""))
+
+
+def open_table(path: Path, mode: str = "r") -> TextIO:
+    """Open a table for its text as it is, whatever bytes the files' names hold."""
     return cast(TextIO, open(path, mode, encoding="utf-8", errors="surrogateescape", newline=""))
 
 
-def _lines(rows: Iterable[Sequence[str]]) -> str:
+def as_lines(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as lines of CSV."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return in_utf8(text.getvalue())

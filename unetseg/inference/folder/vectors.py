@@ -1,11 +1,11 @@
 """Masks without pixels: outlines as GeoJSON."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from unetseg.data.annotations.polygons import mask_polygons
+from unetseg.data.annotations.vectorise import mask_regions
 from unetseg.utilities.text import printable
 
 _PIXELS = (
@@ -15,7 +15,9 @@ _PIXELS = (
 )
 
 
-def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str, Any]:
+def to_geojson(
+    mask: np.ndarray, classes: Sequence[str], name: str, numbers: np.ndarray | None = None
+) -> dict[str, Any]:
     """Return a FeatureCollection (RFC 7946): one Polygon with holes for each region of a foreground class.
 
     A region is connected by its pixels' sides; a Feature's properties are ``class``, the name, and
@@ -25,6 +27,7 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
         mask: H×W uint8 class indices.
         classes: class names by index.
         name: of the image.
+        numbers: H×W, the objects, as of ``mask_regions``; each is a Feature then.
     """
     features = [
         {
@@ -32,8 +35,7 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
             "properties": {"class": classes[index], "index": index},
             "geometry": {"type": "Polygon", "coordinates": polygon},
         }
-        for index, inside in foreground(mask, classes)
-        for polygon in mask_polygons(inside)
+        for index, polygon in mask_regions(mask, len(classes), numbers)
     ]
     height, width = mask.shape
     return {
@@ -44,11 +46,3 @@ def to_geojson(mask: np.ndarray, classes: Sequence[str], name: str) -> dict[str,
         "height": height,
         "features": features,
     }
-
-
-def foreground(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the index of each foreground class in the mask, and where it is."""
-    for index in range(1, len(classes)):
-        inside = mask == index
-        if inside.any():
-            yield index, inside

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from unetseg.data.images.write import write_grey16, write_image
 from unetseg.inference.folder.formats import FORMATS, Legend
 from unetseg.inference.folder.gaps import NO_PROBABILITY, Gaps, count
 from unetseg.inference.folder.jobs import Job, OutputOptions
+from unetseg.inference.folder.object_files import ObjectStage
 from unetseg.inference.folder.sinks import Sink, Streamed, WholeArray
 from unetseg.inference.logits import confidences, drop_small, to_16_bits
 from unetseg.inference.predictor import Predictor
@@ -31,10 +32,12 @@ class Written:
     Attributes:
         shares: of the pixels, one a class.
         confidence: mean over the pixels of the most probable class's probability.
+        objects: a row each, where they are told apart.
     """
 
     shares: tuple[float, ...]
     confidence: float
+    objects: list[list[str]] | None = None
 
 
 def write_outputs(
@@ -48,7 +51,7 @@ def write_outputs(
     """Write the files of one image, each whole or not at all, the mask last.
 
     A format that can be streamed is written while further bands are computed. Others take the whole mask in
-    memory, and so do overlays and the dropping of small regions.
+    memory, and so do overlays, the dropping of small regions and the telling apart of objects.
 
     Args:
         job: with the names of the files.
@@ -67,7 +70,8 @@ def write_outputs(
     confidence = 0.0
     with ExitStack() as opened:
         reader = opened.enter_context(open_no_data(job.image.path, options.max_pixels))
-        mask_sink = opened.enter_context(_mask_sink(job, size, predictor, options, place))
+        objects = ObjectStage(job, predictor, options, place) if options.objects else None
+        mask_sink = opened.enter_context(_mask_sink(job, size, predictor, options, place, objects))
         gaps = Gaps(reader, marks=format.place == "kept", later=isinstance(mask_sink, WholeArray))
         probability_sinks = [
             opened.enter_context(_probability_sink(path, size, place)) for path in job.probabilities
@@ -80,10 +84,16 @@ def write_outputs(
             mask_sink.add(mask)
             for sink, plane in zip(probability_sinks, planes, strict=True):
                 sink.add(plane)
+        if objects is not None and isinstance(mask_sink, WholeArray):
+            mask_sink.array = objects.separate(mask_sink.array)
+            counts = count(mask_sink.array, len(counts))
+            counts[0] -= gaps.total
         for sink in probability_sinks:
             sink.finish()
+        if objects is not None:
+            objects.write()
         if isinstance(mask_sink, WholeArray):
-            if options.min_area > 1:
+            if options.min_area > 1 and objects is None:
                 mask_sink.array = drop_small(mask_sink.array, options.min_area)
                 counts = count(mask_sink.array, len(counts))
                 counts[0] -= gaps.total
@@ -91,7 +101,8 @@ def write_outputs(
                 _write_overlay(job.image.path, job.overlay, mask_sink.array, predictor, options)
             gaps.mark(mask_sink.array)
         pixels = max(1, size[0] * size[1] - gaps.total)
-        written = Written(tuple((counts / pixels).tolist()), confidence / pixels)
+        rows = None if objects is None else objects.rows
+        written = Written(tuple((counts / pixels).tolist()), confidence / pixels, rows)
         record(written)
         mask_sink.finish()
     return written
@@ -106,13 +117,22 @@ def ends_all(error: Exception) -> bool:
 
 
 def _mask_sink(
-    job: Job, size: tuple[int, int], predictor: Predictor, options: OutputOptions, place: Place | None
+    job: Job,
+    size: tuple[int, int],
+    predictor: Predictor,
+    options: OutputOptions,
+    place: Place | None,
+    objects: ObjectStage | None,
 ) -> Sink:
     format = FORMATS[options.format]
     legend = Legend(predictor.classes, predictor.colours, job.image.path.name, place)
-    if (stream := format.stream) and not options.overlay and options.min_area <= 1:
+    if (stream := format.stream) and not options.overlay and options.min_area <= 1 and objects is None:
         return Streamed(lambda bands: stream(job.mask, bands, size, legend))
-    return WholeArray(size, lambda mask: format.write(job.mask, mask, legend))
+
+    def write(mask: np.ndarray) -> None:
+        format.write(job.mask, mask, replace(legend, numbers=objects.labels) if objects else legend)
+
+    return WholeArray(size, write)
 
 
 def _probability_sink(path: Path, size: tuple[int, int], place: Place | None) -> Sink:

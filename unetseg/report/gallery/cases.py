@@ -79,7 +79,10 @@ def mask_cases(
         UnetsegError: if a file cannot be read.
     """
     files = [
-        {pair.name: pair for pair in pair_files(each, ground_truth, masks.valid, masks.key)[0]}
+        {
+            pair.name: pair
+            for pair in pair_files(each, ground_truth, masks.valid, masks.key, masks.instances)[0]
+        }
         for each in folders
     ]
     for index, name in enumerate(names):
