@@ -110,3 +110,80 @@ def test_instances_are_the_objects_of_the_labels(tmp_path, monkeypatch, evaluate
         Path(name, "labels.json").write_text(json.dumps(document))
     assert evaluate("--instances").scores["image"]["object_recall"]["mean"] == 0.5
     assert evaluate().scores["image"]["object_recall"]["mean"] == 0  # the two are one where they touch
+
+
+@pytest.mark.parametrize("flat", ["guess", "truth"])
+def test_flat_masks_pair_with_those_in_the_folders_of_a_split(folder, evaluate, flat):
+    square, other = TRUTH["a"] == 1, TRUTH["below/b"] == 1
+    split = {"train/a.png": square, "val/b.png": other, "test/c.png": square}
+    for name in ("guess", "truth"):
+        folder(name, {Path(file).name if name == flat else file: mask for file, mask in split.items()})
+    found = evaluate()
+    assert (found.code, found.scores["dataset"]["iou"]) == (0, 1.0)
+    assert "paired by names without the folders of a split" in found.out
+    assert evaluate("--key", "^[a-z]").json["images"] == 3
+
+
+def test_two_parts_that_hold_one_name_are_named_where_the_other_side_is_flat(folder, evaluate):
+    folder("guess", {"a.png": TRUTH["a"] == 1})
+    folder("truth", {"train/a.png": TRUTH["a"] == 1, "val/a.png": TRUTH["a"] == 2})
+    assert "truth: train/a.png and val/a.png are both 'a' without the names of the split" in evaluate().err
+
+
+@pytest.fixture
+def voc(folder, tmp_path):
+    """Write TRUTH (or other masks) in Pascal VOC's layout, with a void outline, in colours as CVAT does."""
+
+    def write(name: str, masks: dict[str, np.ndarray], *, images: bool = True, void: bool = True) -> None:
+        colours = np.array([*COLOURS, (224, 224, 192)], np.uint8)
+        for stem, mask in masks.items():
+            marked = mask.copy()
+            marked[0, :3] = 3 if void else 0
+            folder(f"{name}/SegmentationClass", {f"{stem}.png": colours[marked]})
+            folder(f"{name}/SegmentationObject", {f"{stem}.png": (mask > 0).astype(np.uint8)})
+            if images:
+                folder(f"{name}/JPEGImages", {f"{stem}.png": np.zeros((40, 60, 3), np.uint8)})
+        lines = ["background:0,0,0::", "apple:0,200,0::", "leaf:200,0,0::", "void:224,224,192::"]
+        (tmp_path / name / "labelmap.txt").write_text("\n".join(lines))
+
+    return write
+
+
+@pytest.mark.parametrize("images", [True, False], ids=["with images", "as exported"])
+def test_a_folder_of_pascal_voc_is_scored_by_its_classes_names(voc, labels, evaluate, expected, images):
+    voc("truth", TRUTH, images=images)
+    labels("guess", GUESS, "yolo")
+    found = evaluate()
+    assert found.code == 0 and "reference: Pascal VOC: 2 class(es)" in found.out
+    for name in NAMES[1:]:
+        assert found.json["classes"][name]["dataset"]["iou"] == expected[name]["dataset"]["iou"]
+
+
+def test_the_void_of_pascal_voc_does_not_count_and_its_absence_takes_no_score_along(voc, evaluate):
+    voc("truth", TRUTH, void=False)
+    voc("guess", GUESS, void=False)
+    assert "hd95" in evaluate().json["classes"]["leaf"]["image"]
+    voc("truth", TRUTH)
+    assert "hd95" not in evaluate().json["classes"]["leaf"]["image"]
+
+
+def test_objects_of_pascal_voc_are_its_numbered_masks(voc, evaluate):
+    voc("truth", TRUTH)
+    voc("guess", TRUTH)
+    found = evaluate("--instances")
+    assert found.code == 0 and found.scores["dataset"]["iou"] == 1
+
+
+def test_yolos_labels_without_any_image_are_named_with_the_reason(labels, evaluate):
+    labels("guess", GUESS, "yolo")
+    labels("truth", TRUTH, "yolo")
+    found = evaluate()
+    assert found.code == 1
+    assert "guess/a.txt: its image is not there, and YOLO does not say its size" in found.err
+
+
+def test_yolos_labels_folder_is_no_part_of_a_name(labels, evaluate, tmp_path, expected):
+    labels("guess/labels", GUESS, "yolo")
+    (tmp_path / "guess/labels/data.yaml").rename(tmp_path / "guess/data.yaml")
+    found = evaluate("--names", "names.txt", of=("--predictions", "guess", "--reference", "truth_masks"))
+    assert (found.code, found.json["classes"]) == (0, expected)

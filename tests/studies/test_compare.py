@@ -13,7 +13,9 @@ from scipy import stats
 import unetseg
 from unetseg.cli import main
 from unetseg.config import RunConfig
+from unetseg.data.annotations.label_formats import LABEL_FORMATS
 from unetseg.report.html.page import typeset
+from unetseg.report.study_gallery import study_gallery
 from unetseg.studies.comparison import differing_settings, short_names
 
 
@@ -259,6 +261,35 @@ def test_the_command_compares_folders(compare, masks):
         (row,) = [row for row in csv.DictReader(file) if (row["arm"], row["image"]) == ("a/out", "3")]
     assert (row["seed"], row["split"], row["class"]) == ("0", "", "foreground")
     assert float(row["iou"]) == pytest.approx(12 / 18)
+
+
+def test_folders_of_labels_are_arms_like_folders_of_masks(compare, masks, tmp_path, monkeypatch):
+    drawn = []
+
+    def draw_pictures(results, path, progress, masks):
+        drawn.append(study_gallery(results, None, masks))
+
+    monkeypatch.setattr("unetseg.report.outputs.write_study_page", draw_pictures)
+    for arm, format in (("a", "coco"), ("b", "labelme"), ("truth", "cvat")):
+        chosen = LABEL_FORMATS[format]
+        (tmp_path / "labels" / arm).mkdir(parents=True)
+        for path in masks[arm].iterdir():
+            mask = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0).astype(np.uint8)
+            written = chosen.load().encode(mask, ["background", "leaf"], [(0, 0, 0), (9, 9, 9)], path.name)
+            (tmp_path / "labels" / arm / f"{path.stem}{chosen.suffix}").write_bytes(written)
+    arms = [str(tmp_path / "labels" / arm) for arm in ("a", "b")]
+    reference = str(tmp_path / "labels" / "truth")
+    results = unetseg.compare(*arms, reference=reference, output=tmp_path / "report")
+    same = unetseg.compare(masks["a"], masks["b"], reference=masks["truth"])
+    assert [arm.name for arm in results.arms] == ["a", "b"]
+    assert results.metric("iou").values["b"].tolist() == same.metric("iou").values["b/out"].tolist()
+    assert any(note.startswith(f"predictions {arms[0]}: COCO: 4 image(s)") for note in results.notes)
+    assert len(drawn) == 1 and results.data == reference
+    assert "/unetseg-" not in (tmp_path / "report" / "report.md").read_text()
+    damaged = tmp_path / "labels" / "b" / "2.json"
+    damaged.write_text('{"shapes": [')
+    code, _, err = compare(*arms, "--reference", reference)
+    assert code == 2 and f"{damaged}: is damaged" in err
 
 
 def test_a_missing_mask_is_named(compare, masks):

@@ -1,6 +1,7 @@
 """Score a run or masks, and compare several."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from unetseg.utilities.text import printable
 from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
+    from unetseg.evaluation.label_folders import PlainFolders
     from unetseg.evaluation.pairing import LeftOut
     from unetseg.evaluation.summary import Evaluation
     from unetseg.studies.analysis.results import StudyResults
@@ -134,21 +136,18 @@ def _evaluate_masks(
     from unetseg.evaluation.folders import evaluate_masks
     from unetseg.evaluation.label_folders import plain_folders
 
-    with plain_folders(predictions, reference, masks) as plain:
+    with plain_folders([predictions], reference, masks) as plain:
         evaluation, left_out = evaluate_masks(
-            plain.predictions, plain.ground_truth, plain.masks, progress=show_progress("scoring")
+            predictions, reference, plain.masks, progress=show_progress("scoring")
         )
         evaluation = replace(evaluation, notes=(*plain.notes, *evaluation.notes))
         left_out.failed[:] = [replace(each, reason=plain.renamed(each.reason)) for each in left_out.failed]
-        left_out.failed += plain.failed
+        left_out.failed += [each for failed in plain.failed.values() for each in failed]
         if html is not None:
             from unetseg.report.run_page import write_masks_page
 
             with plain_write_errors(html):
-                folders = (plain.predictions, plain.ground_truth)
-                write_masks_page(
-                    html, *folders, evaluation, command, plain.masks, named=(predictions, reference)
-                )
+                write_masks_page(html, predictions, reference, evaluation, command, plain.masks)
     return evaluation, left_out
 
 
@@ -171,8 +170,8 @@ def compare(
     Args:
         *what: runs, of which those that differ in the seed alone are one arm, the first the reference arm; or
             one study's folder; or several studies', whose arms stand against the first one's reference; or
-            folders of masks.
-        reference: folder of the masks to score folders of masks against.
+            folders of masks, or of labels of annotation tools.
+        reference: folder of the masks or labels to score such folders against.
         valid: of masks: folder of fields of view; pixels that are 0 there do not count.
         classes: of masks: class names, the background first; without, masks hold 0 and 1, or 0 and 255.
         ignore: of masks: the value in a reference that marks pixels which do not count; of more than two
@@ -221,16 +220,31 @@ def compare(
         )
     if output is not None:
         require_free(Path(output))
-    results = (
-        _compare_studies(found, primary, margin, command)
-        if found
-        else _compare_runs_or_masks(names, reference, masks, primary, margin, command)
-    )
-    folder = as_it_is or output
-    if folder is None:
-        return results
-    with one_writer(folder):
-        return write_outputs(results, Path(folder), masks)
+    with _painted(names, reference, masks) as plain:
+        results = (
+            _compare_studies(found, primary, margin, command)
+            if found
+            else _compare_runs_or_masks(names, reference, plain, primary, margin, command)
+        )
+        folder = as_it_is or output
+        if folder is None:
+            return results
+        with one_writer(folder):
+            return write_outputs(results, Path(folder), plain.masks)
+
+
+@contextmanager
+def _painted(
+    names: Sequence[str | Path], reference: str | Path | None, masks: MaskOptions
+) -> "Iterator[PlainFolders]":
+    """Yield how folders of masks are read, in which those of labels are painted for the time of the block."""
+    from unetseg.evaluation.label_folders import PlainFolders, plain_folders
+
+    if reference is None:
+        yield PlainFolders(masks)
+        return
+    with plain_folders(names, reference, masks) as plain:
+        yield plain
 
 
 def _compare_studies(
@@ -252,7 +266,7 @@ def _compare_studies(
 def _compare_runs_or_masks(
     names: Sequence[str | Path],
     reference: str | Path | None,
-    masks: MaskOptions,
+    plain: "PlainFolders",
     primary: str | None,
     margin: float | None,
     command: str,
@@ -260,11 +274,13 @@ def _compare_runs_or_masks(
     from unetseg.metrics.registry import PRIMARY
     from unetseg.studies.comparison import compare_runs_or_masks
 
-    return compare_runs_or_masks(
+    results = compare_runs_or_masks(
         names,
         reference,
-        masks,
+        plain.masks,
         primary=primary or PRIMARY,
         margin=0.01 if margin is None else margin,
         command=command,
+        failed=plain.failed,
     )
+    return replace(results, notes=(*plain.notes, *results.notes)) if plain.notes else results

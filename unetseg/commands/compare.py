@@ -68,11 +68,11 @@ def _parser() -> Parser:
     parser = Parser(
         "compare",
         "compare RUN RUN ... | STUDY ... [flags]\n       unetseg compare DIR DIR ... --reference DIR [flags]",
-        "Compare runs of one test split, a study's runs as they are, or folders of masks by any tool.\n"
+        "Compare runs of one test split, a study's runs as they are, or folders of masks or labels.\n"
         "Runs that differ in the seed alone are one arm; the others are compared with the first arm.\n"
         "Of several studies all arms are compared with the reference of the first.",
     )
-    parser.add_argument("what", nargs="+", metavar="RUN", help="runs, studies, or folders of masks")
+    parser.add_argument("what", nargs="+", metavar="RUN", help="runs, studies, or folders of masks or labels")
     parser.add_argument(
         "-o",
         "--output",
@@ -89,6 +89,8 @@ def _parser() -> Parser:
         "--power", action="store_true", help="show what more seeds or images would show, as the report does"
     )
     masks = parser.add_argument_group("of folders of masks")
-    masks.add_argument("--reference", metavar="DIR", help="masks to score them against, of the same names")
+    masks.add_argument(
+        "--reference", metavar="DIR", help="masks or labels to score them against, of the same names"
+    )
     add_mask_flags(masks)
     return parser

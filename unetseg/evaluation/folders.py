@@ -18,7 +18,7 @@ from unetseg.evaluation.pairing import (
     MaskOptions,
     UnscoredImage,
     numbers_objects,
-    pair_files,
+    pair_masks,
 )
 from unetseg.evaluation.rows import MEAN
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
@@ -69,7 +69,7 @@ def evaluate_masks(
         raise UsageError(f"--instances: takes the background and one class, not {len(names)} names")
     if masks.ignore is not None and not 0 <= masks.ignore <= LARGEST_VALUE:
         raise UsageError(f"--ignore {masks.ignore}: must be a value of a mask, 0 to {LARGEST_VALUE}")
-    files, left_out = pair_files(predictions, ground_truth, masks.valid, masks.key, masks.instances)
+    files, left_out = pair_masks(predictions, ground_truth, masks)
     numbered = masks.instances and numbers_objects(files[0].prediction)
     plain = masks.instances and not (numbered or any(_has_several_labels(pair.prediction) for pair in files))
     score = partial(score_files, masks=masks, metrics=registry.scored(), plain_predictions=plain)
@@ -90,7 +90,8 @@ def evaluate_masks(
             f"none of the {len(files)} pairs could be scored; the first: {left_out.failed[0].reason}"
         )
     hashed = fingerprint((pair.name, pair.ground_truth) for pair in scored)
-    notes = [PLAIN_PREDICTIONS] if plain else [NUMBERED] if numbered else []
+    about = [PLAIN_PREDICTIONS] if plain else [NUMBERED] if numbered else []
+    notes = [*left_out.notes, *about]
     return summarise(images, names, None, hashed, notes), left_out
 
 

@@ -1,15 +1,15 @@
 """Labels of annotation tools as folders of masks, for the time of an evaluation."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from unetseg.data.annotations.objects import is_background, is_ignored
-from unetseg.data.datasets.class_entries import default_colour
-from unetseg.data.datasets.label_source import LabelledSource, Painting, read_source
+from unetseg.data.datasets.class_entries import MAX_CLASSES, default_colour
+from unetseg.data.datasets.label_source import LabelledSource, read_source
 from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.datasets.voc_folder import VocMasks, voc_masks
 from unetseg.data.images.find import SUFFIXES, list_files
 from unetseg.data.images.read import image_size
 from unetseg.data.images.write import write_grey16, write_labels
@@ -18,45 +18,40 @@ from unetseg.evaluation.pairing import MaskOptions, UnscoredImage
 from unetseg.utilities.text import first_few, printable
 
 Sizes = Callable[[str], tuple[int, int] | None]
+REFERENCE = "reference"
 
 
 @dataclass
 class PlainFolders:
-    """Two folders of masks, and what was told of the labels that they were painted from.
+    """Folders of masks, and what was told of the labels that they were painted from.
 
     Attributes:
-        predictions: Of masks.
-        ground_truth: Of masks.
-        masks: How they are read: with the labels' classes.
+        masks: How they are read: with the labels' classes, and painted folders in the place of labels.
         notes: What the labels were recognised as.
-        failed: Labels that cannot be used.
-        given: Painted folder → the source that a user named.
+        failed: Labels that cannot be used, by the source that a user named.
     """
 
-    predictions: Path
-    ground_truth: Path
     masks: MaskOptions
     notes: list[str] = field(default_factory=list)
-    failed: list[UnscoredImage] = field(default_factory=list)
-    given: dict[Path, Path] = field(default_factory=dict)
+    failed: dict[Path, list[UnscoredImage]] = field(default_factory=dict)
 
     def renamed(self, text: str) -> str:
         """Return a message with the sources in place of painted folders."""
-        for painted, source in self.given.items():
+        for source, painted in self.masks.stand_ins.items():
             text = text.replace(printable(painted), printable(source))
         return text
 
 
 @contextmanager
 def plain_folders(
-    predictions: str | Path, ground_truth: str | Path, masks: MaskOptions
+    predictions: Sequence[str | Path], ground_truth: str | Path, masks: MaskOptions
 ) -> Iterator[PlainFolders]:
-    """Yield two folders of masks; those of labels are painted first, and gone when the block ends.
+    """Yield folders of masks; those of labels are painted first, and gone when the block ends.
 
     Classes are matched by their names: those of ``masks``, or else the reference's, then the predictions'.
 
     Args:
-        predictions: A folder of masks or labels, or a file of labels.
+        predictions: Folders of masks or labels, or files of labels.
         ground_truth: Likewise.
         masks: How masks are read.
 
@@ -64,36 +59,66 @@ def plain_folders(
         UsageError: The masks beside labels of several classes have no names for them.
         UnetsegError: Labels are of a kind that is not read; or the block's, which then names the sources.
     """
-    plain = PlainFolders(Path(predictions), Path(ground_truth), masks)
-    places = {"predictions": plain.predictions, "reference": plain.ground_truth}
-    sources = {
-        kind: read_source(place, sizes=_sizes_of(other)) if place.exists() else None
-        for (kind, place), other in zip(places.items(), reversed(places.values()), strict=True)
-    }
-    labelled = {kind: each for kind, each in sources.items() if each is not None and each.labels.images}
-    if not labelled:
+    plain = PlainFolders(masks)
+    places = _named(predictions, ground_truth)
+    painted: dict[str, LabelledSource | VocMasks] = {}
+    for kind, place in places.items():
+        other = places[next(name for name in places if (name == REFERENCE) != (kind == REFERENCE))]
+        side = _side(place, _sizes_of(other))
+        if isinstance(side, VocMasks) and (masks.instances or side.labels is None):
+            folder = side.objects if masks.instances else side.masks
+            plain.masks = plain.masks.standing_in(place, folder)
+        elif side is not None:
+            painted[kind] = side
+    if not painted:
         yield plain
         return
-    names = _classes(places, labelled, masks)
-    if any(each.labels.ignores for each in labelled.values()) and masks.ignore is None:
-        plain.masks = replace(masks, ignore=IGNORED)
+    names = _classes(places, painted, masks)
+    if REFERENCE in painted and painted[REFERENCE].ignores and masks.ignore is None:
+        plain.masks = replace(plain.masks, ignore=IGNORED)
     if len(names) > 1:
         plain.masks = replace(plain.masks, classes=names)
     with tempfile.TemporaryDirectory(prefix="unetseg-") as scratch:
-        for kind, each in labelled.items():
-            folder = Path(scratch, kind)
-            for name, painting in each.paintings.items():
-                _paint(folder / f"{name}.png", painting, names, masks.instances)
-            plain.given[folder] = places[kind]
-            plain.notes.append(f"{kind}: {each.said}")
-            plain.failed += [UnscoredImage(line.partition(": ")[0], line) for line in each.problems]
-        plain.predictions = Path(scratch, "predictions") if "predictions" in labelled else plain.predictions
-        plain.ground_truth = Path(scratch, "reference") if "reference" in labelled else plain.ground_truth
+        for number, (kind, side) in enumerate(painted.items()):
+            folder, place = Path(scratch, str(number)), places[kind]
+            problems = _paint(folder, side, names, masks.instances)
+            plain.masks = plain.masks.standing_in(place, folder)
+            plain.notes.append(f"{kind}: {side.said}")
+            plain.failed[place] = [UnscoredImage(line.partition(": ")[0], line) for line in problems]
         try:
             yield plain
         except UnetsegError as error:
             error.args = (plain.renamed(str(error)),)
             raise
+
+
+def _named(predictions: Sequence[str | Path], ground_truth: str | Path) -> dict[str, Path]:
+    """Return the sides by what they are called where they are told, the reference last."""
+    alone = len(predictions) == 1
+    kinds = ["predictions"] if alone else [f"predictions {printable(each)}" for each in predictions]
+    return {**dict(zip(kinds, map(Path, predictions), strict=True)), REFERENCE: Path(ground_truth)}
+
+
+def _side(place: Path, sizes: Sizes) -> LabelledSource | VocMasks | None:
+    """Return the labels of one side, None where it is of masks.
+
+    Raises:
+        UsageError: They may be read in two ways.
+        UnetsegError: None of them can be used.
+    """
+    source = read_source(place, sizes=sizes) if place.exists() else None
+    voc = voc_masks(place) if place.is_dir() else None
+    if source is None or not (source.labels.images or source.problems):
+        return voc
+    if voc is not None:
+        raise UsageError(
+            f"{printable(place)}: is laid out as Pascal VOC, and holds labels of {source.said}; name "
+            f"{printable(voc.masks)}, or the file of the labels"
+        )
+    if not source.labels.images:
+        more = f" (+{len(source.problems) - 1} more)" if len(source.problems) > 1 else ""
+        raise UnetsegError(f"{source.problems[0]}{more}")
+    return source
 
 
 def _sizes_of(place: Path) -> Sizes:
@@ -104,10 +129,11 @@ def _sizes_of(place: Path) -> Sizes:
         nonlocal found
         if found is None:
             source = read_source(place, sizes=lambda name: None) if place.exists() else None
+            voc = voc_masks(place) if place.is_dir() else None
             if source is not None and source.labels.images:
                 found = {name: painting.size for name, painting in source.paintings.items()}
             else:
-                masks = list_files(place) if place.is_dir() else ()
+                masks = list_files(voc.masks if voc else place) if place.is_dir() else ()
                 paths = {relative: path for relative, path in masks if path.suffix.lower() in SUFFIXES}
                 found = {
                     Path(each).with_suffix("").as_posix(): image_size(path) for each, path in paths.items()
@@ -118,36 +144,40 @@ def _sizes_of(place: Path) -> Sizes:
 
 
 def _classes(
-    places: dict[str, Path], labelled: dict[str, LabelledSource], masks: MaskOptions
+    places: Mapping[str, Path], painted: Mapping[str, LabelledSource | VocMasks], masks: MaskOptions
 ) -> tuple[str, ...]:
-    """Return the class names that indices of both folders stand for."""
-    found = dict.fromkeys(
-        name
-        for kind in ("reference", "predictions")
-        if kind in labelled
-        for name in labelled[kind].labels.classes
-    )
+    """Return the class names that indices of all folders stand for."""
+    order = sorted(painted, key=lambda kind: kind != REFERENCE)
+    found = dict.fromkeys(name for kind in order for name in painted[kind].classes)
     if masks.classes is not None:
         unknown = [name for name in [*found][1:] if name not in masks.classes[1:]]
         if unknown:
             raise UsageError(f"--names: lacks {first_few(unknown)}, which the labels hold")
         return tuple(masks.classes)
-    if len(found) > 2 and len(labelled) < 2 and not masks.instances:
-        (kind,) = labelled
+    first = printable(places[order[0]])
+    if len(found) > 2 and len(painted) < len(places) and not masks.instances:
         raise UsageError(
-            f"{printable(places[kind])}: holds labels of {first_few([*found][1:])}; say with --names FILE "
+            f"{first}: holds labels of {first_few([*found][1:])}; say with --names FILE "
             "which of them the masks' values 0, 1, 2, ... are, the background first"
+        )
+    if len(found) > MAX_CLASSES and not masks.instances:
+        raise UsageError(
+            f"{first}: the labels hold {len(found) - 1} classes; at most {MAX_CLASSES - 1} can be scored, "
+            "beside the background"
         )
     return tuple(found)
 
 
-def _paint(path: Path, painting: Painting, names: Sequence[str], instances: bool) -> None:
-    labels = {each.label for each in painting.labelled.objects}
-    numbers = {name: index for index, name in enumerate(names)}
-    numbers |= {label: 0 for label in labels if is_background(label)}
-    numbers |= {label: IGNORED for label in labels if is_ignored(label)}
-    mask, objects = painting.paint(numbers)
-    if instances:
-        write_grey16(path, objects)
-    else:
-        write_labels(path, mask, [default_colour(index) for index in range(256)])
+def _paint(folder: Path, side: LabelledSource | VocMasks, names: Sequence[str], instances: bool) -> list[str]:
+    """Write the masks of one side, and return a line for each file that cannot be used."""
+    colours = [default_colour(index) for index in range(256)]
+    if isinstance(side, VocMasks):
+        return side.write(folder, names, colours)
+    numbers = side.labels.numbers(IGNORED, names)
+    for name, painting in side.paintings.items():
+        mask, objects = painting.paint(numbers)
+        if instances:
+            write_grey16(folder / f"{name}.png", objects)
+        else:
+            write_labels(folder / f"{name}.png", mask, colours)
+    return side.problems

@@ -1,8 +1,8 @@
 """Which prediction belongs to which ground truth, and what was left out."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class MaskOptions:
             are plain masks, whose objects are 8-connected components. Of a folder with files of
             ``unetseg predict --objects``, these count.
         key: what pairs, as of :func:`pair_files`.
+        stand_ins: folders that are read in the place of those that a user named, which hold labels.
     """
 
     valid: str | Path | None = None
@@ -36,6 +37,15 @@ class MaskOptions:
     ignore: int | None = None
     instances: bool = False
     key: str | None = None
+    stand_ins: Mapping[Path, Path] = field(default_factory=dict)
+
+    def standing_in(self, named: str | Path, painted: Path) -> "MaskOptions":
+        """Return the same with a folder of masks in the place of one that a user named."""
+        return replace(self, stand_ins={**self.stand_ins, Path(named): painted})
+
+    def place(self, named: str | Path) -> Path:
+        """Return the folder of masks that a user named, or the one in its place."""
+        return self.stand_ins.get(Path(named), Path(named))
 
 
 PLAIN_MASKS = MaskOptions()
@@ -68,12 +78,14 @@ class LeftOut:
         ground_truth: ground truth without a prediction.
         valid: pairs without a field of view, where a folder of them was given.
         failed: pairs that could not be read, or do not fit each other.
+        notes: what must be known of those that were.
     """
 
     predictions: list[str] = field(default_factory=list)
     ground_truth: list[str] = field(default_factory=list)
     valid: list[str] = field(default_factory=list)
     failed: list[UnscoredImage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         """Return plain lines that name the first few of each kind and count all; none if all was scored."""
@@ -98,6 +110,14 @@ class LeftOut:
         }
 
 
+def pair_masks(
+    predictions: str | Path, ground_truth: str | Path, masks: MaskOptions
+) -> tuple[list[MaskFiles], LeftOut]:
+    """Pair the mask files of two folders as ``pair_files`` does, as ``masks`` says they are read."""
+    folders = masks.place(predictions), masks.place(ground_truth)
+    return pair_files(*folders, masks.valid, masks.key, masks.instances)
+
+
 def pair_files(
     predictions: str | Path,
     ground_truth: str | Path,
@@ -113,6 +133,7 @@ def pair_files(
         valid: folder of fields of view.
         key: regular expression for the part of each file's name that pairs, within its sub-folder: the first
             group, or all that matches. If None, files pair by their paths below the folders without suffix.
+            Where nothing pairs so, sub-folders called train, val, test and the like do not count.
         instances: labels are instances: of a folder with files such as ``NAME.objects.png``, only these are
             taken, each as that of NAME.
 
@@ -127,11 +148,20 @@ def pair_files(
     targets, stray_targets = _by_name(ground_truth, "--reference", pattern, instances)
     counted = None if valid is None else _by_name(valid, "--valid", pattern)[0]
     pairs = sorted(guesses.keys() & targets.keys())
+    notes = []
     if not pairs:
-        raise _nothing_pairs(guesses, targets, stray_guesses + stray_targets, key)
+        reason = _nothing_pairs(guesses, targets, stray_guesses + stray_targets, key)
+        guesses = _without_splits(guesses, f"--predictions {printable(predictions)}")
+        targets = _without_splits(targets, f"--reference {printable(ground_truth)}")
+        counted = None if counted is None else _without_splits(counted, "--valid")
+        pairs = sorted(guesses.keys() & targets.keys())
+        if not pairs:
+            raise reason
+        notes = ["paired by names without the folders of a split (train, val, test), which one side has"]
     left_out = LeftOut(
         predictions=stray_guesses + _without_partner(guesses, targets),
         ground_truth=stray_targets + _without_partner(targets, guesses),
+        notes=notes,
     )
     if counted is None:
         return [MaskFiles(name, guesses[name].path, targets[name].path) for name in pairs], left_out
@@ -190,6 +220,27 @@ def _matched(pattern: re.Pattern[str], file: Path) -> str | None:
     match = pattern.search(file.name)
     part = match and (match.group(1) if pattern.groups else match.group())
     return (file.parent / part).as_posix() if part else None
+
+
+def _without_splits(found: dict[str, FoundImage], where: str) -> dict[str, FoundImage]:
+    """Return files by their names less folders such as ``train`` and ``val`` at the top.
+
+    Raises:
+        UsageError: Two parts hold a file of one name.
+    """
+    from unetseg.data.datasets.split_lists import split_called
+
+    renamed: dict[str, FoundImage] = {}
+    for name, each in found.items():
+        top, _, rest = name.partition("/")
+        short = rest if rest and split_called(top) else name
+        if short in renamed:
+            raise UsageError(
+                f"{where}: {printable(renamed[short].relative)} and {printable(each.relative)} are both "
+                f"'{printable(short)}' without the names of the split; name one part's folder"
+            )
+        renamed[short] = each
+    return renamed
 
 
 def _without_partner(found: dict[str, FoundImage], others: dict[str, FoundImage]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
@@ -86,8 +87,7 @@ def score_images(
     Raises:
         UnetsegError: if a file of an image cannot be used.
     """
-    metrics = registry.allowed(dataset.ignore_index is not None)
-    score = partial(_score_all, classes=dataset.classes, metrics=metrics)
+    score = partial(_score_all, classes=dataset.classes, metrics=registry.scored())
     for done, scores in enumerate(run_jobs(score, jobs, total), start=1):
         yield scores
         if progress:
@@ -120,6 +120,8 @@ def predicted_masks(
 def _score_all(
     pairs: Sequence[ImageMasks], classes: Sequence[str], metrics: Sequence[Metric]
 ) -> list[ImageScores]:
+    if (pairs[0].ground_truth == IGNORED).any():  # of one image, all have the same
+        metrics = registry.without_outlines(metrics)
     try:
         return [score_masks(pair, classes, metrics) for pair in pairs]
     except ValueError as error:

@@ -4,7 +4,7 @@ A metric of single images is a function with its record above it (:func:`registe
 images is a record alone (:func:`register`). Nothing else lists metrics: to add one is one entry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import wraps
@@ -192,6 +192,11 @@ def allowed(ignores_pixels: bool) -> tuple[Metric, ...]:
     too wide by the ignored band would score 1.
     """
     return tuple(each for each in scored() if not (ignores_pixels and "outline" in each.needs))
+
+
+def without_outlines(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return the metrics but for those of the outline; see :func:`allowed`."""
+    return tuple(each for each in metrics if "outline" not in each.needs)
 
 
 def counts() -> tuple[str, ...]:

@@ -103,7 +103,6 @@ def write_masks_page(
     evaluation: Evaluation,
     command: str,
     masks: MaskOptions = PLAIN_MASKS,
-    named: tuple[str | Path, str | Path] | None = None,
 ) -> None:
     """Write the page of a folder of masks that was just evaluated.
 
@@ -114,7 +113,6 @@ def write_masks_page(
         evaluation: of them.
         command: that was typed.
         masks: how they were read.
-        named: what the two folders are called on the page, where they hold labels painted as masks.
 
     Raises:
         UnetsegError: if a mask cannot be read any more.
@@ -123,8 +121,7 @@ def write_masks_page(
     names = [row["image"] for row in rows]
     cases = mask_cases([predictions], ground_truth, names, _score_texts(rows), masks)
     more = [_provenance(command, evaluation, {}, None)]
-    name, data = map(str, named or (predictions, ground_truth))
-    page = evaluation_page(name, data, evaluation, _gallery(cases, rows), more)
+    page = evaluation_page(str(predictions), str(ground_truth), evaluation, _gallery(cases, rows), more)
     write_page(page, path)
 
 

@@ -1,6 +1,6 @@
 """``compare``: runs that exist, or folders of masks that any tool has written, as the arms of a study."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from unetseg.config import RunConfig
 from unetseg.errors import UsageError
 from unetseg.evaluation.folders import evaluate_masks
-from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions, UnscoredImage
 from unetseg.metrics.registry import PRIMARY, find_metric
 from unetseg.runs import Run, find_run
 from unetseg.studies.analysis.assemble import Setup, assemble, joint_versions, run_result
@@ -30,6 +30,7 @@ def compare_runs_or_masks(
     primary: str = PRIMARY,
     margin: float = 0.01,
     command: str = "",
+    failed: Mapping[Path, Sequence[UnscoredImage]] | None = None,
 ) -> StudyResults:
     """Compare runs (:func:`compare_runs`), or with ``ground_truth`` folders of masks (:func:`compare_masks`).
 
@@ -39,7 +40,7 @@ def compare_runs_or_masks(
     require_question(primary, margin)
     if ground_truth is None:
         return compare_runs([find_run(name) for name in what], primary, margin, command)
-    return compare_masks(what, ground_truth, masks, primary, margin, command)
+    return compare_masks(what, ground_truth, masks, primary, margin, command, failed)
 
 
 def require_question(primary: str | None, margin: float | None) -> None:
@@ -104,6 +105,7 @@ def compare_masks(
     primary: str = PRIMARY,
     margin: float = 0.01,
     command: str = "",
+    failed: Mapping[Path, Sequence[UnscoredImage]] | None = None,
 ) -> StudyResults:
     """Compare folders of masks, each an arm with one seed, the first the baseline arm.
 
@@ -114,6 +116,7 @@ def compare_masks(
         primary: key of the metric that the verdict is about.
         margin: largest difference in it that counts as none.
         command: that was typed.
+        failed: of folders that hold labels, those that cannot be used.
 
     Raises:
         UsageError: if there are not two folders, or a mask is missing or cannot be scored.
@@ -123,8 +126,10 @@ def compare_masks(
     names = short_names([Path(folder) for folder in folders])
     scores: list[tuple[RunScores, ...]] = []
     notes: dict[str, None] = {}
+    failed = failed or {}
     for folder in folders:
         evaluation, left_out = evaluate_masks(folder, ground_truth, masks, progress=show_progress("scoring"))
+        left_out.failed += [*failed.get(Path(folder), ()), *failed.get(Path(ground_truth), ())]
         missing = left_out.ground_truth or left_out.failed or left_out.valid
         if missing:
             raise UsageError(

@@ -80,6 +80,11 @@ class LabelledSource:
         return self.labels.numbers(IGNORED)
 
     @property
+    def ignores(self) -> bool:
+        """Whether an object marks pixels that do not count."""
+        return self.labels.ignores
+
+    @property
     def problems(self) -> list[str]:
         """A line for each file, object or image that cannot be used."""
         return self.labels.problems

@@ -1,17 +1,25 @@
 """Pascal VOC's layout of a user's own: ``JPEGImages``, ``SegmentationClass`` and lists in ``ImageSets``."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from unetseg.data.datasets.class_entries import parse_classes
 from unetseg.data.datasets.image_folder import open_folder
-from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.datasets.labels import IGNORED, Colour, LabelMap
 from unetseg.data.datasets.samples import SegmentationSet
-from unetseg.errors import UsageError
+from unetseg.data.images.find import SUFFIXES, list_files
+from unetseg.data.images.read import read_mask
+from unetseg.data.images.write import write_labels
+from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few, printable
 
 _VOID_COLOUR = [224, 224, 192]
+LABELMAP, NAMES = "labelmap.txt", "class_names.txt"
 IMAGES, MASKS, INSTANCES = "JPEGImages", "SegmentationClass", "SegmentationObject"
 
 
@@ -40,16 +48,7 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
         UsageError: A list or ``labelmap.txt`` is wrong.
         UnetsegError: Files are missing or do not fit together.
     """
-    defaults: dict[str, Any] = {"ignore": IGNORED}
-    labelmap, names = folder / "labelmap.txt", folder / "class_names.txt"
-    source = "values of the masks"
-    if labelmap.is_file():
-        defaults = {"classes": _labelmap(labelmap), "ignore": [_VOID_COLOUR]}
-        source = labelmap.name
-    elif names.is_file():
-        lines = [line.strip() for line in decode_text(read_file(names)).splitlines() if line.strip()]
-        defaults["classes"] = [line for line in lines if line != "__ignore__"]
-        source = names.name
+    defaults, source = _settings(folder)
     if (folder / INSTANCES).is_dir():
         defaults["instances"] = INSTANCES
     dataset = open_folder(
@@ -59,7 +58,7 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
         images=IMAGES,
         masks=MASKS,
         defaults=defaults,
-        class_lists=(labelmap.name, names.name),
+        class_lists=(LABELMAP, NAMES),
     )
     if (folder / "dataset.yaml").is_file():
         source = "dataset.yaml"
@@ -70,6 +69,80 @@ def open_voc(folder: Path, split_seed: int, missing: list[str] | None) -> Segmen
         f"{IGNORED} does not count{numbered}"
     )
     return replace(dataset, notes=(said, *dataset.notes))
+
+
+def _settings(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return the entries of ``dataset.yaml`` that the folder's list of classes stands for, and where from."""
+    labelmap, names = folder / LABELMAP, folder / NAMES
+    if labelmap.is_file():
+        return {"classes": _labelmap(labelmap), "ignore": [_VOID_COLOUR]}, LABELMAP
+    if names.is_file():
+        lines = [line.strip() for line in decode_text(read_file(names)).splitlines() if line.strip()]
+        return {"classes": [line for line in lines if line != "__ignore__"], "ignore": IGNORED}, NAMES
+    return {"ignore": IGNORED}, "values of the masks"
+
+
+@dataclass(frozen=True)
+class VocMasks:
+    """The masks of a folder in VOC's layout, its images there or not.
+
+    Attributes:
+        folder: That holds ``SegmentationClass``.
+        classes: The classes' names, where a list names them.
+        labels: What the masks' values or colours mean; None without such a list.
+    """
+
+    folder: Path
+    classes: tuple[str, ...] = ()
+    labels: LabelMap | None = None
+
+    @property
+    def masks(self) -> Path:
+        """Where the masks lie."""
+        return self.folder / MASKS
+
+    @property
+    def objects(self) -> Path:
+        """Where the masks lie that number the objects."""
+        return self.folder / INSTANCES
+
+    @property
+    def ignores(self) -> bool:
+        """Whether pixels may not count."""
+        return True
+
+    @property
+    def said(self) -> str:
+        """One line: what it was recognised as."""
+        return f"Pascal VOC: {len(self.classes) - 1} class(es); {IGNORED} does not count"
+
+    def write(self, folder: Path, names: Sequence[str], colours: Sequence[Colour]) -> list[str]:
+        """Write the masks as indices of ``names``, and return a line for each that cannot be read."""
+        assert self.labels is not None
+        table = np.full(IGNORED + 1, IGNORED, np.uint8)
+        for index, name in enumerate(self.classes):
+            table[index] = names.index(name)
+        problems = []
+        for relative, path in list_files(self.masks):
+            if path.suffix.lower() in SUFFIXES:
+                try:
+                    mask = table[self.labels.to_classes(read_mask(path), path)]
+                    write_labels((folder / relative).with_suffix(".png"), mask, colours)
+                except UnetsegError as error:
+                    problems.append(str(error))
+        return problems
+
+
+def voc_masks(folder: Path) -> VocMasks | None:
+    """Return the masks of a folder in VOC's layout, with the classes of its list; None if it is none."""
+    found = voc_folder(folder) or (folder if (folder / MASKS).is_dir() else None)
+    if found is None:
+        return None
+    settings, source = _settings(found)
+    if "classes" not in settings:
+        return VocMasks(found)
+    classes = parse_classes(settings["classes"], settings["ignore"], str(found / source))
+    return VocMasks(found, classes.names, classes.labels)
 
 
 def _labelmap(path: Path) -> dict[str, list[int]]:

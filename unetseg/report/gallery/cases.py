@@ -8,7 +8,7 @@ import numpy as np
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.evaluation.folders import read_masks
-from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions, pair_files
+from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions, pair_masks
 from unetseg.report.gallery.error_map import Mask
 from unetseg.report.gallery.pictures import Case
 from unetseg.runs import Run
@@ -78,13 +78,7 @@ def mask_cases(
     Raises:
         UnetsegError: if a file cannot be read.
     """
-    files = [
-        {
-            pair.name: pair
-            for pair in pair_files(each, ground_truth, masks.valid, masks.key, masks.instances)[0]
-        }
-        for each in folders
-    ]
+    files = [{pair.name: pair for pair in pair_masks(each, ground_truth, masks)[0]} for each in folders]
     for index, name in enumerate(names):
         pairs = [read_masks(of_arm[name], masks) for of_arm in files]
         yield Case(
