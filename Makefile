@@ -1,7 +1,7 @@
 # What a change must pass: make check test docs package. Everything runs in .venv (CONTRIBUTING.md).
 BIN ?= .venv/bin
 
-.PHONY: check test docs package
+.PHONY: check test docs package bench
 
 check:
 	$(BIN)/ruff check .
@@ -30,3 +30,7 @@ package:
 	cd build/empty && ../fresh/bin/unetseg data export filaments -o images
 	cd build/empty && ../fresh/bin/unetseg predict images -o masks
 	rm -rf build
+
+# What docs/speed.md claims, measured here; make bench ARGS=--quick takes minutes.
+bench:
+	$(BIN)/python benchmarks/table.py $(ARGS)

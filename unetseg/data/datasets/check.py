@@ -68,7 +68,6 @@ def inspect_dataset(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
     duplicates: bool = True,
-    remembered: bool = False,
 ) -> Inspection:
     """Open every file of a dataset.
 
@@ -81,15 +80,15 @@ def inspect_dataset(
         dataset: Any dataset.
         workers: Threads; decoding runs in parallel.
         progress: Told (samples done, samples in all).
-        duplicates: Look for them, too.
-        remembered: Take what an earlier look found of files that have not changed since.
+        duplicates: Look for them, too. Without, what an earlier look found of files that have not changed
+            since is taken.
 
     Returns:
         The problems, and how many pixels each class has in each split.
     """
     result = Inspection()
-    known = KnownFindings(dataset, duplicates) if remembered else None
-    look = known.look_at if known else partial(look_at, dataset, digest=duplicates)
+    known = None if duplicates else KnownFindings(dataset)
+    look = known.look_at if known else partial(look_at, dataset, digest=True)
     owners: dict[bytes, tuple[str, Sample]] = {}
     colours: dict[int, tuple[Colour, Sample]] = {}
     tones: dict[tuple[bool, Colour], tuple[int, Sample]] = {}
@@ -148,7 +147,7 @@ def require_sound(
         UnetsegError: Names the first problem and how many there are.
     """
     workers = workers or min(8, os.cpu_count() or 1)
-    result = inspect_dataset(dataset, workers=workers, progress=progress, duplicates=False, remembered=True)
+    result = inspect_dataset(dataset, workers=workers, progress=progress, duplicates=False)
     problems = [each for each in result.problems if each.stops]
     if result.damaged:
         few = first_few(path.name for path in result.damaged)

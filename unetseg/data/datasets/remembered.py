@@ -30,29 +30,27 @@ class KnownFindings:
 
     Args:
         dataset: any dataset; of a small one nothing is kept.
-        digest: whether findings are to have the hash of the image's pixels.
     """
 
-    def __init__(self, dataset: SegmentationSet, digest: bool) -> None:
+    def __init__(self, dataset: SegmentationSet) -> None:
         self._dataset = dataset
-        self._digest = digest
         samples = [sample for members in dataset.splits.values() for sample in members]
         about = f"{dataset.classes} {dataset.label_map!r}"
         self._kept = _kept("findings", [sample.image for sample in samples], about)
 
     def look_at(self, sample: Sample) -> Finding:
-        """Return what a look at all files of a sample finds, or found."""
+        """Return what a look at all files of a sample finds, or found, without the hash of its pixels."""
         if self._kept is None:
-            return look_at(self._dataset, sample, self._digest)
+            return look_at(self._dataset, sample, digest=False)
         files = (sample.image, sample.mask, sample.valid, sample.instances)
         stamp = _stamp(files)
         known = self._kept.get(str(sample.image), stamp)
-        if known is not None and (known["digest"] or not self._digest):
+        if known is not None:
             for text in known["said"]:
                 tell(text)
             return _from_json(known)
         with hearing() as said:
-            found = look_at(self._dataset, sample, self._digest)
+            found = look_at(self._dataset, sample, digest=False)
         if not found.problems:
             self._kept.put(str(sample.image), stamp, {**_to_json(found), "said": said})
         return found
@@ -127,7 +125,6 @@ def _stamp(files: Sequence[Path | None]) -> str | None:
 def _to_json(found: Finding) -> dict[str, Any]:
     return {
         "counts": found.counts.tolist(),
-        "digest": found.digest.hex() if found.digest else None,
         "colours": [[index, *colour] for index, colour in found.colours.items()],
         "tones": [found.tones[0], [[*tone, index] for tone, index in found.tones[1].items()]],
         "turned": found.turned,
@@ -138,7 +135,7 @@ def _from_json(known: dict[str, Any]) -> Finding:
     return Finding(
         (),
         np.array(known["counts"], np.int64),
-        bytes.fromhex(known["digest"]) if known["digest"] else None,
+        None,
         {index: (red, green, blue) for index, red, green, blue in known["colours"]},
         (
             known["tones"][0],
