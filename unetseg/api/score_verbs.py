@@ -163,6 +163,7 @@ def compare(
     primary: str | None = None,
     margin: float | None = None,
     output: str | Path | None = None,
+    figures: str | Path | None = None,
     command: str = "",
 ) -> "StudyResults":
     """Compare runs of one test split, a study's runs as they are, or folders of masks by any tool.
@@ -183,6 +184,8 @@ def compare(
             another is exploratory.
         margin: largest difference in it that counts as none, 0.01 if not given; a study has its own.
         output: folder for the report; a study's goes into the study's, others are not written if not given.
+        figures: folder for a paper: every figure as SVG and PDF, every table as LaTeX and CSV, the methods
+            and what they cite; none is written if not given.
         command: what the report names as the way to repeat it.
 
     Returns:
@@ -226,6 +229,10 @@ def compare(
             if found
             else _compare_runs_or_masks(names, reference, plain, primary, margin, command)
         )
+        if figures is not None:
+            from unetseg.report.paper.paper_files import write_paper
+
+            write_paper(results, Path(figures))
         folder = as_it_is or output
         if folder is None:
             return results

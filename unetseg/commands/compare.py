@@ -43,6 +43,7 @@ def run(argv: Sequence[str]) -> int:
         primary=options.primary,
         margin=options.margin,
         output=output,
+        figures=options.figures,
         command=shlex.join(["unetseg", "compare", *argv]),
     )
     from unetseg.report.markdown import study_text
@@ -52,6 +53,8 @@ def run(argv: Sequence[str]) -> int:
         from unetseg.report.plan_figures import power_text
 
         print(f"{power_text(results)}\n")
+    if options.figures:
+        print(f"figures, tables and methods: {options.figures}")
     print(f"report: {Path(results.folder or '') / 'report.html'}")
     return PARTLY_DONE if results.failures else 0
 
@@ -87,6 +90,11 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--power", action="store_true", help="show what more seeds or images would show, as the report does"
+    )
+    parser.add_argument(
+        "--figures",
+        metavar="DIR",
+        help="for a paper: every figure as SVG and PDF, tables as LaTeX and CSV, the methods with BibTeX",
     )
     masks = parser.add_argument_group("of folders of masks")
     masks.add_argument(

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from unetseg.report.html.print_colours import print_if_asked
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -23,6 +25,15 @@ THEME = {
     "#000008": "var(--paper)",
 }
 INK, FAINT, GRID, BAND, BETTER, WORSE, EQUIVALENT, PAPER = THEME
+
+# The page's variables in light, for figures that are printed.
+_PRINTED = dict(
+    zip(
+        THEME,
+        ("#1b1f24", "#6e7781", "#e4e7eb", "#e3e8f6", "#0b57d0", "#b54708", "#0a7050", "#ffffff"),
+        strict=True,
+    )
+)
 
 # Natural width: what fits a phone; wider pages put several figures side by side.
 WIDTH = 352.0
@@ -84,6 +95,7 @@ def to_svg(figure: "Figure", label: str, points: Mapping[str, Sequence[Attribute
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    print_if_asked(figure, _PRINTED)
     root = ElementTree.fromstring(buffer.getvalue())
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
