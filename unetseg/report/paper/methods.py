@@ -97,8 +97,8 @@ def _analysis(results: StudyResults) -> str:
         "Arms were compared image by image, with unpaired seeds, by a t test whose variance holds what seeds "
         "and images add, with Satterthwaite's degrees of freedom [@satterthwaite1946]; ratios of sums "
         "entered by jackknife values [@miller1974]. P-values were adjusted over arms by Holm's method "
-        "[@holm1979], intervals are simultaneous at 95 %, and equivalence means two one-sided tests [@schuirmann1987] "
-        f"within ±{results.margin:g}."
+        "[@holm1979], intervals are simultaneous at 95 %, and equivalence means two one-sided tests "
+        f"[@schuirmann1987] within ±{results.margin:g}."
     )
 
 
