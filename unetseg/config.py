@@ -75,6 +75,9 @@ class RunConfig:
     images: str | None = option("data", "a folder's images, where they do not lie in images/", None)
     masks: str | None = option("data", "a folder's masks, where they do not lie in masks/", None)
     split_seed: int = option("data", "draws the splits that a dataset does not come with", 0)
+    stratify: bool | None = option(
+        "data", "parts that are drawn hold every class if they can (default: in new runs)", None
+    )
     folds: int | None = option(
         STUDIES, "cut the whole set into so many folds, by the seed; of studies only", None
     )
@@ -137,7 +140,7 @@ class RunConfig:
         for name in ("images", "masks", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
-        for name in ("recalibrate", "encoder_lr", "freeze_encoder"):
+        for name in ("recalibrate", "encoder_lr", "freeze_encoder", "stratify"):
             if not values[name]:
                 del values[name]
         values["weights"] = fingerprint_in(self.weights) or self.weights  # wherever the file lies

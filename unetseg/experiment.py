@@ -12,7 +12,7 @@ from typing import Any
 
 from unetseg.config import RunConfig
 from unetseg.data.datamodule import SegmentationData
-from unetseg.data.datasets.check import describe_classes, require_sound
+from unetseg.data.datasets.check import describe_choice, describe_classes, require_sound
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UnetsegError
@@ -115,7 +115,7 @@ def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[Segme
     if config.init is not None and not goes_on:
         start_from_run(net.model, config, dataset.classes, say_nothing)
     found = require_sound(dataset, progress=show_progress("checking"))
-    for line in describe_classes(dataset, found):
+    for line in [*describe_classes(dataset, found), *describe_choice(dataset, found)]:
         report(line)
     return dataset, net
 

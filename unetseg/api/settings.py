@@ -42,6 +42,7 @@ class NetSettings(TypedDict, total=False):
     images: str | None
     masks: str | None
     split_seed: int
+    stratify: bool | None
     size: int
     scale: str
     augment: str

@@ -70,11 +70,12 @@ def fit(
     if complete.init is not None and resumed is None:
         find_run(complete.init)
     choose_waiting()
+    from unetseg.data.datasets.new_split import with_stratify
     from unetseg.experiment import resume_experiment, run_experiment
 
     if resumed is not None:
         return resume_experiment(resumed, complete, report)
-    return run_experiment(complete, output, report)
+    return run_experiment(with_stratify(complete), output, report)
 
 
 def fit_configuration(
@@ -207,7 +208,7 @@ def study_plan(
     for arm in asked.arms:
         refuse_code(arm.overrides.get("trainer") or {}, f"{study}: arm {arm.name}", allow=allow_code)
     asked = asked.based_on(configured(asked.base, config, settings, "ablate()", StudySettings), seeds)
-    from unetseg.studies.plan import default_folder, make_plan, recalibrated
+    from unetseg.studies.plan import default_folder, make_plan, recalibrated, restratified
 
     folder = default_folder(asked) if output is None else Path(output)
-    return make_plan(recalibrated(asked, folder), folder, arms)
+    return make_plan(restratified(recalibrated(asked, folder), folder), folder, arms)

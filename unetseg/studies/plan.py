@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unetseg.config import RunConfig
+from unetseg.data.datasets.new_split import with_stratify
 from unetseg.errors import UsageError
 from unetseg.runs import CHECKPOINTS, STUDY_FILE, Run
 from unetseg.skip_levels import basic_levels, select_levels
@@ -120,8 +121,28 @@ def recalibrated(study: Study, folder: Path) -> Study:
     """
     if study.base.recalibrate is not None:
         return study
-    kept = load_study(folder / STUDY_FILE) if (folder / STUDY_FILE).is_file() and _existing(folder) else None
-    return replace(study, base=study.base.changed(recalibrate=kept.base.recalibrate if kept else True))
+    kept = _kept_base(folder)
+    return replace(study, base=study.base.changed(recalibrate=kept.recalibrate if kept else True))
+
+
+def restratified(study: Study, folder: Path) -> Study:
+    """Return the study with drawn parts that hold every class if they can, unless earlier runs say otherwise.
+
+    Args:
+        study: as it was asked for.
+        folder: the study's; where runs are, the new ones learn and are tested on the same images.
+    """
+    if study.base.stratify is not None:
+        return study
+    kept = _kept_base(folder)
+    base = study.base.changed(stratify=kept.stratify) if kept else with_stratify(study.base)
+    return replace(study, base=base)
+
+
+def _kept_base(folder: Path) -> RunConfig | None:
+    """Return the base of the study in a folder, where it has runs."""
+    there = (folder / STUDY_FILE).is_file() and _existing(folder)
+    return load_study(folder / STUDY_FILE).base if there else None
 
 
 def _earlier(folder: Path) -> Study | None:

@@ -18,6 +18,7 @@ from unetseg.errors import UnetsegError
 from unetseg.utilities.text import first_few, printable
 from unetseg.utilities.threads import by_threads
 
+LEAST_TO_CHOOSE = 5  # images that hold a class: of fewer, one odd image decides between epochs
 _SHOWN_CLASSES = 12
 
 
@@ -30,6 +31,7 @@ class Inspection:
         pixels: Split → pixels of each class, int64, and in the last place of those that do not count: ignored
             ones, and those outside the field of view.
         images: Split → number of samples.
+        holding: Split → number of samples (or of groups of them) that hold each class, int64.
         turned: Images that are turned by their EXIF orientation, beside masks that are not.
         damaged: Images whose pixels are damaged; each is a problem, too.
     """
@@ -37,6 +39,7 @@ class Inspection:
     problems: list[Problem] = field(default_factory=list)
     pixels: dict[str, np.ndarray] = field(default_factory=dict)
     images: dict[str, int] = field(default_factory=dict)
+    holding: dict[str, np.ndarray] = field(default_factory=dict)
     turned: list[Path] = field(default_factory=list)
     damaged: list[Path] = field(default_factory=list)
 
@@ -97,12 +100,15 @@ def inspect_dataset(
     for split, samples in dataset.splits.items():
         result.images[split] = len(samples)
         result.pixels[split] = np.zeros(len(dataset.classes) + 1, np.int64)
+        holding: list[set[str]] = [set() for _ in dataset.classes]
         if not samples:
             result.problems.append(Problem(split, None, f"the {split} split holds no image"))
         for sample, found in zip(samples, by_threads(look, samples, workers), strict=True):
             result.problems += found.problems
             result.problems += _recoloured(sample, found, colours) or _turned_round(sample, found, tones)
             result.pixels[split] += found.counts
+            for index in np.flatnonzero(found.counts[:-1]):
+                holding[index].add(sample.group or sample.name)
             if found.damaged:
                 result.damaged.append(sample.image)
             if found.turned:
@@ -119,6 +125,7 @@ def inspect_dataset(
             done += 1
             if progress:
                 progress(done, total)
+        result.holding[split] = np.array([len(each) for each in holding])
     result.problems += _without_evidence(dataset, result)
     if known:
         known.save()
@@ -172,6 +179,23 @@ def describe_classes(dataset: SegmentationSet, result: Inspection) -> list[str]:
     lines = [f"classes   {shown}{f' and {more} more' if more else ''}{ignored} of the training pixels"]
     said = [each.message for each in result.problems if not each.stops and each.file is None]
     return lines + [f"note      {line}" for line in [*said, *result.notes()]]
+
+
+def describe_choice(dataset: SegmentationSet, result: Inspection) -> list[str]:
+    """Return why it would be chance which epoch the validation split calls the best, a line at most."""
+    foreground = zip(dataset.classes[1:], result.holding["val"][1:].tolist(), strict=True)
+    held = {name: count for name, count in foreground if result.images["val"]}
+    if not any(held.values()):
+        return []  # told as a problem
+    absent = [name for name, count in held.items() if not count]
+    few = [f"{name} in {count}" for name, count in held.items() if 0 < count < LEAST_TO_CHOOSE]
+    told = [f"holds no {first_few(absent)}, so that no epoch is chosen by it"] if absent else []
+    if few:
+        unit = "group(s)" if any(sample.group for sample in dataset.splits["val"]) else "image(s)"
+        told.append(
+            f"has {', '.join(few[:_SHOWN_CLASSES])} {unit} only: which epoch is best is partly chance"
+        )
+    return [f"note      the val split {' and '.join(told)}; give it more images"] if told else []
 
 
 def _recoloured(sample: Sample, found: Finding, colours: dict[int, tuple[Colour, Sample]]) -> list[Problem]:

@@ -120,6 +120,7 @@ def open_folder(
         {part: tuple(chosen[name] for name in members) for part, members in split.items()},
         classes.labels,
         notes=("; ".join(notes),) if notes else (),
+        drawn=tuple(part for part in SPLITS[1:] if part not in lists),
     )
 
 

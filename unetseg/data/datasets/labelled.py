@@ -91,6 +91,7 @@ def open_labelled(source: Path, found: LabelledSource, split_seed: int, root: Pa
         {part: tuple(chosen[name] for name in members) for part, members in split.items()},
         classes.labels,
         notes=(found.said + rest,),
+        drawn=tuple(part for part in SPLITS[1:] if part not in found.split),
     )
 
 

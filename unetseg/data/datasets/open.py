@@ -22,6 +22,7 @@ from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.label_source import LabelledSource
 from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, read_labels, refuse_unread
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
+from unetseg.data.datasets.stratify import stratified
 from unetseg.data.datasets.voc_folder import open_voc, voc_folder
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.utilities.text import printable
@@ -186,6 +187,11 @@ def require_dataset(name: str) -> None:
         raise _unknown(name)
 
 
+def is_own(name: str) -> bool:
+    """Tell whether a dataset is a user's own, whose missing parts are drawn, and none that comes by name."""
+    return find_card(name.partition(":")[0]) is None and not is_synthetic(name) and not _is_card_file(name)
+
+
 def _unknown(name: str) -> UsageError:
     near = did_you_mean(name, [*EMBEDDED, *catalog_names()])
     return UsageError(f"'{name}' is neither a dataset nor a folder{near} (see 'unetseg data list')")
@@ -246,5 +252,5 @@ def open_data(config: RunConfig) -> SegmentationSet:
         masks=config.masks,
     )
     if config.folds is None or config.fold is None:
-        return dataset
+        return stratified(dataset, config.split_seed) if config.stratify else dataset
     return fold_of(dataset, config.folds, config.fold, config.seed)

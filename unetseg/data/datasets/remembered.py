@@ -12,8 +12,10 @@ import numpy as np
 
 from unetseg.data.datasets.findings import Finding, look_at
 from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.errors import UnetsegError
 from unetseg.utilities.cache import Kept, file_stamp
 from unetseg.utilities.current_file import hearing, tell
+from unetseg.utilities.threads import by_threads
 
 FEWEST = 300  # files from which on it is worth while: fewer are looked at in a second or two
 _DECODERS = ("unetseg", "imagecodecs", "numpy", "pillow", "simplejpeg", "tifffile")
@@ -88,6 +90,46 @@ def known_values(
         return known["values"], known["tones"]
 
     return values, kept.save
+
+
+def known_classes(dataset: SegmentationSet, samples: Sequence[Sample]) -> dict[str, frozenset[int]]:
+    """Return the foreground classes that each sample's mask holds, by name; of one that cannot be read, none.
+
+    Args:
+        dataset: any dataset; of a large one, masks that have not changed are not opened again.
+        samples: of it.
+    """
+    about = f"{dataset.classes} {dataset.label_map!r}"
+    kept = _kept("classes", [sample.mask or sample.image for sample in samples], about) if samples else None
+
+    def look(sample: Sample) -> frozenset[int]:
+        stamp = _stamp((sample.mask, sample.valid)) if kept else None
+        known = kept.get(str(sample.mask), stamp) if kept else None
+        if known is None:
+            known = _classes_in(dataset, sample)
+            if kept and known is not None:
+                kept.put(str(sample.mask), stamp, known)
+        return frozenset(known or ())
+
+    workers = min(8, os.cpu_count() or 1)
+    found = {
+        sample.name: held for sample, held in zip(samples, by_threads(look, samples, workers), strict=True)
+    }
+    if kept:
+        kept.save()
+    return found
+
+
+def _classes_in(dataset: SegmentationSet, sample: Sample) -> list[int] | None:
+    """Return the foreground classes of a mask where it counts; None if it cannot be read."""
+    try:
+        with hearing():
+            mask, valid = dataset.mask(sample), dataset.valid(sample)
+    except UnetsegError:
+        return None
+    counted = mask if valid is None or valid.shape != mask.shape else mask[valid]
+    there = np.flatnonzero(np.bincount(counted.ravel(), minlength=1))
+    return [int(index) for index in there if 0 < index < len(dataset.classes)]
 
 
 def _kept(what: str, files: Sequence[Path], about: str) -> Kept | None:

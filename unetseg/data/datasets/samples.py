@@ -51,6 +51,7 @@ class SegmentationSet:
         splits: ``"train"``, ``"val"`` and ``"test"``.
         labels: The table from raw mask values to class indices; None where they are the indices.
         notes: Lines that say as what the set was recognised, and what of it was left out.
+        drawn: The parts that were drawn from the training images: the set comes without them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class SegmentationSet:
     splits: dict[str, tuple[Sample, ...]]
     labels: LabelMap | None = None
     notes: tuple[str, ...] = ()
+    drawn: tuple[str, ...] = ()
 
     def image(self, sample: Sample) -> np.ndarray:
         """Return the image, H×W×3 uint8 RGB; what is damaged in it becomes a warning."""
@@ -139,7 +141,7 @@ def split_names(
     groups: dict[str, list[str]] = {}
     for name in pool:
         groups.setdefault(group(name), []).append(name)
-    order = sorted(groups, key=lambda key: (_hash(seed, key), key))
+    order = sorted(groups, key=lambda key: draw_order(seed, key))
     missing = [split for split in SPLITS[1:] if split not in given]
     if len(order) <= len(missing):
         raise UnetsegError(
@@ -160,5 +162,6 @@ def split_names(
     return {split: drawn[split] for split in SPLITS}
 
 
-def _hash(seed: int, key: str) -> bytes:
-    return hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogateescape")).digest()
+def draw_order(seed: int, key: str) -> tuple[bytes, str]:
+    """Return what the groups of a set are sorted by to draw its parts, as ``split_names`` does."""
+    return hashlib.sha256(f"{seed}/{key}".encode("utf-8", "surrogateescape")).digest(), key
