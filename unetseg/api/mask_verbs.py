@@ -149,6 +149,9 @@ def predict(
         precision=precision,
         min_area=min_area,
         objects=str(predictor.object_rule) if objects else "",
+        tile=tile,
+        overlap=overlap,
+        format=format,
     )
     return predict_images(predictor, found, Path(output), outputs, show_progress, refused, maker)
 

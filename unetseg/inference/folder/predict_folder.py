@@ -1,7 +1,7 @@
 """A folder of images in, a folder of masks out."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -83,6 +83,7 @@ def predict_images(
         objects = ObjectTable(output, object_columns(3)) if options.objects else None
         if maker is not None and options.continue_:
             require_same_maker(maker, jobs, table.makers(), output)
+        _check_beside(output, options, table)
         table.begin()
         _remove_abandoned(jobs)
         result = FolderResult(len(jobs) + len(refused), predictor.classes)
@@ -100,7 +101,7 @@ def predict_images(
                 error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
             raise
         _write_tables(table, objects)
-        _write_beside(jobs, output, predictor, options)
+        _write_beside(jobs, output, predictor, options, _made_before(table, output, options, maker))
         return result
 
 
@@ -110,12 +111,44 @@ def _write_tables(table: PredictionTable, objects: ObjectTable | None) -> None:
         objects.write()
 
 
-def _write_beside(jobs: Sequence[Job], output: Path, predictor: Predictor, options: OutputOptions) -> None:
-    """Write the file that a format has once for all masks of a folder."""
+def _check_beside(output: Path, options: OutputOptions, table: PredictionTable) -> None:
+    """Refuse to write over a file of the user's that is called as the one for all masks of a format."""
+    name = FORMATS[options.format].beside
+    if name is not None and (output / name).exists() and not _made_before(table, output, options, None):
+        raise UsageError(
+            f"{printable(output / name)}: is not of an earlier 'unetseg predict', and would be written over; "
+            "move it away, or choose another folder with -o"
+        )
+
+
+def _made_before(
+    table: PredictionTable, output: Path, options: OutputOptions, maker: Maker | None
+) -> dict[str, Path]:
+    """Return the masks of the format by the images' names in the table, of one maker where it is given."""
+    suffix = FORMATS[options.format].suffix
+    named = {
+        file: (output / file).with_suffix(suffix)
+        for file, text in table.makers().items()
+        if maker is None or maker.made(text)
+    }
+    return {file: mask for file, mask in named.items() if mask.exists()}
+
+
+def _write_beside(
+    jobs: Sequence[Job],
+    output: Path,
+    predictor: Predictor,
+    options: OutputOptions,
+    before: Mapping[str, Path],
+) -> None:
+    """Write the file that a format has once for all masks of a folder, those of before included."""
     format = FORMATS[options.format]
     if format.beside is None or format.gather is None:
         return
-    files = {job.image.relative.as_posix(): job.mask for job in jobs if job.finished}
+    mine = {job.image.relative.as_posix(): job.mask for job in jobs if job.finished}
+    known = {*mine.values()}
+    others = {file: mask for file, mask in before.items() if mask not in known}
+    files = dict(sorted((others | mine).items()))
     path = output / format.beside
     with plain_write_errors(path):
         write_bytes(path, format.gather(files, predictor.classes, predictor.colours))
