@@ -9,7 +9,6 @@ from unetseg.data.images.find import FoundImage
 from unetseg.data.images.georeference import read_place
 from unetseg.inference.folder.formats import FORMATS
 from unetseg.inference.folder.jobs import require_packages
-from unetseg.inference.folder.maps import require_map
 from unetseg.utilities.current_file import tell
 from unetseg.utilities.text import printable
 
@@ -24,6 +23,8 @@ def check_places(found: Iterable[FoundImage], format: str) -> None:
     """
     if FORMATS[format].place not in ("outlines", "required"):
         return
+    from unetseg.inference.folder.maps import require_map  # outlines need more packages than masks
+
     for image in found:
         with suppress(ImageError):
             place = read_place(image.path)
