@@ -178,8 +178,10 @@ def export(
 
     Args:
         run: its folder; the newest finished one under ``checkpoints/`` if not given.
-        format: ``onnx`` runs anywhere and is checked against PyTorch; ``safetensors`` loads back into it.
-        output: the file; ``model.onnx`` or ``model.safetensors`` in the run's folder if not given.
+        format: ``onnx`` runs anywhere and is checked against PyTorch; ``safetensors`` loads back into it;
+            ``card`` is a folder to share, with a model card.
+        output: the file, or the card's folder; ``model.onnx``, ``model.safetensors`` or ``card`` in the run's
+            folder if not given.
         overwrite: replace the file if it is there.
         report: is told which run it is, and whether it was interrupted; one that is not named is printed.
 
@@ -192,10 +194,14 @@ def export(
         >>> unetseg.export("runs/first", format="safetensors").name
         'model.safetensors'
     """
-    check_choice("--format", format, EXPORT_FORMATS)
+    check_choice("--format", format, (*EXPORT_FORMATS, "card"))
     found = _chosen(run, report)
     if found.standing:
         report(f"note: {printable(found.standing)}")
+    if format == "card":
+        from unetseg.report.model_card import write_card
+
+        return write_card(found, Path(output or found.path / "card"), overwrite=overwrite)
     from unetseg.inference.export import export_run
 
     return export_run(found, format, None if output is None else Path(output), overwrite=overwrite)

@@ -23,14 +23,15 @@ def run(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--format",
         default="onnx",
-        metavar="|".join(EXPORT_FORMATS),
-        help="; ".join(f"{name} {each.purpose}" for name, each in EXPORT_FORMATS.items()) + " [onnx]",
+        metavar="|".join([*EXPORT_FORMATS, "card"]),
+        help="; ".join(f"{name} {each.purpose}" for name, each in EXPORT_FORMATS.items())
+        + "; card is a folder to share, with a model card [onnx]",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help=f"the file [{' or '.join(f'model.{name}' for name in EXPORT_FORMATS)} in the run's folder]",
+        help=f"file or folder [{', '.join(f'model.{name}' for name in EXPORT_FORMATS)}, card/ in the run's]",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the file if it is there")
     options = parser.parse(argv)
@@ -41,5 +42,6 @@ def run(argv: Sequence[str]) -> int:
         overwrite=options.overwrite,
         report=print_line,
     )
-    print(f"wrote {printable(path)} ({path.stat().st_size / 1e6:.1f} MB)")
+    size = sum(each.stat().st_size for each in (path, *path.glob("*")) if each.is_file())
+    print(f"wrote {printable(path)} ({size / 1e6:.1f} MB)")
     return 0

@@ -10,6 +10,8 @@ from unetseg.inference.weights import not_ours, predictor_from_weights
 from unetseg.runs import Run, find_run
 from unetseg.training import checkpoints
 
+SHARED_WEIGHTS = "model.safetensors"  # of a folder that is shared in place of a run
+
 
 def find_models(names: Sequence[str]) -> list[Run | Path]:
     """Return what ``--run`` names: runs, or exported models; the newest finished run if it names none.
@@ -75,6 +77,9 @@ def load_predictor(run: Run, device: str = "auto", precision: str | None = None)
 
 
 def _find(name: str) -> Run | Path:
+    shared = Path(name) / SHARED_WEIGHTS
+    if shared.is_file() and not Run(Path(name)).best.is_file():
+        return shared  # a folder that 'unetseg export --format card' wrote
     if _format_name(Path(name)) not in EXPORT_FORMATS:
         return find_run(name)
     if not Path(name).is_file():
