@@ -23,6 +23,7 @@ from unetseg.config_checks import (
 )
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.skip_levels import normalise_skips
+from unetseg.utilities.channel_lists import normalise_channels
 from unetseg.utilities.pinned_files import fingerprint_in, unpinned
 from unetseg.utilities.text import is_number
 
@@ -82,6 +83,9 @@ class RunConfig:
         STUDIES, "cut the whole set into so many folds, by the seed; of studies only", None
     )
     fold: int | None = option(STUDIES, "which fold is tested; of studies only", None)
+    channels: str | None = option(
+        "data", "of images, by number from 1 or name: 1,2,4; RGB if not given", None
+    )
     size: int = option("data", "side of the training crops, pixels", 96)
     scale: str = option("data", "native, or longest:N to bring each image's longer side to N", "native")
     augment: str = option(
@@ -122,6 +126,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "skips", normalise_skips(self.skips))
         object.__setattr__(self, "weights", pinned_weights(self.weights))
+        object.__setattr__(self, "channels", normalise_channels(self.channels))
         for spec in fields(self):
             choices = spec.metadata["choices"]
             value = getattr(self, spec.name)
@@ -137,7 +142,7 @@ class RunConfig:
         values = asdict(self)
         for name in ("device", "workers", "log_gradients"):
             del values[name]
-        for name in ("images", "masks", "folds", "fold"):  # not in the hashes of before
+        for name in ("images", "masks", "channels", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
         for name in ("recalibrate", "encoder_lr", "freeze_encoder", "stratify"):

@@ -111,7 +111,7 @@ def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[Segme
     dataset = open_data(config)
     for line in dataset.notes:
         report(f"labels    {line}")
-    net = build_net(config, len(dataset.classes), goes_on)
+    net = build_net(config, len(dataset.classes), goes_on, dataset.pixels.count)
     if config.init is not None and not goes_on:
         start_from_run(net.model, config, dataset.classes, say_nothing)
     found = require_sound(dataset, progress=show_progress("checking"))

@@ -43,6 +43,7 @@ class NetSettings(TypedDict, total=False):
     masks: str | None
     split_seed: int
     stratify: bool | None
+    channels: str | None
     size: int
     scale: str
     augment: str

@@ -1,6 +1,7 @@
 """The one augmentation pipeline. albumentations is used nowhere else."""
 
 import os
+from typing import Any
 
 os.environ.setdefault(
     "NO_ALBUMENTATIONS_UPDATE", "1"
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 
 from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 
 
 class Augmentation:
@@ -20,15 +22,23 @@ class Augmentation:
         strength: ``none``, ``light`` or ``full``.
         size: side of the square that comes out, pixels.
         foreground_crops: share of the crops that must hold a foreground pixel.
+        pixels: of the images; those that are not of 8 bits are brought to 0..1 once they are cropped.
     """
 
-    def __init__(self, strength: str, size: int, foreground_crops: float) -> None:
+    def __init__(
+        self, strength: str, size: int, foreground_crops: float, pixels: PixelRule = EIGHT_BIT_RGB
+    ) -> None:
+        steps = _DISTORTIONS[strength]()
+        if pixels.count != 3:
+            steps = [step for step in steps if not isinstance(step, A.HueSaturationValue)]
+        if not pixels.bytes:
+            steps = [_ToUnit(pixels), *steps]
         self.pipeline = A.Compose(
-            [*_crop(size, foreground_crops), *_DISTORTIONS[strength]()], mask_interpolation=cv2.INTER_NEAREST
+            [*_crop(size, foreground_crops), *steps], mask_interpolation=cv2.INTER_NEAREST
         )
 
     def __call__(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Map image H×W×3 uint8 and mask H×W uint8 to squares of the given size."""
+        """Map image H×W×C and mask H×W uint8 to squares of the given size, the image uint8 or float32."""
         self.pipeline.set_random_seed(seed)
         out = self.pipeline(image=image, mask=mask)
         return out["image"], out["mask"]
@@ -41,6 +51,18 @@ def _crop(size: int, foreground_crops: float) -> list[A.BasicTransform | A.BaseC
         return [pad, anywhere]
     on_foreground = A.CropNonEmptyMaskIfExists(size, size, ignore_values=[IGNORED], p=foreground_crops)
     return [pad, A.OneOf([on_foreground, anywhere], p=1)]
+
+
+class _ToUnit(A.ImageOnlyTransform):
+    """Brings a crop that is not of 8 bits to 0..1, where albumentations expects floats to be."""
+
+    def __init__(self, pixels: PixelRule) -> None:
+        super().__init__(p=1)
+        self.pixels = pixels
+
+    def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
+        """Map H×W×C as read to float32."""
+        return self.pixels.to_unit(img)
 
 
 def _light() -> list[A.BasicTransform]:

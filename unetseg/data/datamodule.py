@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from unetseg.config import RunConfig
 from unetseg.data.augment import Augmentation
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.loaders import Batch, BatchLoader, check_shared_memory, collate, normalised
 from unetseg.data.preprocessing import Preprocessing, channel_statistics
 from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
@@ -49,13 +51,13 @@ class ScaledSamples:
         return len(self.samples)
 
     def __getitem__(self, index: int) -> ImageAndMask:
-        """Return image H×W×3 uint8 and mask H×W uint8, 255 where not counted."""
+        """Return image H×W×C as read and mask H×W uint8, 255 where not counted."""
         return self.cache[index] if index in self.cache else self.read(index)
 
     def read(self, index: int) -> ImageAndMask:
         """Decode and scale an image and its mask; pixels outside its field of view are marked as ignored."""
         sample = self.samples[index]
-        image, mask = self.dataset.picture(sample).rgb, self.dataset.mask(sample)
+        image, mask = self.dataset.picture(sample).pixels, self.dataset.mask(sample)
         valid = self.dataset.valid(sample)
         if valid is not None:
             mask = np.where(valid, mask, np.uint8(IGNORED))
@@ -83,12 +85,13 @@ class ScaledSamples:
 
 
 class TrainingCrops(Dataset[Batch]):
-    """Augmented crops, uint8; item (epoch, index) is a function of the seed and that pair."""
+    """Augmented crops, uint8 or 0..1; item (epoch, index) is a function of the seed and that pair."""
 
     def __init__(self, samples: ScaledSamples, config: RunConfig) -> None:
         self.samples = samples
         self.seed = config.seed
-        self.augmentation = Augmentation(config.augment, config.size, config.foreground_crops)
+        pixels = samples.preprocessing.pixels
+        self.augmentation = Augmentation(config.augment, config.size, config.foreground_crops, pixels)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -101,7 +104,7 @@ class TrainingCrops(Dataset[Batch]):
 
 
 class WholeImages(Dataset[Batch]):
-    """Scaled, padded images for validation, uint8; the mask is as the network sees the image."""
+    """Scaled, padded images for validation, uint8 or 0..1; the mask is as the network sees the image."""
 
     def __init__(self, samples: ScaledSamples, stride: int) -> None:
         self.samples = samples
@@ -114,6 +117,7 @@ class WholeImages(Dataset[Batch]):
         counted, index = item
         image, mask = self.samples[index]
         pads = [(0, -side % self.stride) for side in mask.shape]
+        image = self.samples.preprocessing.pixels.to_unit(image)
         image = np.pad(image, [*pads, (0, 0)], mode="edge")
         if counted < 0:
             mask = np.full_like(mask, IGNORED)
@@ -143,17 +147,20 @@ class SegmentationData(pl.LightningDataModule):
         normalisation: tuple[Sequence[float], Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
+        pixels = dataset.pixels if preprocessing is None else preprocessing.pixels
+        dataset = dataset.read_by(pixels)
         self.dataset = dataset
         self.config = config
         self.stride = stride
         self.first_epoch = 0
         budget = _memory() // 4
-        plain = Preprocessing(config.scale, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        plain = Preprocessing(config.scale, (0.0,) * pixels.count, (1.0,) * pixels.count, pixels)
         self.train_samples = ScaledSamples(dataset, dataset.splits["train"], plain, budget)
         self.train_samples.fill(progress)
         self.val_samples = ScaledSamples(dataset, dataset.splits["val"], plain, self.train_samples.budget)
         self.val_samples.fill(progress)
-        self.preprocessing = preprocessing or self._measure(normalisation)
+        pixels = pixels.measure(self._counted_pixels() if not pixels.measured else [])
+        self.preprocessing = replace(preprocessing or self._measure(pixels, normalisation), pixels=pixels)
         self.train_samples.preprocessing = self.val_samples.preprocessing = self.preprocessing
 
     def state_dict(self) -> dict[str, Any]:
@@ -165,14 +172,21 @@ class SegmentationData(pl.LightningDataModule):
         """Take over from the training that was interrupted."""
         self.first_epoch = state_dict["next_epoch"]
 
-    def _measure(self, wanted: tuple[Sequence[float], Sequence[float]] | None) -> Preprocessing:
+    def _counted_pixels(self) -> list[np.ndarray]:
+        """Return the pixels that count of (up to 500) training images, each N×1×C; all where none does."""
+        pairs = (self.train_samples[index] for index in range(min(500, len(self.train_samples))))
+        counted = ((image, image[mask != IGNORED]) for image, mask in pairs)
+        return [pixels[:, None] if len(pixels) else image for image, pixels in counted]
+
+    def _measure(
+        self, pixels: PixelRule, wanted: tuple[Sequence[float], Sequence[float]] | None
+    ) -> Preprocessing:
         """Take what pretrained weights want, else the statistics of (up to 500) training images."""
-        if wanted is not None:
-            mean, deviation = wanted
-        else:
-            count = min(500, len(self.train_samples))
-            mean, deviation = channel_statistics([self.train_samples[index][0] for index in range(count)])
-        return Preprocessing.from_dict({"scale": self.config.scale, "mean": mean, "deviation": deviation})
+        if wanted is not None and pixels.count == 3:
+            return Preprocessing(self.config.scale, tuple(wanted[0]), tuple(wanted[1]), pixels)
+        count = min(500, len(self.train_samples))
+        images = [pixels.to_unit(self.train_samples[index][0]) for index in range(count)]
+        return Preprocessing(self.config.scale, *channel_statistics(images), pixels)
 
     def class_weights(self) -> list[float] | None:
         """Return one weight a class for the loss, or None.
@@ -239,13 +253,15 @@ class SegmentationData(pl.LightningDataModule):
         sizes = [self._padded(self.val_samples[index][1]) for index in range(len(self.val_samples))]
         whole = max((self._images_a_batch(size) * size[0] * size[1] for size in sizes), default=0)
         crops = min(self.config.batch_size, len(self.train_samples)) * self.config.size**2
-        check_shared_memory(self._processes()["num_workers"], crops, whole)
+        pixels = self.preprocessing.pixels
+        bytes_per_pixel = pixels.count * (1 if pixels.bytes else 4) + 1  # the last of the mask
+        check_shared_memory(self._processes()["num_workers"], bytes_per_pixel, crops, whole)
 
     def whole_images(self, samples: ScaledSamples) -> Iterator[np.ndarray]:
-        """Yield the batches of `whole_batches`: normalised images, N×H×W×3 float32."""
+        """Yield the batches of `whole_batches`: normalised images, N×H×W×C float32."""
         whole = WholeImages(samples, self.stride)
         for items in self.whole_batches(samples):
-            yield self.preprocessing.normalise(np.stack([whole[item]["image"] for item in items]))
+            yield self.preprocessing.standardise(np.stack([whole[item]["image"] for item in items]))
 
     def whole_batches(self, samples: ScaledSamples) -> EvaluationBatches:
         """Return batches of whole images of one padded size, each image in exactly one."""

@@ -18,11 +18,10 @@ from unetseg.errors import UnetsegError
 Batch = dict[str, Any]
 SHARED_MEMORY = Path("/dev/shm")
 AHEAD = 2  # batches that each loader process prepares; PyTorch's own number
-BYTES_PER_PIXEL = 4  # of an image and its mask
 
 
 def collate(items: Sequence[Batch]) -> Batch:
-    """Stack items: image (N, 3, H, W) uint8, channels last in memory; mask (N, H, W) uint8.
+    """Stack items: image (N, C, H, W) uint8 or float32, channels last in memory; mask (N, H, W) uint8.
 
     In a loader process they are put into shared memory here, where a lack of it is an error that reaches the
     training; later it would end a thread of the process's queue, and the training would wait for ever.
@@ -37,7 +36,7 @@ def collate(items: Sequence[Batch]) -> Batch:
 def normalised(batch: Batch, preprocessing: Preprocessing) -> Batch:
     """Return a batch as the network takes it, on its device: image float32, normalised; mask int64."""
     image = batch["image"]
-    mean, factor = (torch.from_numpy(each).to(image.device).view(3, 1, 1) for each in preprocessing.terms)
+    mean, factor = (torch.from_numpy(each).to(image.device).view(-1, 1, 1) for each in preprocessing.terms)
     return {"image": (image.to(torch.float32) - mean) * factor, "mask": batch["mask"].long()}
 
 
@@ -46,7 +45,7 @@ class BatchLoader(DataLoader[Batch]):
 
     Args:
         preprocessing: normalises.
-        leave_bytes: give the batches as they came: the device normalises them faster.
+        leave_bytes: give batches of bytes as they came: the device normalises them faster.
         **options: of DataLoader.
     """
 
@@ -58,14 +57,16 @@ class BatchLoader(DataLoader[Batch]):
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
         """Yield batches."""
         for batch in super().__iter__():
-            yield batch if self._leave_bytes else normalised(batch, self._preprocessing)
+            left = self._leave_bytes and batch["image"].dtype == torch.uint8
+            yield batch if left else normalised(batch, self._preprocessing)
 
 
-def check_shared_memory(workers: int, *pixels: int) -> None:
+def check_shared_memory(workers: int, bytes_per_pixel: int, *pixels: int) -> None:
     """Refuse loader processes whose batches do not fit into the memory that processes share.
 
     Args:
         workers: loader processes.
+        bytes_per_pixel: of an image and its mask.
         *pixels: of a batch of each loader.
 
     Raises:
@@ -74,8 +75,8 @@ def check_shared_memory(workers: int, *pixels: int) -> None:
     if workers == 0 or not SHARED_MEMORY.is_dir():
         return
     free = shutil.disk_usage(SHARED_MEMORY).free
-    if workers * AHEAD * sum(pixels) * BYTES_PER_PIXEL > free:
-        raise shared_memory_error(free, max(pixels) * BYTES_PER_PIXEL)
+    if workers * AHEAD * sum(pixels) * bytes_per_pixel > free:
+        raise shared_memory_error(free, max(pixels) * bytes_per_pixel)
 
 
 def shared_memory_error(free: int, batch: int | None = None) -> UnetsegError:

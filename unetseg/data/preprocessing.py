@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from unetseg.data.datasets.labels import IGNORED
+from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 
 _SAME_AREA = 1e-5  # of a pixel: what rounding makes of equal areas
 
@@ -26,11 +27,13 @@ class Preprocessing:
         scale: ``native``, or ``longest:N`` to bring the longer side of each image to N pixels.
         mean: of each channel, of values in 0..1.
         deviation: standard deviation of each channel, of values in 0..1.
+        pixels: which channels of a file these are, and the range of values that became 0..1.
     """
 
     scale: str
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    pixels: PixelRule = EIGHT_BIT_RGB
 
     @property
     def longest(self) -> int | None:
@@ -50,14 +53,15 @@ class Preprocessing:
         return scaled[0] + -scaled[0] % stride, scaled[1] + -scaled[1] % stride
 
     def scale_image(self, image: np.ndarray) -> np.ndarray:
-        """Resize an image, H×W×3 uint8, by the scale rule; area averaging where it shrinks."""
+        """Resize an image, H×W×C as read, by the scale rule; area averaging where it shrinks."""
         height, width = self.scaled_size(*image.shape[:2])
         if (height, width) == image.shape[:2]:
             return image
         shrinks = height < image.shape[0]
-        return cv2.resize(
+        resized = cv2.resize(
             image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         )
+        return resized.reshape(height, width, -1)  # of one channel OpenCV drops the axis
 
     def scale_mask(self, mask: np.ndarray) -> np.ndarray:
         """Resize a mask, H×W uint8, by the scale rule: each pixel takes the class that covers most of it.
@@ -75,26 +79,34 @@ class Preprocessing:
 
     @property
     def terms(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is taken from each channel's value in 0..255, and what the rest is multiplied by; float32."""
-        mean = np.asarray(self.mean, dtype=np.float32) * 255
-        return mean, 1 / (np.asarray(self.deviation, dtype=np.float32) * 255)
+        """What is taken from each channel's value, and what the rest is multiplied by; float32.
 
-    def normalise(self, image: np.ndarray) -> np.ndarray:
-        """Map H×W×3 uint8 to H×W×3 float32 of zero mean and unit deviation over the training set."""
+        Values are those of ``pixels.to_unit``: 0..255 of 8 bits, else 0..1.
+        """
+        highest = 255 if self.pixels.bytes else 1
+        mean = np.asarray(self.mean, dtype=np.float32) * highest
+        return mean, 1 / (np.asarray(self.deviation, dtype=np.float32) * highest)
+
+    def standardise(self, image: np.ndarray) -> np.ndarray:
+        """Map what ``pixels.to_unit`` returns to float32 of zero mean and unit deviation in training."""
         mean, factor = self.terms
         normal: np.ndarray = image - mean
         normal *= factor
         return normal
 
+    def normalise(self, image: np.ndarray) -> np.ndarray:
+        """Map H×W×C as read to H×W×C float32 of zero mean and unit deviation over the training set."""
+        return self.standardise(self.pixels.to_unit(image))
+
     def prepare(self, image: np.ndarray, stride: int) -> np.ndarray:
         """Scale, normalise and pad an image for the network.
 
         Args:
-            image: H×W×3 uint8.
+            image: H×W×C as read: H×W×3 uint8 where ``pixels`` is not another rule.
             stride: both sides are padded at the end, by repeating the edge, to a multiple of this.
 
         Returns:
-            H'×W'×3 float32.
+            H'×W'×C float32.
         """
         scaled = self.normalise(self.scale_image(image))
         pads = [(0, -side % stride) for side in scaled.shape[:2]]
@@ -118,13 +130,18 @@ class Preprocessing:
         return np.stack([cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR) for plane in cut])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return {"scale": self.scale, "mean": list(self.mean), "deviation": list(self.deviation)}
+        """Return plain values; without the rule of 8-bit RGB, as of runs that know no other."""
+        values = {"scale": self.scale, "mean": list(self.mean), "deviation": list(self.deviation)}
+        return values if self.pixels.eight_bit_rgb else {**values, "pixels": self.pixels.to_dict()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
         """Build from the plain values of ``to_dict``."""
-        return cls(values["scale"], _three(values["mean"]), _three(values["deviation"]))
+        pixels = PixelRule.from_dict(values["pixels"]) if values.get("pixels") else EIGHT_BIT_RGB
+        mean, deviation = (tuple(float(each) for each in values[name]) for name in ("mean", "deviation"))
+        if not len(mean) == len(deviation) == pixels.count:
+            raise ValueError(f"{pixels.count} channels have {len(mean)} means, {len(deviation)} deviations")
+        return cls(values["scale"], mean, deviation, pixels)
 
 
 def _most_covering(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -148,8 +165,13 @@ def _most_covering(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def channel_statistics(images: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and standard deviation of each channel over all pixels of H×W×3 uint8 images, in 0..1."""
-    pixels, total, squares = 0, np.zeros(3), np.zeros(3)
+    """Return mean and standard deviation of each channel over all pixels of images, in 0..1.
+
+    Args:
+        images: H×W×C as ``PixelRule.to_unit`` returns them: uint8, or float32 in 0..1.
+    """
+    channels, highest = images[0].shape[2], 255 if images[0].dtype == np.uint8 else 1
+    pixels, total, squares = 0, np.zeros(channels), np.zeros(channels)
     for image in images:
         mean, deviation = cv2.meanStdDev(image)
         count = image.shape[0] * image.shape[1]
@@ -158,9 +180,7 @@ def channel_statistics(images: Sequence[np.ndarray]) -> tuple[tuple[float, ...],
         squares += (deviation[:, 0] ** 2 + mean[:, 0] ** 2) * count
     mean = total / pixels
     deviation = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-6))
-    return tuple(round(float(v) / 255, 6) for v in mean), tuple(round(float(v) / 255, 6) for v in deviation)
-
-
-def _three(values: Sequence[float]) -> tuple[float, float, float]:
-    first, second, third = (float(value) for value in values)
-    return first, second, third
+    return (
+        tuple(round(float(v) / highest, 6) for v in mean),
+        tuple(round(float(v) / highest, 6) for v in deviation),
+    )

@@ -103,6 +103,7 @@ def predicted_masks(
     predictor: "Predictor", dataset: SegmentationSet, samples: Sequence[Sample], batch: int = 8
 ) -> Iterator[ImageMasks]:
     """Yield prediction and ground truth of each sample, in order."""
+    dataset = dataset.read_by(predictor.pixels)
     for start in range(0, len(samples), batch):
         chunk = samples[start : start + batch]
         logits = predictor.logits([dataset.image(sample) for sample in chunk])

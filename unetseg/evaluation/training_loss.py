@@ -35,7 +35,7 @@ def training_losses(run: Run, predictor: Predictor, dataset: SegmentationSet) ->
     for items in data.whole_batches(data.train_samples):
         batch = [whole[item] for item in items]
         masks = collate(batch)["mask"].long()
-        images = data.preprocessing.normalise(np.stack([each["image"] for each in batch]))
+        images = data.preprocessing.standardise(np.stack([each["image"] for each in batch]))
         logits = torch.from_numpy(network(images))
         for (_, index), *image in zip(items, logits.split(1), masks.split(1), strict=True):
             if bool((image[1] != IGNORED).any()):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError
 from unetseg.inference.logits import average
@@ -51,6 +52,11 @@ class Ensemble:
     def preprocessing(self) -> Preprocessing:
         """Scale rule and normalisation of the first member."""
         return self.members[0].preprocessing
+
+    @property
+    def pixels(self) -> PixelRule:
+        """Which channels of image files are read, and how; alike for all members but for the range."""
+        return self.preprocessing.pixels
 
     @property
     def stride(self) -> int:
@@ -113,12 +119,15 @@ class Ensemble:
         return max(1, min(member.network.batch_pixels // (high * wide) for member, (high, wide) in pairs))
 
     def prepare(self, image: np.ndarray) -> list[np.ndarray]:
-        """Return what each member's network is given for an image: H'×W'×3 float32.
+        """Return what each member's network is given for an image: H'×W'×C float32.
+
+        Args:
+            image: H×W×C as ``pixels`` has it read; H×W×3 uint8 of a run on 8-bit pictures.
 
         Raises:
-            ValueError: if the image is not H×W×3 uint8.
+            ValueError: if the image has other channels, or values of another type.
         """
-        check_image(image)
+        self.pixels.check(image)
         return [member.preprocessing.prepare(image, member.network.stride) for member in self.members]
 
     def forward(self, prepared: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
@@ -164,7 +173,7 @@ class Ensemble:
         return average(restored)
 
     def _run(self, network: Network, batch: np.ndarray) -> list[np.ndarray]:
-        """Map N×H×W×3 to N×outputs×H×W, over the flips if they are asked for."""
+        """Map N×H×W×C to N×outputs×H×W, over the flips if they are asked for."""
         if not self.flips:
             return list(network(batch))
         views = []
@@ -172,9 +181,3 @@ class Ensemble:
             flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
             views.append(np.flip(flipped, tuple(2 + axis for axis in axes)))
         return [average(each) for each in zip(*views, strict=True)]
-
-
-def check_image(image: np.ndarray) -> None:
-    """Raise a ValueError unless the image is H×W×3 uint8."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        raise ValueError(f"image: expected H×W×3 uint8, got {image.dtype} of shape {image.shape}")

@@ -62,7 +62,7 @@ def _check_target(path: Path, format: str, overwrite: bool) -> None:
 def _shipped(inference: dict[str, Any]) -> dict[str, Any]:
     """Return the settings without what belongs to the training alone, such as paths to its data."""
     needed = {spec.name for spec in fields(RunConfig) if spec.metadata["group"] == "model"}
-    needed |= {"precision", "channels_last"}
+    needed |= {"precision", "channels_last", "channels"}
     config = {name: value for name, value in inference["config"].items() if name in needed}
     if config.get("weights") not in NAMED_WEIGHTS:
         config["weights"] = "none"  # a file of the encoder's first weights, which nobody needs any more

@@ -52,6 +52,11 @@ def load_models(
                 f"{path_of(model)}: its classes ({', '.join(each.classes)}) are not those of "
                 f"{path_of(models[0])} ({', '.join(first.classes)}); runs of an ensemble must have the same"
             )
+        if not each.pixels.reads_like(first.pixels):
+            raise UsageError(
+                f"{path_of(model)}: reads images as {each.pixels}, and {path_of(models[0])} as "
+                f"{first.pixels}; runs of an ensemble must read alike"
+            )
     if threshold != 0.5 and len(first.classes) != 2:
         raise UsageError(f"--threshold: is for one foreground class; {path_of(models[0])} has several")
     members = [member for each in loaded for member in each.members]

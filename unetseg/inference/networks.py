@@ -24,16 +24,18 @@ class Network(Protocol):
 
     Attributes:
         stride: both sides of the images must be multiples of it.
+        in_channels: of the images.
         batch_pixels: how many pixels may go through together before more of them bring no speed.
         most_bytes: of all layers' outputs in one pass, whatever the machine has.
     """
 
     stride: int
+    in_channels: int
     batch_pixels: int
     most_bytes: float
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        """Map N×H×W×C float32 to N×outputs×H×W float32."""
         ...
 
     @property
@@ -57,6 +59,7 @@ class TorchNetwork:
     def __init__(self, model: torch.nn.Module, hardware: Hardware) -> None:
         self.hardware = hardware
         self.stride: int = model.stride  # type: ignore[assignment]
+        self.in_channels: int = getattr(model, "in_channels", 3)
         on_cpu = hardware.device == "cpu"
         self.batch_pixels = CPU_BATCH_PIXELS if on_cpu else 1 << 23
         self.most_bytes = CPU_BYTES if on_cpu else math.inf
@@ -66,7 +69,7 @@ class TorchNetwork:
         return str(self.hardware)
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        """Map N×H×W×C float32 to N×outputs×H×W float32."""
         images = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).to(self.hardware.device)
         images = images.contiguous(memory_format=self.hardware.memory_format)
         with torch.inference_mode(), self.hardware.autocast():
@@ -87,7 +90,7 @@ class TorchNetwork:
         leaves = [m for m in self.model.modules() if not any(m.children())]
         hooks = [module.register_forward_hook(count) for module in leaves]
         try:
-            self(np.zeros((1, side, side, 3), np.float32))
+            self(np.zeros((1, side, side, self.in_channels), np.float32))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -109,12 +112,13 @@ class OnnxNetwork:
         self.most_bytes: float = CPU_BYTES
         self._session = session
         self._input = session.get_inputs()[0].name
+        self.in_channels = int(session.get_inputs()[0].shape[1])
 
     def __str__(self) -> str:
         return "ONNX Runtime, cpu"
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Map N×H×W×3 float32 to N×outputs×H×W float32."""
+        """Map N×H×W×C float32 to N×outputs×H×W float32."""
         images = np.ascontiguousarray(batch.transpose(0, 3, 1, 2))
         logits: np.ndarray = self._session.run(None, {self._input: images})[0]
         return logits

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.inference.ensemble import Member
@@ -21,10 +22,10 @@ _CHECKED_SIZES = ((1, 2, 2), (2, 3, 5), (3, 4, 1))  # batch, and height and widt
 _TOLERANCE = 1e-4  # of the largest logit; float32 sums in another order differ by about 1e-6 of it
 
 _ONNX_NOTE = (
-    "images: N×3×H×W float32, RGB; each channel is (value / 255 - mean) / deviation; H and W are multiples "
-    "of the stride, padded at the right and bottom by repeating the edge. logits: N×outputs×H×W; one output "
-    "is the foreground (sigmoid), several are the classes (softmax). Mean, deviation, stride, scale rule, "
-    f"classes and colours are JSON in the metadata under '{SETTINGS}'."
+    "images: N×{channels}×H×W float32{rgb}; each channel is ({value} - mean) / deviation; H and W are "
+    "multiples of the stride, padded at the right and bottom by repeating the edge. logits: N×outputs×H×W; "
+    "one output is the foreground (sigmoid), several are the classes (softmax). Mean, deviation, stride, "
+    "scale rule, {pixels}classes and colours are JSON in the metadata under '{settings}'."
 )
 
 
@@ -85,7 +86,8 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
     stride = settings["stride"]
-    images = torch.zeros(2, 3, 2 * stride, 2 * stride)  # sizes of 1 would be taken for fixed ones
+    pixels = Preprocessing.from_dict(settings["preprocessing"]).pixels
+    images = torch.zeros(2, pixels.count, 2 * stride, 2 * stride)  # sizes of 1 would be taken for fixed ones
     # Sides of whole strides spare the exporter long formulas: a transformer takes half as long.
     height, width = (stride * torch.export.Dim(f"{side}_in_strides") for side in ("height", "width"))
     sizes = {0: torch.export.Dim("batch"), 2: height, 3: width}
@@ -110,9 +112,21 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     for value in (*program.model.graph.inputs, *program.model.graph.outputs):
         assert value.shape is not None
         value.shape = Shape(["batch", value.shape[1], "height", "width"])
-    program.model.doc_string = _ONNX_NOTE
+    program.model.doc_string = _note(pixels)
     program.model.metadata_props[SETTINGS] = json.dumps(settings)
     program.save(os.fspath(part), external_data=False)
+
+
+def _note(pixels: PixelRule) -> str:
+    """Return what whoever runs the file elsewhere must know of its input and output."""
+    cut = "(value - low) / (high - low), cut to 0..1,"
+    return _ONNX_NOTE.format(
+        channels=pixels.count,
+        rgb=", RGB" if pixels.channels is None else "",
+        value="value / 255" if pixels.bytes else cut,
+        pixels="" if pixels.eight_bit_rgb else "channels, range (low and high), ",
+        settings=SETTINGS,
+    )
 
 
 def _root_reason(error: BaseException) -> str:
@@ -125,7 +139,7 @@ def _root_reason(error: BaseException) -> str:
 def _check_same(exported: Network, original: Network, path: Path) -> None:
     generator = np.random.default_rng(0)
     for batch, high, wide in _CHECKED_SIZES:
-        shape = (batch, high * original.stride, wide * original.stride, 3)
+        shape = (batch, high * original.stride, wide * original.stride, original.in_channels)
         images = generator.standard_normal(shape, dtype=np.float32)
         expected = original(images)
         problem = None

@@ -8,7 +8,7 @@ import torch
 
 from unetseg.data.images.regions import ArrayReader, RegionReader
 from unetseg.errors import UnetsegError, UsageError
-from unetseg.inference.ensemble import Ensemble, Member, check_image
+from unetseg.inference.ensemble import Ensemble, Member
 from unetseg.inference.logits import to_mask, to_probabilities
 from unetseg.inference.networks import TorchNetwork
 from unetseg.inference.object_labels import MASK_RULE, ObjectRule
@@ -20,6 +20,7 @@ LONGEST_TILE = 4096  # pixels; more of them bring no speed, on any device
 class Predictor(Ensemble):
     """Maps an H×W×3 uint8 RGB image of any size to an H×W uint8 mask of class indices.
 
+    Of a run on other pixels, an image is H×W×C uint8, uint16 or float32 as in its files (see ``pixels``).
     Of several members, and of the flips of an image, probabilities are averaged.
 
     Args:
@@ -97,7 +98,7 @@ class Predictor(Ensemble):
         out: list[np.ndarray] = [np.empty(0)] * len(images)
         whole: list[int] = []
         for index, image in enumerate(images):
-            check_image(image)
+            self.pixels.check(image)
             tiling = self.tiling(*image.shape[:2])
             if tiling is None:
                 whole.append(index)
@@ -159,7 +160,8 @@ class Predictor(Ensemble):
         """How far from a tile's edge the probabilities change visibly, pixels, up to a limit."""
         limit = 16 * self.stride
 
-        def probabilities(image: np.ndarray) -> np.ndarray:
+        def probabilities(noise: np.ndarray) -> np.ndarray:
+            image = self.pixels.from_bytes(noise)
             return to_probabilities(self.restore(self.forward([self.prepare(image)])[0], *image.shape[:2]))
 
-        return measure_reach(probabilities, limit)
+        return measure_reach(probabilities, limit, self.pixels.count)

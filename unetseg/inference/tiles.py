@@ -105,7 +105,7 @@ def blended_bands(
     Args:
         reader: of the image.
         tiling: of the image.
-        prepare: makes of a region, h×w×3 uint8, what ``run`` takes; called in a thread of its own, one tile
+        prepare: makes of a region, h×w×C as read, what ``run`` takes; called in a thread of its own, one tile
             ahead.
         run: maps that, and the region's h and w, to its logits, outputs×h×w.
 
@@ -141,7 +141,7 @@ def blended_bands(
                 carried = band[:, done:].copy()
 
 
-def measure_reach(probabilities: Callable[[np.ndarray], np.ndarray], limit: int) -> int:
+def measure_reach(probabilities: Callable[[np.ndarray], np.ndarray], limit: int, channels: int = 3) -> int:
     """Return how far from a cut the probabilities of a network change visibly, pixels, at most ``limit``.
 
     An image of coarse noise is predicted whole and with its left part cut off. On noise the change was
@@ -149,11 +149,12 @@ def measure_reach(probabilities: Callable[[np.ndarray], np.ndarray], limit: int)
     image changes everywhere.
 
     Args:
-        probabilities: maps an image, H×W×3 uint8, to C×H×W.
+        probabilities: maps an image, H×W×channels uint8, to C×H×W.
         limit: a multiple of the network's stride.
+        channels: of the image.
     """
-    coarse = np.random.default_rng(0).integers(0, 256, (64, limit // 2, 3), dtype=np.uint8)
-    image = cv2.resize(coarse, (2 * limit, 256), interpolation=cv2.INTER_CUBIC)
+    coarse = np.random.default_rng(0).integers(0, 256, (64, limit // 2, channels), dtype=np.uint8)
+    image = cv2.resize(coarse, (2 * limit, 256), interpolation=cv2.INTER_CUBIC).reshape(256, -1, channels)
     whole = probabilities(image)[:, :, limit:]
     cut_off = probabilities(np.ascontiguousarray(image[:, limit:]))
     change = np.abs(whole - cut_off).max(axis=(0, 1))

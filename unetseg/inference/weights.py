@@ -60,11 +60,12 @@ def predictor_from_weights(
         config = from_mapping(settings["config"], str(path)).changed(weights="none", device=device)
         config = config.changed(precision=precision or _anywhere(config.precision))
         classes = settings["classes"]
-        model = build_model(config, output_channels(len(classes)))
+        preprocessing = Preprocessing.from_dict(settings["preprocessing"])
+        model = build_model(config, output_channels(len(classes)), preprocessing.pixels.count)
         model.load_state_dict(state, strict=True)
         member = Member(
             TorchNetwork(model, choose_hardware(config)),
-            Preprocessing.from_dict(settings["preprocessing"]),
+            preprocessing,
             config.net_text,
         )
         return Predictor([member], classes, settings["colours"])

@@ -31,9 +31,14 @@ def measure_cost(model: nn.Module, size: int) -> Cost:
     """
     shadow = copy.deepcopy(model).to("meta").eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        shadow(torch.empty(1, 3, size, size, device="meta"))
+        shadow(torch.empty(1, channels_of(model), size, size, device="meta"))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Cost(parameters, counter.get_total_flops() / 2e9, size)
+
+
+def channels_of(model: nn.Module) -> int:
+    """Return how many channels a network takes: 3 unless it says otherwise."""
+    return int(getattr(model, "in_channels", 3))
 
 
 def normalises_one_value(model: nn.Module, size: int) -> bool:
@@ -52,7 +57,7 @@ def normalises_one_value(model: nn.Module, size: int) -> bool:
         if isinstance(module, nn.modules.batchnorm._BatchNorm | nn.modules.instancenorm._InstanceNorm):
             module.register_forward_pre_hook(look)
     with torch.no_grad():
-        shadow(torch.empty(1, 3, size, size, device="meta"))
+        shadow(torch.empty(1, channels_of(model), size, size, device="meta"))
     return alone
 
 

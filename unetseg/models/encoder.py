@@ -23,12 +23,20 @@ class BasicEncoder(nn.Module):
         stages: number of levels, the deepest being the bottleneck.
         blocks: blocks a stage.
         short: the short skip of its blocks.
+        in_channels: of the images.
     """
 
-    def __init__(self, width: int = 16, stages: int = 5, blocks: int = 1, short: str = "residual") -> None:
+    def __init__(
+        self,
+        width: int = 16,
+        stages: int = 5,
+        blocks: int = 1,
+        short: str = "residual",
+        in_channels: int = 3,
+    ) -> None:
         super().__init__()
         self.out_channels = [width * 2**level for level in range(stages)]
-        self.stem = nn.Sequential(conv3x3(3, width), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+        self.stem = nn.Sequential(conv3x3(in_channels, width), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
         self.stages = nn.ModuleList()
         channels = width
         for level, out_channels in enumerate(self.out_channels):
@@ -38,7 +46,7 @@ class BasicEncoder(nn.Module):
             channels = out_channels
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Map (N, 3, H, W) to one feature map a level, finest first."""
+        """Map (N, C, H, W) to one feature map a level, finest first."""
         features = []
         x = self.stem(x)
         for stage in self.stages:
@@ -47,8 +55,11 @@ class BasicEncoder(nn.Module):
         return features
 
 
-def build_encoder(config: RunConfig) -> nn.Module:
+def build_encoder(config: RunConfig, in_channels: int = 3) -> nn.Module:
     """Build the encoder that ``config`` names, with weights that depend on the seed alone.
+
+    Pretrained first convolutions adapt to other than three channels as smp and timm have it: of one channel
+    the sum over colours, of others these in turn, scaled by three over their number.
 
     Returns:
         A module with ``out_channels`` (one count a level) that maps an image to a list of features, and with
@@ -59,12 +70,16 @@ def build_encoder(config: RunConfig) -> nn.Module:
         UnetsegError: if pretrained weights are asked for and cannot be had.
     """
     if config.encoder == "basic":
-        return BasicEncoder(config.width, config.stages, config.blocks, config.short)
+        return BasicEncoder(config.width, config.stages, config.blocks, config.short, in_channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(config.seed, "encoder"))
-        encoder = _library_encoder(config.encoder, config.weights)
-    if config.weights_file is not None:
-        encoder.origin = load_from_file(encoder, config)  # type: ignore[assignment]
+        # A file's weights are of three channels: they are adapted once they are read
+        first = 3 if config.weights_file is not None else in_channels
+        encoder = _library_encoder(config.encoder, config.weights, first)
+        if config.weights_file is not None:
+            encoder.origin = load_from_file(encoder, config)  # type: ignore[assignment]
+            if in_channels != first:
+                encoder.set_in_channels(in_channels)  # type: ignore[operator]
     return encoder
 
 
@@ -79,7 +94,7 @@ def channels_by_level(encoder: nn.Module) -> list[int]:
     return channels[:-1]
 
 
-def _library_encoder(name: str, weights: str) -> nn.Module:
+def _library_encoder(name: str, weights: str, in_channels: int) -> nn.Module:
     from segmentation_models_pytorch.encoders import get_encoder, get_encoder_names
 
     if name.startswith("tu-"):
@@ -96,7 +111,7 @@ def _library_encoder(name: str, weights: str) -> nn.Module:
             or "; take basic, an smp name such as resnet34, or tu- and a timm name"
         )
         raise UsageError(f"--encoder '{name}': no such encoder{hint}")
-    build = partial(get_encoder, name, in_channels=3, depth=5)
+    build = partial(get_encoder, name, in_channels=in_channels, depth=5)
     try:
         encoder = build(weights=None)
     except Exception as error:

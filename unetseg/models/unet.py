@@ -15,6 +15,7 @@ from unetseg.models.skips import SkipDecoder
 from unetseg.models.transformer import Transformer
 from unetseg.models.widen import widened_channels
 from unetseg.skip_levels import select_levels
+from unetseg.utilities.channel_lists import split_channels
 
 SMP_DECODER_CHANNELS = (256, 128, 64, 32, 16)
 
@@ -25,11 +26,20 @@ class Unet(nn.Module):
     Attributes:
         levels: the skip levels that the encoder has.
         active_levels: those of them whose skip is on.
+        in_channels: of the images.
         stride: the coarsest stride; inputs whose sides it divides are the fastest.
     """
 
-    def __init__(self, encoder: nn.Module, bottleneck: nn.Module, decoder: SkipDecoder, outputs: int) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bottleneck: nn.Module,
+        decoder: SkipDecoder,
+        outputs: int,
+        in_channels: int = 3,
+    ) -> None:
         super().__init__()
+        self.in_channels = in_channels
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
@@ -39,12 +49,12 @@ class Unet(nn.Module):
         self.stride = 2 ** len(decoder.skip_channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (N, 3, H, W) to logits (N, outputs, H, W)."""
+        """Map normalised images (N, C, H, W) to logits (N, outputs, H, W)."""
         logits: Tensor = self.segmentation_head(self.decoder(self.features(images)))
         return logits
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Map normalised images (N, 3, H, W) to what the decoder is given: one map a level, finest first.
+        """Map normalised images (N, C, H, W) to what the decoder is given: one map a level, finest first.
 
         The deepest has been through the bottleneck.
         """
@@ -52,17 +62,19 @@ class Unet(nn.Module):
         return [*finer, self.bottleneck(deepest)]
 
 
-def build_model(config: RunConfig, outputs: int = 1) -> Unet:
+def build_model(config: RunConfig, outputs: int = 1, in_channels: int | None = None) -> Unet:
     """Build the network that ``config`` describes, with its first weights.
 
     Args:
         config: the run's configuration; only its model part and the seed matter.
         outputs: channels of the logits, as ``output_channels`` gives them.
+        in_channels: of the images; as many as the configuration names, or 3, if not given.
 
     Raises:
         UsageError: if the encoder is unknown or has not the levels that are named.
     """
-    encoder = build_encoder(config)
+    in_channels = in_channels or len(split_channels(config.channels) or "RGB")
+    encoder = build_encoder(config, in_channels)
     skip_channels = channels_by_level(encoder)
     available = [level for level, count in enumerate(skip_channels) if count]
     active_levels = select_levels(config.skips, available, config.encoder)
@@ -87,7 +99,7 @@ def build_model(config: RunConfig, outputs: int = 1) -> Unet:
         count = sum(parameter.numel() for part in (encoder, bottleneck) for parameter in part.parameters())
         channels = widened_channels(decoder_of, channels, active_levels, count, outputs)
     decoder = decoder_of(channels, active_levels)
-    model = Unet(encoder, bottleneck, decoder, outputs)
+    model = Unet(encoder, bottleneck, decoder, outputs, in_channels)
     if isinstance(encoder, BasicEncoder):
         initialise(encoder, config.seed, "encoder")
     initialise(bottleneck, config.seed, "bottleneck")

@@ -115,7 +115,7 @@ def measure_flow(
 
 def build_network(config: RunConfig, dataset: SegmentationSet) -> Unet:
     """Build a network for the classes of a dataset, and check that the crops fit it."""
-    model = build_model(config, output_channels(len(dataset.classes)))
+    model = build_model(config, output_channels(len(dataset.classes)), dataset.pixels.count)
     check_size(config, model)
     return model
 

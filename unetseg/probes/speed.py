@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unetseg.config import RunConfig
 from unetseg.data.datasets.samples import SegmentationSet
-from unetseg.models.cost import Cost, measure_cost
+from unetseg.models.cost import Cost, channels_of, measure_cost
 from unetseg.models.hardware import Hardware, choose_hardware
 from unetseg.probes.gradients import build_network, first_batch
 from unetseg.utilities.files import plain_write_errors, write_rows
@@ -128,7 +128,7 @@ def activation_bytes(model: nn.Module, size: int) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    images = torch.zeros(2, 3, size, size)  # one alone may leave a norm a single value
+    images = torch.zeros(2, channels_of(model), size, size)  # one alone may leave a norm a single value
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         logits = model(images)  # holds the graph, and with it what was saved
     assert logits.requires_grad

@@ -60,7 +60,9 @@ def measure_pace(config: RunConfig, dataset: SegmentationSet) -> Pace:
     three more passes over these. Only as many images are read as the steps take.
     """
     hardware = choose_hardware(config)
-    model = build_model(config.changed(weights="none"), output_channels(len(dataset.classes)))
+    model = build_model(
+        config.changed(weights="none"), output_channels(len(dataset.classes)), dataset.pixels.count
+    )
     steps = WARM_UP + MEASURED
     few = {
         name: _spread(samples, SCORED if name == "test" else steps * config.batch_size)

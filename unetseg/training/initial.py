@@ -62,6 +62,7 @@ def _difference(
 ) -> str:
     names = [spec.name for spec in fields(RunConfig) if spec.metadata["group"] == "model"]
     names.remove("weights")
+    names.append("channels")
     differing = [name for name in names if settings["config"].get(name) != getattr(config, name)]
     if differing:
         return ", ".join(

@@ -5,7 +5,7 @@ import json
 import os
 import time
 from contextlib import redirect_stderr
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,6 +15,8 @@ from unetseg.config import RunConfig
 from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.fingerprints import FINGERPRINTS, changed_samples, fingerprints
 from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.data.images.pixel_rule import PERCENTILES
+from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UsageError
 from unetseg.models.cost import measure_cost, normalises_one_value
 from unetseg.models.hardware import Hardware, choose_hardware
@@ -43,13 +45,14 @@ class Net:
     hardware: Hardware
 
 
-def build_net(config: RunConfig, classes: int, goes_on: bool) -> Net:
-    """Build what is to be trained; needs no file of the dataset, so that what is wrong is said at once.
+def build_net(config: RunConfig, classes: int, goes_on: bool, in_channels: int | None = None) -> Net:
+    """Build what is to be trained; needs no pixel of the dataset, so that what is wrong is said at once.
 
     Args:
         config: the complete configuration.
         classes: with the background.
         goes_on: with a checkpoint of its own.
+        in_channels: of the images; as the configuration has it if not given.
 
     Raises:
         UsageError: if the configuration names no network, or none that this machine can train.
@@ -58,7 +61,8 @@ def build_net(config: RunConfig, classes: int, goes_on: bool) -> Net:
     hardware = choose_hardware(config)
     # Where a checkpoint is about to be loaded, pretrained weights need not be fetched first.
     fresh = config.init is None and not goes_on
-    model = build_model(config if fresh else config.changed(weights="none"), output_channels(classes))
+    own = config if fresh else config.changed(weights="none")
+    model = build_model(own, output_channels(classes), in_channels)
     check_size(config, model)
     return Net(model, hardware)
 
@@ -87,7 +91,7 @@ def train(
         UsageError: if the configuration does not fit the dataset or the machine; nothing is written then.
     """
     started = time.perf_counter()
-    net = net or build_net(config, len(dataset.classes), goes_on=run.last.is_file())
+    net = net or build_net(config, len(dataset.classes), run.last.is_file(), dataset.pixels.count)
     model, hardware = net.model, net.hardware
     report(describe_model(config, model))
     report(f"hardware  {hardware}")
@@ -152,16 +156,33 @@ def _load_data(
         preprocessing = preprocessing_of(run)
     elif config.init is not None:
         preprocessing = start_from_run(model, config, dataset.classes, report)
+        preprocessing = replace(preprocessing, pixels=dataset.pixels.of_run(preprocessing.pixels))
     elif wanted := normalisation_of(config):
         if config.weights_file is not None:
             report(f"weights   {model.encoder.origin}")
-        report(f"normalise {wanted}")
-        normalisation = wanted.values
+        if dataset.pixels.count == 3:
+            report(f"normalise {wanted}")
+            normalisation = wanted.values
     counts = ", ".join(f"{len(samples)} {name}" for name, samples in dataset.splits.items())
     report(f"data      {dataset.name}: {counts}")
-    return SegmentationData(
+    data = SegmentationData(
         dataset, config, model.stride, preprocessing, show_progress("loading"), normalisation
     )
+    if not data.preprocessing.pixels.eight_bit_rgb:
+        report(f"pixels    {data.preprocessing.pixels}{_origin(dataset, preprocessing)}")
+    return data
+
+
+def _origin(dataset: SegmentationSet, preprocessing: Preprocessing | None) -> str:
+    """Return where the range of the pixels comes from."""
+    if dataset.pixels.bytes:
+        return ""
+    if dataset.pixels.measured:
+        return " (dataset.yaml)"
+    if preprocessing is not None and preprocessing.pixels.measured:
+        return " (of the run that it starts from)"
+    low, high = PERCENTILES
+    return f" ({low:g} % to {high:g} % of the training pixels)"
 
 
 def describe_model(config: RunConfig, model: Unet) -> str:

@@ -74,7 +74,7 @@ def _panels(dataset: SegmentationSet, sample: Sample) -> tuple[Image.Image, Imag
     """Return the image, and the image under its mask; red where one cannot be read or they do not fit."""
     empty = Image.new("RGB", (SIDE, SIDE), BROKEN)
     try:
-        image = dataset.image(sample)
+        image = dataset.shown(sample)
     except Exception:  # of any kind: the sheet is drawn of damaged sets too, and the check says what is wrong
         return empty, empty
     plain = _panel(image)

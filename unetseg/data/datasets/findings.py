@@ -72,8 +72,8 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
             text = f"is damaged inside ({picture.damage}); save or copy it again"
             problems.append(problem(sample, sample.image, text, stops=False))
         for path, array in ((sample.mask, mask), (sample.valid, valid), (sample.instances, instances)):
-            if array is not None and array.shape != picture.rgb.shape[:2]:
-                problems.append(problem(sample, path, _size_differs(array, picture.rgb)))
+            if array is not None and array.shape != picture.pixels.shape[:2]:
+                problems.append(problem(sample, path, _size_differs(array, picture.pixels)))
     counts = np.zeros(len(dataset.classes) + 1, np.int64)
     if mask is not None:
         if valid is not None and valid.shape == mask.shape:
@@ -87,7 +87,7 @@ def look_at(dataset: SegmentationSet, sample: Sample, digest: bool) -> Finding:
     return Finding(
         _once(problems),
         counts,
-        _digest(picture.rgb) if digest and picture is not None else None,
+        _digest(picture.pixels) if digest and picture is not None else None,
         colours,
         tones,
         picture is not None and stored is not None and picture.turned and not stored.turned,

@@ -10,7 +10,7 @@ from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 from unetseg.utilities.yaml_files import read_yaml, require_keys
 
-KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "group", "instances", "generator")
+KEYS = ("name", "classes", "ignore", "threshold", "mask_suffix", "group", "instances", "range", "generator")
 _OWN = {
     "classes",
     "ignore",
@@ -18,6 +18,7 @@ _OWN = {
     "mask_suffix",
     "group",
     "instances",
+    "range",
 }  # keys that say what a file was meant to be
 _YAML = re.compile(r"\.ya?ml(\.txt)?$", re.IGNORECASE)
 # class lists of other programs

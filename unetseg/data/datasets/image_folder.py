@@ -11,6 +11,7 @@ from unetseg.data.datasets.folder_files import Files, by_name, find_files, place
 from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.groups import find_groups, warn_of_cut_groups
 from unetseg.data.datasets.mask_pairs import images_of, pair, refuse_unpaired
+from unetseg.data.datasets.pixel_choice import range_of
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet, split_names
 from unetseg.data.datasets.split_lists import (
     Names,
@@ -121,6 +122,7 @@ def open_folder(
         classes.labels,
         notes=("; ".join(notes),) if notes else (),
         drawn=tuple(part for part in SPLITS[1:] if part not in lists),
+        pixels=range_of(settings.get("range"), str(folder / "dataset.yaml")),
     )
 
 

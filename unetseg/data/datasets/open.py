@@ -21,6 +21,7 @@ from unetseg.data.datasets.folder_layouts import Reading, readings
 from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.label_source import LabelledSource
 from unetseg.data.datasets.labelled import NO_LABELS, open_labelled, read_labels, refuse_unread
+from unetseg.data.datasets.pixel_choice import choose_pixels
 from unetseg.data.datasets.samples import SPLITS, Sample, SegmentationSet
 from unetseg.data.datasets.stratify import stratified
 from unetseg.data.datasets.voc_folder import open_voc, voc_folder
@@ -45,8 +46,9 @@ def open_dataset(
     missing: list[str] | None = None,
     images: str | None = None,
     masks: str | None = None,
+    channels: str | None = None,
 ) -> SegmentationSet:
-    """Open a dataset.
+    """Open a dataset, and decide how its images are read.
 
     Args:
         name: An embedded set (``filaments``, ``textures:ALPHA``; drawn below ``root`` at first use), a card
@@ -60,11 +62,25 @@ def open_dataset(
             files are an error.
         images: Of a folder, the images' folder, where that is not its ``images/``.
         masks: Of a folder, the masks' folder, where that is not its ``masks/``.
+        channels: Of each image, numbers from 1 or names; RGB, or all where images are no RGB, if not given.
 
     Raises:
-        UsageError: There is no such dataset, variant or folder.
+        UsageError: There is no such dataset, variant or folder, or its images have no such channels.
         UnetsegError: Its files are missing or do not fit together; the message names them.
     """
+    found = _open(name, data_dir, split_seed, root, missing, images, masks)
+    return choose_pixels(found, channels)
+
+
+def _open(
+    name: str,
+    data_dir: Path | None,
+    split_seed: int,
+    root: Path,
+    missing: list[str] | None,
+    images: str | None,
+    masks: str | None,
+) -> SegmentationSet:
     if Path(name).is_dir() and find_card(name.partition(":")[0]) is None and not is_synthetic(name):
         _refuse_data_dir(name, data_dir)
         return _open_own_folder(Path(name), split_seed, missing, images, masks, root)
@@ -250,6 +266,7 @@ def open_data(config: RunConfig) -> SegmentationSet:
         split_seed=config.split_seed,
         images=config.images,
         masks=config.masks,
+        channels=config.channels,
     )
     if config.folds is None or config.fold is None:
         return stratified(dataset, config.split_seed) if config.stratify else dataset

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from unetseg.data.datasets.class_entries import indexed
 from unetseg.data.datasets.labels import Colour, LabelMap
 from unetseg.data.images.georeference import read_no_data
+from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 from unetseg.data.images.read import Picture, read_image, read_labels, read_mask, read_picture
 from unetseg.data.images.stored_mask import StoredMask
 from unetseg.errors import UnetsegError
@@ -52,6 +53,7 @@ class SegmentationSet:
         labels: The table from raw mask values to class indices; None where they are the indices.
         notes: Lines that say as what the set was recognised, and what of it was left out.
         drawn: The parts that were drawn from the training images: the set comes without them.
+        pixels: Which channels of the image files are read, and how.
     """
 
     name: str
@@ -62,14 +64,23 @@ class SegmentationSet:
     labels: LabelMap | None = None
     notes: tuple[str, ...] = ()
     drawn: tuple[str, ...] = ()
+    pixels: PixelRule = EIGHT_BIT_RGB
 
     def image(self, sample: Sample) -> np.ndarray:
-        """Return the image, H×W×3 uint8 RGB; what is damaged in it becomes a warning."""
-        return read_image(sample.image)
+        """Return the image, H×W×C by the rule in ``pixels``; what is damaged in it becomes a warning."""
+        return read_image(sample.image, rule=self.pixels)
+
+    def shown(self, sample: Sample) -> np.ndarray:
+        """Return the image to look at, H×W×3 uint8 RGB."""
+        return self.pixels.shown(self.image(sample))
 
     def picture(self, sample: Sample) -> Picture:
         """Return the image, whether it was turned upright, and what is damaged in it."""
-        return read_picture(sample.image)
+        return read_picture(sample.image, rule=self.pixels)
+
+    def read_by(self, pixels: PixelRule) -> "SegmentationSet":
+        """Return the set with another rule for its images."""
+        return replace(self, pixels=pixels)
 
     def mask(self, sample: Sample) -> np.ndarray:
         """Return the class indices, H×W uint8, 255 where ignored.

@@ -17,6 +17,7 @@ from unetseg.data.images.decode import naming, open_image_file
 from unetseg.data.images.pixels import turns
 from unetseg.data.images.regions import TiffReader
 from unetseg.data.images.tiff import TiffPicture
+from unetseg.data.images.tiff_as_stored import StoredTiff
 from unetseg.utilities.current_file import tell
 from unetseg.utilities.text import printable
 
@@ -58,7 +59,7 @@ def read_place(path: Path) -> Place | None:
     with naming(path):
         file, kind = open_image_file(path)
         with file:
-            picture = TiffPicture(file) if kind == "TIFF" else None
+            picture = StoredTiff(file) if kind == "TIFF" else None
             if picture is None:
                 return None
             tags, no_data = _tags(picture.page), _NO_DATA in picture.page.tags
@@ -131,7 +132,7 @@ def open_no_data(
 
 
 def _no_data(path: Path, file: BinaryIO, max_pixels: int | None, unless: Collection[int]) -> NoData | None:
-    picture = TiffPicture(file)
+    picture = StoredTiff(file)
     if _NO_DATA not in picture.page.tags:
         return None
     text = str(picture.page.tags[_NO_DATA].value).strip("\0 ")

@@ -4,10 +4,10 @@ import io
 import warnings
 from dataclasses import dataclass, replace
 
-import imagecodecs
 import numpy as np
 from PIL import Image
 
+from unetseg.data.images.as_stored import read_stored
 from unetseg.data.images.decode import (
     Path,
     frame_count,
@@ -17,7 +17,17 @@ from unetseg.data.images.decode import (
     warn_of_losses,
     warn_of_more,
 )
-from unetseg.data.images.jpeg import Decoded, decode_jpeg
+from unetseg.data.images.jpeg import Decoded
+from unetseg.data.images.pillow_files import (
+    GREY,
+    GREY_ALPHA,
+    RGB,
+    check_whole,
+    decode_png,
+    png_layout,
+    same_size,
+)
+from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 from unetseg.data.images.pixels import (
     Refused,
     lost_levels,
@@ -27,13 +37,11 @@ from unetseg.data.images.pixels import (
     upright,
     upright_size,
 )
-from unetseg.data.images.png import check_chunks
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
+from unetseg.data.images.tiff_as_stored import StoredTiff
 from unetseg.utilities.text import printable
 
-_GREY, _RGB, _GREY_ALPHA = 0, 2, 4  # PNG colour types
-_JPEG_COLOURS = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}  # by Pillow's mode
 DAMAGED_INSIDE = "is damaged inside and is read as far as it decodes; save or copy it again"
 
 
@@ -42,18 +50,18 @@ class Picture:
     """An image as it was read.
 
     Attributes:
-        rgb: H×W×3 uint8.
+        pixels: H×W×3 uint8 RGB; by another rule H×W×C of uint8, uint16 or float32.
         turned: Whether its EXIF orientation turned it.
         damage: What its decoder found damaged in it; empty if nothing. The pixels are what could be decoded.
     """
 
-    rgb: np.ndarray
+    pixels: np.ndarray
     turned: bool
     damage: str = ""
 
 
-def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
-    """Read an image as H×W×3 uint8 RGB, turned upright by its EXIF orientation.
+def read_image(path: Path, *, max_pixels: int | None = None, rule: PixelRule = EIGHT_BIT_RGB) -> np.ndarray:
+    """Read an image as H×W×3 uint8 RGB, or by another rule, turned upright by its EXIF orientation.
 
     JPEG, PNG, TIFF, BMP, WebP and GIF. 16-bit samples are scaled by 65535 (n-bit ones by 2^n − 1), floats
     must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha is dropped; of several frames or pages
@@ -62,22 +70,28 @@ def read_image(path: Path, *, max_pixels: int | None = None) -> np.ndarray:
     is an error, never half an image; a JPEG whose pixels are damaged is read as far as it decodes, with a
     warning.
 
+    Any other rule leaves values as they are stored: H×W×C of uint8, uint16 or float32.
+
     Args:
         path: the file; its name may hold any bytes.
         max_pixels: the largest image to decode; None stands for Pillow's own limit (179 million).
+        rule: which channels are read, and how.
 
     Raises:
         ImageError: The file cannot be read, or is no such image.
     """
-    picture = read_picture(path, max_pixels=max_pixels)
+    picture = read_picture(path, max_pixels=max_pixels, rule=rule)
     if picture.damage:
         warnings.warn(f"{printable(path)}: {DAMAGED_INSIDE}", stacklevel=2)
-    return picture.rgb
+    return picture.pixels
 
 
-def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
+def read_picture(path: Path, *, max_pixels: int | None = None, rule: PixelRule = EIGHT_BIT_RGB) -> Picture:
     """Read an image as :func:`read_image` does, and return rather than say what is damaged in it."""
     with opened(path) as (file, kind):
+        if not rule.eight_bit_rgb:
+            stored = read_stored(path, file, kind, rule, max_pixels)
+            return _upright_picture(stored.samples, stored.orientation, stored.damage)
         if kind == "TIFF":
             tiff = TiffPicture(file)
             rgb = tiff.read_rgb(max_pixels)
@@ -85,7 +99,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None) -> Picture:
             return _upright_picture(rgb, tiff.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            jpeg = _check_whole(data, kind, image)
+            jpeg = check_whole(data, kind, image)
             warn_of_more(path, frame_count(image), "frames")
             rgb = _rgb(path, data, image, jpeg)
             return _upright_picture(rgb, orientation_of(image), jpeg.damage if jpeg else "")
@@ -127,7 +141,7 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
             return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
-            jpeg = _check_whole(data, kind, image)
+            jpeg = check_whole(data, kind, image)
             if jpeg and jpeg.damage:
                 raise Refused(f"is damaged ({jpeg.damage}); save or copy it again")
             warn_of_more(path, frame_count(image), "frames")
@@ -155,33 +169,20 @@ def stored_size(path: Path) -> tuple[int, int, object]:
     """
     with opened(path) as (file, kind):
         if kind == "TIFF":
-            picture = TiffPicture(file)
+            picture = StoredTiff(file)
             return picture.height, picture.width, picture.orientation
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
             return image.height, image.width, orientation_of(image)
 
 
-def _check_whole(data: bytes, kind: str, image: Image.Image) -> Decoded | None:
-    """Refuse a file whose bytes are not those that were saved, where the format can tell.
-
-    Returns:
-        A JPEG, decoded: its decoder can tell no sooner.
-    """
-    if kind == "PNG":
-        check_chunks(data)
-    if kind == "JPEG" and image.mode in _JPEG_COLOURS:
-        return decode_jpeg(data, _JPEG_COLOURS[image.mode])
-    return None
-
-
 def _rgb(path: Path, data: bytes, image: Image.Image, jpeg: Decoded | None) -> np.ndarray:
-    colour_type, bits = _png_layout(data, image)
-    if bits == 16 or (bits == 8 and colour_type in (_GREY, _RGB)):
-        samples = _decode_png(data, image)
+    colour_type, bits = png_layout(data, image)
+    if bits == 16 or (bits == 8 and colour_type in (GREY, RGB)):
+        samples = decode_png(data, image)
         warn_of_losses(path, [lost_levels(samples)])
         return three_channels(to_uint8(samples, 2**bits - 1))
     if jpeg and image.mode != "CMYK":  # Pillow knows which of these are inverted
-        return three_channels(_same_size(jpeg.pixels, image))
+        return three_channels(same_size(jpeg.pixels, image))
     if image.mode in ("I", "F", "I;16", "I;16B"):
         raise Refused(f"has pixels of type {image.mode}; save it with 8 or 16 bits a channel")
     if image.mode == "P" and "transparency" in image.info:
@@ -190,17 +191,17 @@ def _rgb(path: Path, data: bytes, image: Image.Image, jpeg: Decoded | None) -> n
 
 
 def _mask(data: bytes, image: Image.Image, jpeg: Decoded | None = None) -> StoredMask:
-    colour_type, bits = _png_layout(data, image)
+    colour_type, bits = png_layout(data, image)
     if bits == 16:
-        if colour_type not in (_GREY, _GREY_ALPHA):
+        if colour_type not in (GREY, GREY_ALPHA):
             raise Refused("is a 16-bit colour mask; save it as 8-bit RGB or with label values")
-        samples = _decode_png(data, image)
+        samples = decode_png(data, image)
         mask = StoredMask(np.array(samples[:, :, 0]), 65535)
-        if colour_type == _GREY_ALPHA:
+        if colour_type == GREY_ALPHA:
             refuse_shape_in_alpha(mask, samples[:, :, 1])
         return mask
     if jpeg and image.mode != "CMYK":
-        samples = _same_size(jpeg.pixels, image)
+        samples = same_size(jpeg.pixels, image)
         return StoredMask(samples[:, :, 0], 255) if image.mode == "L" else StoredMask(samples)
     if image.mode == "P":
         mask = StoredMask(np.array(image).astype(np.uint8, copy=False), 255, _palette(image))
@@ -210,7 +211,7 @@ def _mask(data: bytes, image: Image.Image, jpeg: Decoded | None = None) -> Store
     if image.mode in ("L", "1"):
         values = np.array(image).astype(np.uint8, copy=False)
         maximum = 1 if image.mode == "1" else 255
-        if colour_type == _GREY and bits in (2, 4):  # Pillow stretches these to 0..255
+        if colour_type == GREY and bits in (2, 4):  # Pillow stretches these to 0..255
             maximum = 2**bits - 1
             values = values // (255 // maximum)
         return StoredMask(values, maximum)
@@ -237,26 +238,3 @@ def _alpha_of_indices(transparency: bytes | int) -> np.ndarray:
     alpha = np.full(transparency + 1, 255, np.uint8)
     alpha[transparency] = 0
     return alpha
-
-
-def _png_layout(data: bytes, image: Image.Image) -> tuple[int, int]:
-    """Return (colour type, bit depth) of a PNG's header, (-1, 0) for another format."""
-    if image.format != "PNG" or data[12:16] != b"IHDR":
-        return -1, 0
-    return data[25], data[24]
-
-
-def _decode_png(data: bytes, image: Image.Image) -> np.ndarray:
-    """Decode to H×W×C uint8 or uint16; Pillow is half as fast and cuts 16-bit colour to 8 bits.
-
-    Of the two decoders, spng does not take 16-bit grey and RGB, and libpng prints what it finds damaged.
-    """
-    eight_bits = _png_layout(data, image)[1] == 8
-    decode = imagecodecs.spng_decode if eight_bits else imagecodecs.png_decode
-    return _same_size(decode(data), image)
-
-
-def _same_size(samples: np.ndarray, image: Image.Image) -> np.ndarray:
-    if samples.shape[:2] != (image.height, image.width):
-        raise Refused("is damaged; save or copy it again")
-    return samples.reshape(image.height, image.width, -1)

@@ -11,9 +11,11 @@ import numpy as np
 from tifffile import TiffWriter
 
 from unetseg.data.images.decode import naming, open_image_file, warn_of_losses
+from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 from unetseg.data.images.pixels import check_pixels, turns, upright, upright_size
 from unetseg.data.images.read import read_image
 from unetseg.data.images.tiff import TiffPicture
+from unetseg.data.images.tiff_as_stored import open_tiff
 from unetseg.data.images.write import Colour, check_colours
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.files import atomic_path, plain_write_errors
@@ -31,7 +33,7 @@ class RegionReader(Protocol):
     width: int
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Return a region that lies within the image, height×width×3 uint8 RGB.
+        """Return a region that lies within the image, height×width×3 uint8 RGB, or by another rule.
 
         Raises:
             ImageError: The region's part of the file is damaged or cut off.
@@ -42,7 +44,7 @@ class RegionReader(Protocol):
 
 @contextmanager
 def open_region_reader(
-    path: str | os.PathLike[str], *, max_pixels: int | None = None
+    path: str | os.PathLike[str], *, max_pixels: int | None = None, rule: PixelRule = EIGHT_BIT_RGB
 ) -> Iterator[RegionReader]:
     """Open an image to be read by regions, the same pixels as ``read_image`` would give.
 
@@ -59,10 +61,10 @@ def open_region_reader(
             file, kind = open_image_file(path)
             open_files.enter_context(file)
             if kind == "TIFF":
-                tiff = TiffPicture(file)
+                tiff = open_tiff(file, rule)
                 warn_of_losses(path, tiff.losses)
                 reader = TiffReader(path, tiff, max_pixels, tiff.read_segment)
-        yield reader or ArrayReader(read_image(path, max_pixels=max_pixels))
+        yield reader or ArrayReader(read_image(path, max_pixels=max_pixels, rule=rule))
         if kind == "TIFF":
             warn_of_losses(path, [tiff.lost_levels])  # known only now
 
@@ -113,16 +115,16 @@ def write_tiled_tiff(
 
 
 class ArrayReader:
-    """The regions of an image in memory, H×W×3 uint8."""
+    """The regions of an image in memory, H×W×C."""
 
-    def __init__(self, rgb: np.ndarray) -> None:
-        self._rgb = rgb
-        self.height, self.width = rgb.shape[:2]
+    def __init__(self, image: np.ndarray) -> None:
+        self._image = image
+        self.height, self.width = image.shape[:2]
 
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Return a region; see ``RegionReader``."""
         _check_region(self, top, left, height, width)
-        return self._rgb[top : top + height, left : left + width].copy()
+        return self._image[top : top + height, left : left + width].copy()
 
 
 class TiffReader:

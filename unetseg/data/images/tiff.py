@@ -44,11 +44,14 @@ class TiffPicture:
         self.orientation = self.page.tags.valueof(ORIENTATION_TAG, 1)
         if self.height < 1 or self.width < 1:
             raise Refused("has no pixels; leave it out")
-        _check_kind(self.page)
+        self._check()
         if self.page.dtype is None:
             raise Refused("has a sample type of its own; save it with 8 or 16 bits a channel")
         self._dtype = np.dtype(self.page.dtype)
         self._levels = np.zeros(65536, bool)  # 16-bit values that were read
+
+    def _check(self) -> None:
+        check_kind(self.page)
 
     @property
     def pages(self) -> int:
@@ -68,7 +71,7 @@ class TiffPicture:
         """
         pages = f"has {self.pages} pages; the first is used" if self.pages > 1 else ""
         unnamed = self.page.photometric == PHOTOMETRIC.RGB and 0 in self.page.extrasamples
-        bands = f"has {self._channels} bands; the first three are used" if unnamed else ""
+        bands = f"has {self._bands} bands; the first three are used" if unnamed else ""
         return [pages, bands, self.lost_levels]
 
     @property
@@ -77,7 +80,7 @@ class TiffPicture:
         return lost_levels(np.flatnonzero(self._levels).astype(np.uint16))
 
     @property
-    def _channels(self) -> int:
+    def _bands(self) -> int:
         return self.page.shaped[0] * self.page.shaped[4]
 
     def read_rgb(self, max_pixels: int | None = None) -> np.ndarray:
@@ -210,9 +213,9 @@ class TiffPicture:
             indices = np.minimum(samples[:, :, 0], page.colormap.shape[1] - 1)
             rgb: np.ndarray = to_uint8(page.colormap.T, 65535)[indices]
             return rgb
-        if samples.dtype == np.uint16 and _bits(page) == 16:
+        if samples.dtype == np.uint16 and bits_of(page) == 16:
             self._levels[samples] = True
-        maximum = 1 if samples.dtype == np.bool_ else 2 ** _bits(page) - 1
+        maximum = 1 if samples.dtype == np.bool_ else 2 ** bits_of(page) - 1
         eight_bits = to_uint8(samples, maximum)
         if page.photometric == PHOTOMETRIC.MINISWHITE:
             eight_bits = 255 - eight_bits
@@ -232,7 +235,8 @@ def _first_full_page(tiff: TiffFile) -> TiffPage:
     return first
 
 
-def _check_kind(page: TiffPage) -> None:
+def check_kind(page: TiffPage) -> None:
+    """Refuse a page that is not grey or RGB, with or without alpha."""
     planes, depth, _, _, samples = page.shaped
     channels = planes * samples
     if depth > 1:
@@ -257,7 +261,8 @@ def _is_cmyk(page: TiffPage) -> bool:
     return page.photometric == PHOTOMETRIC.SEPARATED
 
 
-def _bits(page: TiffPage) -> int:
+def bits_of(page: TiffPage) -> int:
+    """Return the bits a sample, which all channels must have alike."""
     bits = page.bitspersample
     if not isinstance(bits, int):
         raise Refused("has channels of different bit depths; save it with 8 or 16 bits a channel")

@@ -135,7 +135,8 @@ def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Load
     started = time.perf_counter()
     try:
         with one_at_a_time(*source.size):
-            prepared = predictor.prepare(read_image(source.job.image.path, max_pixels=max_pixels))
+            image = read_image(source.job.image.path, max_pixels=max_pixels, rule=predictor.pixels)
+            prepared = predictor.prepare(image)
     except Exception as error:
         return FailedJob.by(error, source, time.perf_counter() - started)
     return Loaded(source, prepared, time.perf_counter() - started)

@@ -181,7 +181,9 @@ class Pipeline:
         try:
             with (
                 one_at_a_time(*source.size),
-                open_region_reader(source.job.image.path, max_pixels=self._options.max_pixels) as reader,
+                open_region_reader(
+                    source.job.image.path, max_pixels=self._options.max_pixels, rule=self._predictor.pixels
+                ) as reader,
                 closing(self._predictor.logit_bands(reader, tiling)) as bands,
             ):
                 tell_loss(source.job.image.path, self._options.format)

@@ -148,9 +148,10 @@ def _write_overlay(
     """Draw the mask over the image, which is read again here rather than kept by all that wait."""
     height, width = mask.shape
     factor = reduction(height, width)
-    with open_region_reader(source, max_pixels=options.max_pixels) as reader:
+    pixels = predictor.pixels
+    with open_region_reader(source, max_pixels=options.max_pixels, rule=pixels) as reader:
         strips = [
-            reader.read(top, 0, min(PIECE * factor, height - top), width)[::factor, ::factor]
+            pixels.shown(reader.read(top, 0, min(PIECE * factor, height - top), width)[::factor, ::factor])
             for top in range(0, height, PIECE * factor)
         ]
     drawn = draw_overlay(np.concatenate(strips), mask[::factor, ::factor], predictor.colours)

@@ -27,6 +27,7 @@ class BlockDeletions(nn.Module):
         super().__init__()
         self.model = model
         self.stride = model.stride
+        self.in_channels = model.in_channels
         self.blocks = list(blocks)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -73,7 +74,7 @@ def find_blocks(model: Unet) -> tuple[list[str], list[str]]:
     first = next(model.parameters())
     try:
         with torch.inference_mode():
-            model.encoder(torch.zeros(1, 3, 2 * model.stride, 2 * model.stride).to(first))
+            model.encoder(torch.zeros(1, model.in_channels, 2 * model.stride, 2 * model.stride).to(first))
     finally:
         for hook in hooks:
             hook.remove()

@@ -198,6 +198,7 @@ def _evaluate(
     found: dict[str, list[Evaluation]] = {}
     for number, run in enumerate(runs):
         predictor = load_predictor(run, device)
+        dataset = dataset.read_by(predictor.pixels)
         samples = samples_to_score(dataset, split, predictor.classes)
         total = len(runs) * len(samples)
 

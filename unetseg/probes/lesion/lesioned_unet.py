@@ -27,6 +27,7 @@ class LesionedUnet(nn.Module):
         super().__init__()
         self.model = model
         self.stride = model.stride
+        self.in_channels = model.in_channels
         self.lesions = list(lesions)
         self.replace = replace
 

@@ -51,7 +51,7 @@ def channel_means(predictor: Predictor, dataset: SegmentationSet) -> dict[int, T
     """
     means = FeatureMeans(unet_of(predictor))
     measuring = SubstitutePredictor(predictor, means)
-    samples = dataset.splits["train"]
+    dataset, samples = dataset.read_by(predictor.pixels), dataset.splits["train"]
     for start in range(0, len(samples), BATCH):
         measuring.logits([dataset.image(sample) for sample in samples[start : start + BATCH]])
     return means.means
@@ -68,6 +68,7 @@ class FeatureMeans(nn.Module):
         super().__init__()
         self.model = model
         self.stride = model.stride
+        self.in_channels = model.in_channels
         self._sums: dict[int, Tensor] = {}
         self._counts = dict.fromkeys(model.active_levels, 0)
 

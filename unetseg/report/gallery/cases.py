@@ -51,7 +51,7 @@ def predicted_cases(
         ground_truth = dataset.mask(sample)
         yield Case(
             name=sample.name,
-            photo=dataset.image(sample),
+            photo=dataset.shown(sample),
             ground_truth=ground_truth,
             predictions=[_unpacked(masks[index], ground_truth.shape) for masks in packed],
             scores=scores[index],
