@@ -95,6 +95,9 @@ def check_command(argv: Sequence[str]) -> int:
     for line in dataset.notes:
         print(line)
     print(f"{dataset.name}: {_sizes(dataset)}")
+    if not dataset.pixels.eight_bit_rgb:
+        scale = "" if dataset.pixels.measured else "; fit scales them by the range of the training images"
+        print(f"pixels: {dataset.pixels}{scale}")
     rows = [["share of pixels", *dataset.classes, "not counted"]]
     for split in dataset.splits:
         known = result.pixels[split].any()  # none where no mask of the split can be read

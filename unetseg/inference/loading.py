@@ -54,8 +54,8 @@ def load_models(
             )
         if not each.pixels.reads_like(first.pixels):
             raise UsageError(
-                f"{path_of(model)}: reads images as {each.pixels}, and {path_of(models[0])} as "
-                f"{first.pixels}; runs of an ensemble must read alike"
+                f"{path_of(model)}: reads images as {each.pixels.reading}, and {path_of(models[0])} as "
+                f"{first.pixels.reading}; runs of an ensemble must read alike"
             )
     if threshold != 0.5 and len(first.classes) != 2:
         raise UsageError(f"--threshold: is for one foreground class; {path_of(models[0])} has several")

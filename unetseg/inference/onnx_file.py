@@ -119,11 +119,11 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
 
 def _note(pixels: PixelRule) -> str:
     """Return what whoever runs the file elsewhere must know of its input and output."""
-    cut = "(value - low) / (high - low), cut to 0..1,"
+    scaled = "min(max((value - low) / (high - low), 0), 1)"
     return _ONNX_NOTE.format(
         channels=pixels.count,
         rgb=", RGB" if pixels.channels is None else "",
-        value="value / 255" if pixels.bytes else cut,
+        value="value / 255" if pixels.bytes else scaled,
         pixels="" if pixels.eight_bit_rgb else "channels, range (low and high), ",
         settings=SETTINGS,
     )

@@ -86,8 +86,8 @@ class PixelRule:
         """
         if self.values not in (ANY, samples.dtype.name):
             raise Refused(
-                f"{_OTHER_TYPE[samples.dtype.name]}, where the images of the training were "
-                f"{self.values}; save it as they were"
+                f"{_OTHER_TYPE[samples.dtype.name]}, where the images of the training are of {self.kind}; "
+                "save it as they are"
             )
         if self.channels is None:
             if samples.shape[2] > 4:
@@ -161,13 +161,22 @@ class PixelRule:
             self.values, "any type"
         )
 
+    @property
+    def reading(self) -> str:
+        """What is read, in words."""
+        return f"{self.kind}, {'RGB or grey' if self.channels is None else f'channels {self.channels_text}'}"
+
+    @property
+    def channels_text(self) -> str:
+        """The channels, as ``--channels`` takes them; empty for RGB."""
+        return ",".join(self.channels or ())
+
     def __str__(self) -> str:
         """Return what is read, and its range."""
-        of = "RGB or grey" if self.channels is None else f"channels {', '.join(self.channels)}"
         if self.range is None:
-            return f"{self.kind}, {of}"
+            return self.reading
         pairs = [f"{low:.6g} to {high:.6g}" for low, high in self.range]
-        return f"{self.kind}, {of}, range {', '.join(pairs if len({*pairs}) > 1 else pairs[:1])}"
+        return f"{self.reading}, range {', '.join(pairs if len({*pairs}) > 1 else pairs[:1])}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
