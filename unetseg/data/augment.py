@@ -53,7 +53,7 @@ def _crop(size: int, foreground_crops: float) -> list[A.BasicTransform | A.BaseC
     return [pad, A.OneOf([on_foreground, anywhere], p=1)]
 
 
-class _ToUnit(A.ImageOnlyTransform):
+class _ToUnit(A.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
     """Brings a crop that is not of 8 bits to 0..1, where albumentations expects floats to be."""
 
     def __init__(self, pixels: PixelRule) -> None:

@@ -140,15 +140,27 @@ def sixteen_bits(folder, name, samples):
     tifffile.imwrite(folder / f"images/{name}.tif", samples)
 
 
-def test_16_bits_of_little_range_are_told_with_the_grey_levels_left(folder, capsys):
+def test_16_bits_of_little_range_lose_nothing_and_are_told(folder, capsys):
     generator = np.random.default_rng(1)
     for name in "abcdefgh":
         sixteen_bits(folder, name, generator.integers(0, 1200, (8, 8), np.uint16))
     assert main(["data", "check", str(folder)]) == 0
-    lines = capsys.readouterr().err.splitlines()
+    out, err = capsys.readouterr()
+    assert "\npixels: 16 bits, RGB or grey; fit scales them by the range of the training images\n" in out
+    assert not err
+
+
+def test_16_bits_of_little_range_among_8_bits_are_told_with_the_grey_levels_left(folder, capsys):
+    generator = np.random.default_rng(1)
+    for name in "abcdefg":
+        sixteen_bits(folder, name, generator.integers(0, 1200, (8, 8), np.uint16))
+    assert main(["data", "check", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
     assert len(lines) == 3 and lines[0].startswith("warning: ") and ".tif: holds " in lines[0]
     assert " grey level(s) of" in lines[0]
-    assert lines[2].strip().startswith("7 more like it: ")
+    assert lines[2].strip().startswith("6 more like it: ")
+    assert out.startswith("images of several depths (7 of 16 bits, 1 of 8 bits)")
 
 
 @pytest.mark.parametrize(
