@@ -139,15 +139,15 @@ def test_a_large_tiff_is_never_held_whole(predict, large, monkeypatch):
     monkeypatch.setattr("unetseg.data.images.regions.read_image", refuse)
     monkeypatch.setattr("unetseg.data.images.tiff.TiffPicture.read_rgb", refuse)
     regions: list[int] = []
-    from unetseg.data.images.regions import _TiffReader
+    from unetseg.data.images.regions import TiffReader
 
-    read = _TiffReader.read
+    read = TiffReader.read
 
     def count(self, top, left, height, width):
         regions.append(height * width)
         return read(self, top, left, height, width)
 
-    monkeypatch.setattr(_TiffReader, "read", count)
+    monkeypatch.setattr(TiffReader, "read", count)
     assert predict("--tile", "128", "--format", "tiff").code == 0
     assert len(regions) > 10 and max(regions) <= 128**2
 
