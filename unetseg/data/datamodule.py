@@ -19,7 +19,7 @@ from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.loaders import Batch, BatchLoader, check_shared_memory, collate, normalised
-from unetseg.data.preprocessing import Preprocessing, channel_statistics
+from unetseg.data.preprocessing import Preprocessing, channel_statistics, counted_pixels
 from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
 from unetseg.errors import UsageError
 
@@ -159,7 +159,8 @@ class SegmentationData(pl.LightningDataModule):
         self.train_samples.fill(progress)
         self.val_samples = ScaledSamples(dataset, dataset.splits["val"], plain, self.train_samples.budget)
         self.val_samples.fill(progress)
-        pixels = pixels.measure(self._counted_pixels() if not pixels.measured else [])
+        if not pixels.measured:
+            pixels = pixels.measure(counted_pixels(self.train_samples[index] for index in self._first()))
         self.preprocessing = replace(preprocessing or self._measure(pixels, normalisation), pixels=pixels)
         self.train_samples.preprocessing = self.val_samples.preprocessing = self.preprocessing
 
@@ -172,11 +173,9 @@ class SegmentationData(pl.LightningDataModule):
         """Take over from the training that was interrupted."""
         self.first_epoch = state_dict["next_epoch"]
 
-    def _counted_pixels(self) -> list[np.ndarray]:
-        """Return the pixels that count of (up to 500) training images, each N×1×C; all where none does."""
-        pairs = (self.train_samples[index] for index in range(min(500, len(self.train_samples))))
-        counted = ((image, image[mask != IGNORED]) for image, mask in pairs)
-        return [pixels[:, None] if len(pixels) else image for image, pixels in counted]
+    def _first(self) -> range:
+        """Return the training images that statistics are taken of."""
+        return range(min(500, len(self.train_samples)))
 
     def _measure(
         self, pixels: PixelRule, wanted: tuple[Sequence[float], Sequence[float]] | None
@@ -184,8 +183,7 @@ class SegmentationData(pl.LightningDataModule):
         """Take what pretrained weights want, else the statistics of (up to 500) training images."""
         if wanted is not None and pixels.count == 3:
             return Preprocessing(self.config.scale, tuple(wanted[0]), tuple(wanted[1]), pixels)
-        count = min(500, len(self.train_samples))
-        images = [pixels.to_unit(self.train_samples[index][0]) for index in range(count)]
+        images = [pixels.to_unit(self.train_samples[index][0]) for index in self._first()]
         return Preprocessing(self.config.scale, *channel_statistics(images), pixels)
 
     def class_weights(self) -> list[float] | None:

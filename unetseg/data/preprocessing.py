@@ -1,6 +1,6 @@
 """What happens to every image before the network and to every logit after it: one rule, used everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,6 +162,12 @@ def _most_covering(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         chosen[larger] = value
         largest = np.where(larger, share, largest)
     return chosen
+
+
+def counted_pixels(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+    """Return the pixels of each image that count by its mask, N×1×C; all of one in which none does."""
+    counted = ((image, image[mask != IGNORED]) for image, mask in pairs)
+    return [pixels[:, None] if len(pixels) else image for image, pixels in counted]
 
 
 def channel_statistics(images: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
