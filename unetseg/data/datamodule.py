@@ -160,7 +160,7 @@ class SegmentationData(pl.LightningDataModule):
         self.val_samples = ScaledSamples(dataset, dataset.splits["val"], plain, self.train_samples.budget)
         self.val_samples.fill(progress)
         if not pixels.measured:
-            pixels = pixels.measure(counted_pixels(self.train_samples[index] for index in self._first()))
+            pixels = pixels.measure(counted_pixels(self._first()))
         self.preprocessing = replace(preprocessing or self._measure(pixels, normalisation), pixels=pixels)
         self.train_samples.preprocessing = self.val_samples.preprocessing = self.preprocessing
 
@@ -173,9 +173,9 @@ class SegmentationData(pl.LightningDataModule):
         """Take over from the training that was interrupted."""
         self.first_epoch = state_dict["next_epoch"]
 
-    def _first(self) -> range:
-        """Return the training images that statistics are taken of."""
-        return range(min(500, len(self.train_samples)))
+    def _first(self) -> Iterator[ImageAndMask]:
+        """Yield the training images that statistics are taken of."""
+        return (self.train_samples[index] for index in range(min(500, len(self.train_samples))))
 
     def _measure(
         self, pixels: PixelRule, wanted: tuple[Sequence[float], Sequence[float]] | None
@@ -183,7 +183,7 @@ class SegmentationData(pl.LightningDataModule):
         """Take what pretrained weights want, else the statistics of (up to 500) training images."""
         if wanted is not None and pixels.count == 3:
             return Preprocessing(self.config.scale, tuple(wanted[0]), tuple(wanted[1]), pixels)
-        images = [pixels.to_unit(self.train_samples[index][0]) for index in self._first()]
+        images = [pixels.to_unit(image) for image, _ in self._first()]
         return Preprocessing(self.config.scale, *channel_statistics(images), pixels)
 
     def class_weights(self) -> list[float] | None:
@@ -251,9 +251,8 @@ class SegmentationData(pl.LightningDataModule):
         sizes = [self._padded(self.val_samples[index][1]) for index in range(len(self.val_samples))]
         whole = max((self._images_a_batch(size) * size[0] * size[1] for size in sizes), default=0)
         crops = min(self.config.batch_size, len(self.train_samples)) * self.config.size**2
-        pixels = self.preprocessing.pixels
-        bytes_per_pixel = pixels.count * (1 if pixels.bytes else 4) + 1  # the last of the mask
-        check_shared_memory(self._processes()["num_workers"], bytes_per_pixel, crops, whole)
+        a_pixel = self.preprocessing.pixels.unit_bytes + 1  # of the mask
+        check_shared_memory(self._processes()["num_workers"], a_pixel, crops, whole)
 
     def whole_images(self, samples: ScaledSamples) -> Iterator[np.ndarray]:
         """Yield the batches of `whole_batches`: normalised images, N×H×W×C float32."""

@@ -54,6 +54,11 @@ class PixelRule:
         return 3 if self.channels is None else len(self.channels)
 
     @property
+    def unit_bytes(self) -> int:
+        """The bytes of a pixel that ``to_unit`` returns."""
+        return self.count * (1 if self.bytes else 4)
+
+    @property
     def measured(self) -> bool:
         """Whether the range is known."""
         return self.bytes or self.range is not None
