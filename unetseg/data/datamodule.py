@@ -148,8 +148,7 @@ class SegmentationData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         pixels = dataset.pixels if preprocessing is None else preprocessing.pixels
-        dataset = dataset.read_by(pixels)
-        self.dataset = dataset
+        self.dataset = dataset = dataset.read_by(pixels)
         self.config = config
         self.stride = stride
         self.first_epoch = 0
