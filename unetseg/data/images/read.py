@@ -39,7 +39,7 @@ from unetseg.data.images.pixels import (
 )
 from unetseg.data.images.stored_mask import StoredMask, refuse_shape_in_alpha
 from unetseg.data.images.tiff import TiffPicture
-from unetseg.data.images.tiff_as_stored import StoredTiff
+from unetseg.data.images.tiff_as_stored import StoredTiff, open_tiff
 from unetseg.utilities.text import printable
 
 DAMAGED_INSIDE = "is damaged inside and is read as far as it decodes; save or copy it again"
@@ -152,16 +152,20 @@ def _upright_mask(mask: StoredMask, orientation: object) -> StoredMask:
     return replace(mask, values=upright(mask.values, orientation), turned=any(turns(orientation)))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, rule: PixelRule | None = None) -> tuple[int, int]:
     """Return (height, width) of the upright image, from the header alone.
+
+    Args:
+        path: the file; its name may hold any bytes.
+        rule: which channels are to be read; without, they may be any.
 
     Raises:
         ImageError: The file cannot be opened, or is no such image.
     """
-    return upright_size(*stored_size(path))
+    return upright_size(*stored_size(path, rule))
 
 
-def stored_size(path: Path) -> tuple[int, int, object]:
+def stored_size(path: Path, rule: PixelRule | None = None) -> tuple[int, int, object]:
     """Return (height, width) as stored and the EXIF orientation, which may turn it, from the header alone.
 
     Raises:
@@ -169,7 +173,7 @@ def stored_size(path: Path) -> tuple[int, int, object]:
     """
     with opened(path) as (file, kind):
         if kind == "TIFF":
-            picture = StoredTiff(file)
+            picture = StoredTiff(file) if rule is None else open_tiff(file, rule)
             return picture.height, picture.width, picture.orientation
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
             return image.height, image.width, orientation_of(image)

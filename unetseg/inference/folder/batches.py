@@ -14,6 +14,7 @@ from itertools import islice
 
 import numpy as np
 
+from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.images.read import image_size, read_image
 from unetseg.errors import UnetsegError, one_line
 from unetseg.inference.folder.jobs import Job
@@ -91,10 +92,10 @@ class Loaded:
     seconds: float
 
 
-def measure(job: Job, kept: bool) -> Measured | FailedJob:
-    """Look at the header of a job's image."""
+def measure(job: Job, kept: bool, rule: PixelRule) -> Measured | FailedJob:
+    """Look at the header of a job's image, whose pixels are read by ``rule``."""
     try:
-        return Measured(job, image_size(job.image.path), kept)
+        return Measured(job, image_size(job.image.path, rule), kept)
     except UnetsegError as error:
         return FailedJob(job, str(error), kept=kept)
 

@@ -57,7 +57,8 @@ class ObjectStage:
                 f"{printable(image)}: {count:,} objects, and 16 bits number {MOST_OBJECTS:,}; leave "
                 "small ones out with --min-area, or cut the image into parts"
             )
-        with open_region_reader(image, max_pixels=self._options.max_pixels) as reader:
+        pixels = self._predictor.pixels
+        with open_region_reader(image, max_pixels=self._options.max_pixels, rule=pixels) as reader:
             self.rows = measure_objects(labels, mask, classes, reader, read_pixel_size(image))
         self.labels = labels.astype(np.uint16)
         return mask

@@ -127,7 +127,8 @@ class Pipeline:
             self._result.network_seconds = self._predictor.network_seconds - network_before
 
     def _measure(self, job: Job) -> Measured | FailedJob:
-        return measure(job, kept=self._options.continue_ and job.finished)
+        kept = self._options.continue_ and job.finished
+        return measure(job, kept, self._predictor.pixels)
 
     def _load(self, batch: Batch) -> tuple[Batch, list[Loaded | FailedJob]]:
         if batch.tiling or all(each.kept for each in batch.images):

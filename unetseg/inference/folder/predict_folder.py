@@ -80,7 +80,7 @@ def predict_images(
     _make_folder(output)
     with one_writer(output):
         table = PredictionTable(output, predictor.classes, str(maker or ""))
-        objects = ObjectTable(output, object_columns(3)) if options.objects else None
+        objects = ObjectTable(output, object_columns(predictor.pixels.count)) if options.objects else None
         if maker is not None and options.continue_:
             require_same_maker(maker, jobs, table.makers(), output)
         _check_beside(output, options, table)
