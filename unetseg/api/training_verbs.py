@@ -57,7 +57,8 @@ def fit(
         (True, 1)
     """
     complete, resumed = fit_configuration(config, output, resume, settings, allow_code)
-    from unetseg.data.datasets.open import require_dataset
+    from unetseg.data.datasets.embedded import begin_drawing
+    from unetseg.data.datasets.open import DATA, require_dataset
 
     try:
         require_dataset(complete.data)  # PyTorch, which comes next, takes seconds
@@ -70,6 +71,7 @@ def fit(
     if complete.init is not None and resumed is None:
         find_run(complete.init)
     choose_waiting()
+    begin_drawing(complete.data, DATA)
     from unetseg.data.datasets.new_split import with_stratify
     from unetseg.experiment import resume_experiment, run_experiment
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -318,3 +319,59 @@ def test_a_users_own_folder_of_that_name_is_refused_and_kept(tmp_path, small):
     assert mine.read_bytes() == b"precious"
     shutil.rmtree(tmp_path / "filaments")
     assert materialise("filaments", tmp_path).is_dir()
+
+
+# --- drawn beside the imports
+
+
+class Beside:
+    """A process that does its work when somebody waits for it."""
+
+    def __init__(self, target, args, daemon):
+        self.work, self.pid = lambda: target(*args), None
+        assert daemon  # it ends with the command
+
+    def start(self):
+        self.pid = 1
+
+    def join(self):
+        self.work()
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    """Let a process of its own do its work here, as in a command that has not loaded PyTorch yet."""
+    monkeypatch.setattr(embedded, "sys", SimpleNamespace(modules={}))
+    monkeypatch.setattr(embedded, "usable_cores", lambda: 2)
+    monkeypatch.setattr(embedded, "get_context", lambda method: SimpleNamespace(Process=Beside))
+    monkeypatch.setattr(embedded, "follow_parent", lambda: None)
+    monkeypatch.setattr(embedded.signal, "signal", lambda *_: None)
+
+
+def test_a_set_that_is_being_drawn_is_waited_for_and_not_drawn_twice(tmp_path, small, beside, monkeypatch):
+    embedded.begin_drawing("filaments", tmp_path)
+    assert os.listdir(tmp_path) == []
+    draws, write = [], embedded._write_set
+    monkeypatch.setattr(embedded, "_write_set", lambda *given: (draws.append(given), write(*given)))
+    folder = materialise("filaments", tmp_path)
+    assert len(draws) == 1
+    assert len(files_of(folder)) == 6 + 6 + 3 + 1
+
+
+def test_what_goes_wrong_beside_is_said_by_who_waits(tmp_path, small, beside):
+    (tmp_path / "filaments").write_text("mine")
+    embedded.begin_drawing("filaments", tmp_path)
+    with pytest.raises(UnetsegError, match="not the embedded dataset"):
+        materialise("filaments", tmp_path)
+
+
+@pytest.mark.parametrize("why", ["it is there", "no dataset of ours", "one core", "PyTorch is loaded"])
+def test_nothing_is_begun_where_it_would_gain_nothing(tmp_path, small, beside, monkeypatch, why):
+    if why == "it is there":
+        materialise("filaments", tmp_path)
+    elif why == "one core":
+        monkeypatch.setattr(embedded, "usable_cores", lambda: 1)
+    elif why == "PyTorch is loaded":
+        monkeypatch.setitem(embedded.sys.modules, "torch", None)
+    embedded.begin_drawing("pets" if why == "no dataset of ours" else "filaments", tmp_path)
+    assert embedded._begun == {}

@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import current_process, get_context
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,8 @@ from PIL import Image
 
 from unetseg.data.datasets.synthetic import Drawing, draw_filament, draw_texture
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
+from unetseg.utilities.processes import no_main_module, usable_cores
+from unetseg.utilities.signals import follow_parent
 
 SPLITS = {"train": 160, "val": 40, "test": 60}
 
@@ -84,6 +90,42 @@ def _parse_alpha(name: str, text: str) -> float:
     )
 
 
+_begun: dict[Path, SpawnProcess] = {}  # what draws each folder now, beside this process
+
+
+def begin_drawing(name: str, data_dir: Path) -> None:
+    """Let a process of its own draw an embedded dataset while this one loads PyTorch, which takes as long.
+
+    It is for :func:`materialise` to wait for it, and to draw what it did not. Nothing is begun where the set
+    is there, on a single core, where PyTorch is loaded already, or in a process that may have none.
+
+    Args:
+        name: of any dataset; only an embedded one is drawn.
+        data_dir: as of ``materialise``.
+    """
+    if "torch" in sys.modules or usable_cores() == 1 or current_process().daemon:
+        return
+    if not is_synthetic(name):
+        return
+    recipe = synthetic_recipe(name)
+    folder = Path(data_dir).absolute() / recipe.folder_name
+    if _is_complete(folder, recipe):
+        return
+    _begun[folder] = get_context("spawn").Process(
+        target=_draw_beside, args=(name, folder.parent), daemon=True
+    )
+    with no_main_module(), contextlib.suppress(OSError):
+        _begun[folder].start()
+
+
+def _draw_beside(name: str, data_dir: Path) -> None:
+    """Draw without a word; what goes wrong does so again in the process that waits, and is said there."""
+    follow_parent()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by which what is half drawn is removed
+    with contextlib.suppress(Exception):
+        materialise(name, data_dir)
+
+
 def materialise(name: str, data_dir: Path) -> Path:
     """Write an embedded dataset under ``data_dir`` unless it is there already; return its folder.
 
@@ -99,6 +141,9 @@ def materialise(name: str, data_dir: Path) -> Path:
     """
     recipe = synthetic_recipe(name)
     folder = Path(data_dir) / recipe.folder_name
+    beside = _begun.pop(folder.absolute(), None)
+    if beside is not None and beside.pid is not None:
+        beside.join()
     if _is_complete(folder, recipe):
         return folder
     _refuse_foreign(folder)

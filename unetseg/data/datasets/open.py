@@ -31,6 +31,7 @@ from unetseg.utilities.yaml_files import read_yaml
 
 __all__ = ["SPLITS", "Sample", "SegmentationSet", "open_dataset"]
 
+DATA = Path("data")  # where downloaded and drawn sets lie
 EMBEDDED = {
     "filaments": "Thin branching structures, drawn here",
     "textures:0.5": "Large shapes told by texture alone, drawn here; textures:0 easy … textures:1 impossible",
@@ -42,7 +43,7 @@ def open_dataset(
     *,
     data_dir: Path | None = None,
     split_seed: int = 0,
-    root: Path = Path("data"),
+    root: Path = DATA,
     missing: list[str] | None = None,
     images: str | None = None,
     masks: str | None = None,
