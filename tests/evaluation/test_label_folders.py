@@ -187,3 +187,23 @@ def test_yolos_labels_folder_is_no_part_of_a_name(labels, evaluate, tmp_path, ex
     (tmp_path / "guess/labels/data.yaml").rename(tmp_path / "guess/data.yaml")
     found = evaluate("--names", "names.txt", of=("--predictions", "guess", "--reference", "truth_masks"))
     assert (found.code, found.json["classes"]) == (0, expected)
+
+
+def test_a_prediction_that_leaves_pixels_out_has_background_there(folder, labels, evaluate):
+    labels(
+        "guess", {"a": squares((5, 5, 12, 1), (25, 30, 10, 2))}, "labelme", ["background", "leaf", "apple"]
+    )
+    path = Path("guess/a.json")
+    path.write_text(path.read_text().replace('"apple"', '"__ignore__"'))
+    folder("truth", {"a.png": squares((5, 5, 12, 1), (25, 30, 10, 1))})
+    found = evaluate()
+    assert found.code == 0 and found.scores["dataset"]["iou"] == pytest.approx(144 / 244)
+
+
+def test_the_background_of_pascal_voc_has_any_name(voc, evaluate, tmp_path):
+    for name in ("guess", "truth"):
+        voc(name, TRUTH)
+    path = tmp_path / "guess" / "labelmap.txt"
+    path.write_text(path.read_text().replace("background:", "_background_:"))
+    found = evaluate()
+    assert found.code == 0 and [*found.json["classes"]] == ["apple", "leaf"]

@@ -81,7 +81,8 @@ def plain_folders(
     with tempfile.TemporaryDirectory(prefix="unetseg-") as scratch:
         for number, (kind, side) in enumerate(painted.items()):
             folder, place = Path(scratch, str(number)), places[kind]
-            problems = _paint(folder, side, names, masks.instances)
+            void = IGNORED if kind == REFERENCE else 0  # a prediction cannot take pixels out of the scores
+            problems = _paint(folder, side, names, void, masks.instances)
             plain.masks = plain.masks.standing_in(place, folder)
             plain.notes.append(f"{kind}: {side.said}")
             plain.failed[place] = [UnscoredImage(line.partition(": ")[0], line) for line in problems]
@@ -168,12 +169,14 @@ def _classes(
     return tuple(found)
 
 
-def _paint(folder: Path, side: LabelledSource | VocMasks, names: Sequence[str], instances: bool) -> list[str]:
+def _paint(
+    folder: Path, side: LabelledSource | VocMasks, names: Sequence[str], void: int, instances: bool
+) -> list[str]:
     """Write the masks of one side, and return a line for each file that cannot be used."""
     colours = [default_colour(index) for index in range(256)]
     if isinstance(side, VocMasks):
-        return side.write(folder, names, colours)
-    numbers = side.labels.numbers(IGNORED, names)
+        return side.write(folder, names, colours, void)
+    numbers = side.labels.numbers(void, names)
     for name, painting in side.paintings.items():
         mask, objects = painting.paint(numbers)
         if instances:

@@ -367,3 +367,20 @@ def test_painted_masks_that_nobody_used_for_long_go(source):
     labelme(source, "a", shape([[0, 0], [5, 0], [5, 5], [0, 5]]))
     open_dataset("set")
     assert not old.exists() and mine.is_dir()
+
+
+def test_a_labelmap_without_colours_means_those_of_pascal_voc(tmp_path):
+    for number, name in enumerate("abc"):
+        for folder in ("JPEGImages", "SegmentationClass"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        Image.fromarray(picture + np.uint8(number)).save(tmp_path / "JPEGImages" / f"{name}.png")
+        picture[2:5, 2:5], picture[7:9, 2:5], picture[0] = (128, 0, 0), (0, 128, 0), (224, 224, 192)
+        Image.fromarray(picture).save(tmp_path / "SegmentationClass" / f"{name}.png")
+    (tmp_path / "labelmap.txt").write_text(
+        "# label:color_rgb:parts:actions\nbackground:::\nleaf:::\napple:::\n"
+    )
+    dataset = open_dataset(str(tmp_path))
+    mask = dataset.mask(dataset.splits["train"][0])
+    assert dataset.classes == ("background", "leaf", "apple")
+    assert (mask[2, 2], mask[7, 2], mask[0, 0], mask[10, 10]) == (1, 2, 255, 0)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unetseg.data.datasets.class_entries import parse_classes
+from unetseg.data.annotations.objects import BACKGROUND
+from unetseg.data.datasets.class_entries import default_colour, parse_classes
 from unetseg.data.datasets.image_folder import open_folder
 from unetseg.data.datasets.labels import IGNORED, Colour, LabelMap
 from unetseg.data.datasets.samples import SegmentationSet
@@ -88,7 +89,7 @@ class VocMasks:
 
     Attributes:
         folder: That holds ``SegmentationClass``.
-        classes: The classes' names, where a list names them.
+        classes: The classes' names, where a list names them; the first is the background, whatever it says.
         labels: What the masks' values or colours mean; None without such a list.
     """
 
@@ -116,11 +117,19 @@ class VocMasks:
         """One line: what it was recognised as."""
         return f"Pascal VOC: {len(self.classes) - 1} class(es); {IGNORED} does not count"
 
-    def write(self, folder: Path, names: Sequence[str], colours: Sequence[Colour]) -> list[str]:
-        """Write the masks as indices of ``names``, and return a line for each that cannot be read."""
+    def write(self, folder: Path, names: Sequence[str], colours: Sequence[Colour], void: int) -> list[str]:
+        """Write the masks as indices of ``names``, and return a line for each that cannot be read.
+
+        Args:
+            folder: Where they go.
+            names: Of all classes, by index.
+            colours: Of all indices.
+            void: The index of pixels that do not count.
+        """
         assert self.labels is not None
-        table = np.full(IGNORED + 1, IGNORED, np.uint8)
-        for index, name in enumerate(self.classes):
+        table = np.full(IGNORED + 1, void, np.uint8)
+        table[0] = 0
+        for index, name in enumerate(self.classes[1:], start=1):
             table[index] = names.index(name)
         problems = []
         for relative, path in list_files(self.masks):
@@ -142,15 +151,20 @@ def voc_masks(folder: Path) -> VocMasks | None:
     if "classes" not in settings:
         return VocMasks(found)
     classes = parse_classes(settings["classes"], settings["ignore"], str(found / source))
-    return VocMasks(found, classes.names, classes.labels)
+    return VocMasks(found, (BACKGROUND, *classes.names[1:]), classes.labels)
 
 
 def _labelmap(path: Path) -> dict[str, list[int]]:
-    """Return class names with their colours from lines ``name:r,g,b:parts:actions``."""
+    """Return class names with their colours from lines ``name:r,g,b:parts:actions``.
+
+    Where no line has a colour, as datumaro may write them, they are VOC's own in the order of the names.
+    """
     classes: dict[str, list[int]] = {}
-    for number, line in enumerate(decode_text(read_file(path)).splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
+    lines = enumerate(decode_text(read_file(path)).splitlines(), start=1)
+    entries = [(number, line.strip()) for number, line in lines if line.strip() and not line.startswith("#")]
+    if all(line.partition(":")[2].startswith(":") for _, line in entries):
+        return {line.partition(":")[0]: [*default_colour(index)] for index, (_, line) in enumerate(entries)}
+    for number, line in entries:
         name, _, rest = line.partition(":")
         try:
             red, green, blue = (int(value) for value in rest.split(":")[0].split(","))
