@@ -233,8 +233,8 @@ def test_a_folder_without_masks_says_so(make):
 def test_formats_that_are_not_read_are_named(make):
     folder = make([], {"a.png": BINARY})
     (folder / "images").mkdir()
-    (folder / "images" / "a.nii.gz").write_bytes(b"")
-    with pytest.raises(UnetsegError, match=r"only files of type \.nii\.gz: convert"):
+    (folder / "images" / "a.mha").write_bytes(b"")
+    with pytest.raises(UnetsegError, match=r"only files of type \.mha: convert"):
         open_folder(folder)
 
 

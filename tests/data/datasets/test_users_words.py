@@ -292,21 +292,21 @@ def test_a_class_that_is_given_twice_is_refused(folder):
 
 
 def test_unread_pictures_are_named_and_their_masks_are_no_orphans(folder, capsys):
-    (folder / "images/a.png").rename(folder / "images/a.heic")
-    (folder / "images/x.avif").write_bytes(b"x")
+    (folder / "images/a.png").rename(folder / "images/a.psd")
+    (folder / "images/x.jxl").write_bytes(b"x")
     assert main(["data", "check", str(folder)]) == 1
     told = capsys.readouterr().out
-    for name in ("a.heic", "x.avif"):
+    for name in ("a.psd", "x.jxl"):
         assert f"images/{name}: is of a type that is not read; save it as PNG or TIFF" in told
     assert "has no image" not in told
 
 
 def test_an_unread_picture_with_a_mask_stops_a_training_and_one_without_is_told(folder):
-    (folder / "images/x.avif").write_bytes(b"x")
-    with pytest.warns(UserWarning, match=r"x\.avif: is of a type that is not read"):
+    (folder / "images/x.jxl").write_bytes(b"x")
+    with pytest.warns(UserWarning, match=r"x\.jxl: is of a type that is not read"):
         open_folder(folder)
-    (folder / "images/a.png").rename(folder / "images/a.heic")
-    with pytest.raises(Exception, match=r"1 image\(s\) of a type that is not read: images/a.heic"):
+    (folder / "images/a.png").rename(folder / "images/a.psd")
+    with pytest.raises(Exception, match=r"1 image\(s\) of a type that is not read: images/a.psd"):
         open_folder(folder)
 
 

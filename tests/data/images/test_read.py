@@ -341,16 +341,6 @@ def test_a_symlink_to_itself_is_named(tmp_path):
     message(tmp_path / "a.png")
 
 
-def test_formats_out_of_scope_are_refused_with_what_to_convert_to(tmp_path):
-    nifti = struct.pack("<i", 348) + bytes(340) + b"n+1\0" + bytes(600)
-    (tmp_path / "a.nii").write_bytes(nifti)
-    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + bytes(600))
-    (tmp_path / "a.nii.gz").write_bytes(b"\x1f\x8b" + bytes(600))
-    assert "NIfTI" in message(tmp_path / "a.nii") and "PNG or TIFF" in message(tmp_path / "a.nii")
-    assert "DICOM" in message(tmp_path / "a.dcm") and "PNG or TIFF" in message(tmp_path / "a.dcm")
-    assert "NIfTI" in message(tmp_path / "a.nii.gz")
-
-
 def test_multispectral_volume_and_signed_tiffs_are_refused(tmp_path):
     zeros = np.zeros((6, 8, 5), np.uint8)
     tifffile.imwrite(tmp_path / "five.tif", zeros, photometric="minisblack", planarconfig="contig")

@@ -229,19 +229,12 @@ def test_floats_are_read_from_0_to_1_and_refused_beyond(predict, images, picture
     assert np.array_equal(read("masks/good.png"), predictor(pixels))
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("scan.png", b"\0" * 128 + b"DICM" + b"\0" * 99, "DICOM"),
-        ("scan.tif", b"\x5c\x01\0\0" + b"\0" * 340 + b"n+1\0" + b"\0" * 99, "NIfTI"),
-        ("scan.jpg", b"\x1f\x8b\x08" + b"\0" * 99, "NIfTI"),
-    ],
-)
-def test_medical_volumes_are_refused_with_what_to_convert_to(predict, images, name, content, words):
-    (images / name).write_bytes(content)
+def test_medical_volumes_are_refused_with_what_to_convert_to(predict, images):
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((8, 9, 4), np.uint8), np.eye(4)), images / "scan.nii.gz")
     outcome = predict()
     assert outcome.code == 3
-    assert words in outcome.failed[0] and "save each 2-D slice" in outcome.failed[0]
+    assert "scan.nii.gz: is a volume of 4 slices; save each 2-D slice" in outcome.err
 
 
 def test_multispectral_images_and_volumes_are_refused_by_name(predict, images):
@@ -391,15 +384,15 @@ def test_runs_are_local(predict, images, picture):
 
 def test_pictures_of_a_type_that_is_not_read_are_failed_rows(predict, images, picture, table):
     Image.fromarray(picture(20, 20)).save(images / "a.png")
-    for name in ("b.heic", "deep/c.jp2"):
+    for name in ("b.psd", "deep/c.jp2"):
         (images / name).parent.mkdir(exist_ok=True)
         (images / name).write_bytes(b"any")
     (images / "notes.txt").write_text("no picture")
     outcome = predict()
     assert outcome.code == 3
-    assert "b.heic: is of a type that is not read; save it as PNG or TIFF" in outcome.err
+    assert "b.psd: is of a type that is not read; save it as PNG or TIFF" in outcome.err
     rows = table()
-    assert list(rows) == ["a.png", "b.heic", "deep/c.jp2"]
+    assert list(rows) == ["a.png", "b.psd", "deep/c.jp2"]
     assert [bool(row["error"]) for row in rows.values()] == [False, True, True]
 
 
@@ -416,7 +409,7 @@ def test_only_the_files_that_clash_are_refused(predict, images, picture, table):
 def test_a_picture_that_is_not_read_beside_its_conversion_is_no_failure(predict, images, picture, table):
     for name in ("a.png", "scan.v2.tif"):
         Image.fromarray(picture(20, 20)).save(images / name)
-    for name in ("a.psd", "scan.v2.heic"):
+    for name in ("a.xcf", "scan.v2.jxl"):
         (images / name).write_bytes(b"any")
     assert predict().code == 0
     assert list(table()) == ["a.png", "scan.v2.tif"]
@@ -427,18 +420,18 @@ def test_a_glob_names_the_pictures_that_are_not_read_as_a_folder_does(
     predict, images, picture, table, pattern
 ):
     Image.fromarray(picture(20, 20)).save(images / "a.png")
-    (images / "b.heic").write_bytes(b"any")
+    (images / "b.psd").write_bytes(b"any")
     outcome = predict(images=(pattern,))
-    assert outcome.code == 3 and "b.heic: is of a type that is not read" in outcome.err
-    assert list(table()) == ["a.png", "b.heic"]
+    assert outcome.code == 3 and "b.psd: is of a type that is not read" in outcome.err
+    assert list(table()) == ["a.png", "b.psd"]
 
 
 @pytest.mark.parametrize("inputs", ["images", "images/*", "images/**"])
 def test_where_no_picture_is_read_those_of_other_types_are_named(predict, images, inputs):
-    for name in ("b.heic", "c.nii.gz"):
+    for name in ("b.psd", "c.mha"):
         (images / name).write_bytes(b"any")
     outcome = predict(images=(inputs,))
-    assert outcome.code == 2 and "of a type that is not read: b.heic, c.nii.gz" in outcome.line
+    assert outcome.code == 2 and "of a type that is not read: b.psd, c.mha" in outcome.line
 
 
 @pytest.mark.parametrize("tiles", [False, True], ids=["whole", "tiles"])

@@ -6,7 +6,14 @@ from pathlib import Path, PurePosixPath
 
 from unetseg.data.datasets.folder_layouts import is_split_place, parts_of
 from unetseg.data.datasets.mask_pairs import masks_among
-from unetseg.data.images.find import SUFFIXES, UNREAD_SUFFIXES, list_files
+from unetseg.data.images.find import (
+    SUFFIXES,
+    UNREAD_SUFFIXES,
+    images_among,
+    list_files,
+    suffix_of,
+    without_suffix,
+)
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import first_few
 
@@ -83,9 +90,13 @@ def by_name(folder: Path, kind: str) -> Files:
     found: dict[str, Path] = {}
     unread: dict[str, Path] = {}
     others = set()
-    for relative, path in list_files(folder):
-        name = str(PurePosixPath(relative).with_suffix(""))
-        if path.suffix.lower() not in SUFFIXES:
+    files = [*list_files(folder)]
+    images = {*images_among(path for _, path in files)}
+    for relative, path in files:
+        name = str(without_suffix(PurePosixPath(relative)))
+        if path not in images and suffix_of(path) in SUFFIXES:
+            continue  # the original of a conversion, or an array beside pictures
+        if path not in images:
             others.add("".join(path.suffixes[-2:]) or path.name)
             if path.name.lower().endswith(UNREAD_SUFFIXES):
                 unread[name] = path

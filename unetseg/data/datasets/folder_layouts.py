@@ -15,7 +15,7 @@ from unetseg.data.datasets.folder_settings import read_settings
 from unetseg.data.datasets.mask_pairs import mask_endings
 from unetseg.data.datasets.nnunet_json import nnunet_settings
 from unetseg.data.datasets.split_lists import split_called
-from unetseg.data.images.find import SUFFIXES, UNREAD_SUFFIXES, list_files
+from unetseg.data.images.find import SUFFIXES, UNREAD_SUFFIXES, images_among, list_files, without_suffix
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 
@@ -181,7 +181,7 @@ def _holds_pictures(folder: Path) -> bool:
 
 
 def _pairs_side_by_side(folder: Path) -> bool:
-    names = {str(path.with_suffix("")) for _, path in list_files(folder) if path.suffix.lower() in SUFFIXES}
+    names = {str(without_suffix(path)) for path in images_among(path for _, path in list_files(folder))}
     endings = mask_endings(names)
     masks = sum(name.casefold().endswith(tuple(endings)) for name in names)
     if not endings or 2 * masks < len(names) - masks:  # a few such names among many are no layout

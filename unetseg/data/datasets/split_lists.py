@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.data.datasets.split_json import is_split_json, read_split_json
-from unetseg.data.images.find import SUFFIXES
+from unetseg.data.images.find import SUFFIXES, suffix_of
 from unetseg.errors import UsageError, did_you_mean
 from unetseg.utilities.files import read_file
 from unetseg.utilities.text import decode_text, first_few, printable
@@ -254,8 +254,8 @@ def _parts_in(path: Path) -> dict[str, Path]:
 
 
 def _without_suffix(name: str) -> str:
-    suffix = PurePosixPath(name).suffix
-    return name[: -len(suffix)] if suffix.lower() in SUFFIXES else name
+    suffix = suffix_of(PurePosixPath(name))
+    return name[: -len(suffix)] if suffix in SUFFIXES else name
 
 
 def _folded(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from unetseg.data.images.array_files import ARRAYS, open_array
 from unetseg.data.images.decode import (
     frame_count,
     open_by_pillow,
@@ -61,6 +62,9 @@ def contents(path: str | os.PathLike[str]) -> Contents:
         if kind == "TIFF":
             tiff = StoredTiff(file)
             return Contents(tiff.values, tiff.channels, tiff.picture, tiff.names)
+        if kind in ARRAYS:
+            array = open_array(file, kind)
+            return Contents(array.values, array.channels, array.channels in (1, 3))
         if kind == "JPEG":
             return Contents("uint8", 3)  # grey is read as RGB by every rule
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
@@ -84,6 +88,8 @@ def read_stored(
         samples = tiff.read_rgb(max_pixels)
         warn_of_losses(path, tiff.losses)
         return Stored(samples, tiff.orientation)
+    if kind in ARRAYS:
+        return Stored(rule.pick(open_array(file, kind).read(max_pixels)), 1)
     data = file.read()
     with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
         jpeg = check_whole(data, kind, image)

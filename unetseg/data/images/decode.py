@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, features
 from PIL.ImageFile import ImageFile
 
 from unetseg.data.images.pixels import (
@@ -60,7 +60,9 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def open_image_file(path: Path) -> tuple[BinaryIO, str]:
-    """Open an image file and tell JPEG, PNG, TIFF, BMP, WEBP or GIF by its first bytes.
+    """Open an image file and tell by its first bytes what it is.
+
+    JPEG, PNG, TIFF, BMP, WEBP, GIF, HEIF, AVIF, NPY, NIFTI or DICOM.
 
     Raises:
         Refused: It is no regular file, or of another format.
@@ -108,13 +110,27 @@ def _format(head: bytes) -> str:
         return "WEBP"
     if not head:
         raise Refused("is empty; save or copy it again")
+    if head[4:8] == b"ftyp":
+        return _in_container(head)
     if head[128:132] == b"DICM":
-        raise Refused("is DICOM, which is not read; save each 2-D slice as an 8- or 16-bit PNG or TIFF")
+        return "DICOM"
     if head[344:347] in (b"n+1", b"ni1") or head[:2] == b"\x1f\x8b" or head[4:8] in (b"n+2\0", b"ni2\0"):
-        raise Refused(
-            "is NIfTI or compressed, which is not read; save each 2-D slice as an 8- or 16-bit PNG or TIFF"
-        )
-    raise Refused("is no JPEG, PNG, TIFF, BMP, WebP or GIF; save it as one of them")
+        return "NIFTI"
+    raise Refused(
+        "is no JPEG, PNG, TIFF, BMP, WebP or GIF, and no HEIC, AVIF, NumPy array, NIfTI or DICOM; save it as "
+        "one of them"
+    )
+
+
+def _in_container(head: bytes) -> str:
+    """Tell HEIC from AVIF by the brands of their container, ISO/IEC 14496-12."""
+    length = int.from_bytes(head[:4], "big")
+    brands = {head[start : start + 4] for start in (8, *range(16, min(length, _HEAD), 4))}
+    if brands & {b"avif", b"avis"}:
+        return "AVIF"
+    if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+        return "HEIF"
+    raise Refused("is a film, or a picture of a kind that is not read; save it as PNG or TIFF")
 
 
 _SIGNATURES = (
@@ -127,12 +143,18 @@ _SIGNATURES = (
     (b"BM", "BMP"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
+    (b"\x93NUMPY", "NPY"),
 )
 
 
 @contextmanager
 def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterator[Image.Image]:
-    """Open by Pillow, as one format alone and with its limit on pixels unless ``max_pixels`` sets another."""
+    """Open by Pillow, as one format alone and with its limit on pixels unless ``max_pixels`` sets another.
+
+    Raises:
+        Refused: It has more pixels, or the package that reads the format is not installed.
+    """
+    _require_reader(kind)
     try:
         image = Image.open(file, formats=(kind,))
     except Image.DecompressionBombError as error:
@@ -149,6 +171,17 @@ def open_by_pillow(file: BinaryIO, kind: str, max_pixels: int | None) -> Iterato
     _unpack_bytes_of_two_tones(file, image)
     _take_exif(image, file)
     yield image
+
+
+def _require_reader(kind: str) -> None:
+    if kind == "HEIF":
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise Refused("is HEIC, which needs pillow-heif: pip install 'unetseg[heic]'") from None
+        register_heif_opener()
+    if kind == "AVIF" and not features.check("avif"):
+        raise Refused("is AVIF, which needs Pillow 11.3 or later with AVIF: pip install -U Pillow")
 
 
 def _unpack_bytes_of_two_tones(file: BinaryIO, image: Image.Image) -> None:
@@ -192,7 +225,7 @@ def orientation_of(image: Image.Image) -> object:
 
 def frame_count(image: Image.Image) -> int:
     """Return how many frames an opened image has."""
-    animated = image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
+    animated = image.format in ("GIF", "PNG", "WEBP", "AVIF", "HEIF") and getattr(image, "is_animated", False)
     return int(getattr(image, "n_frames", 1)) if animated else 1
 
 

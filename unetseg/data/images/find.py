@@ -9,18 +9,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from unetseg.errors import UsageError
 from unetseg.utilities.text import first_few, printable
 
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+_Path = TypeVar("_Path", bound=PurePath)
+
+_PLAIN = (".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+_ARRAY = ".npy"
+SUFFIXES = (*_PLAIN, ".heic", ".heif", ".avif", ".nii", ".nii.gz", ".dcm", _ARRAY)
 
 # Pictures too, but of types that are not read: found beside others, they are named and not passed over.
 UNREAD_SUFFIXES = (
-    *(".heic", ".heif", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".jp2", ".j2k", ".jpx", ".jpf", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm"),
     *(".tga", ".dds", ".ico", ".psd", ".xcf", ".exr", ".hdr", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
-    *(".dcm", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
+    *(".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
 )
 _BESIDE_MASKS = re.compile(r"\.(overlay\.jpg|probability(-\d+)?\.(png|tif)|objects\.(png|tif))$")
 UNREAD = "is of a type that is not read; save it as PNG or TIFF"
@@ -40,7 +45,7 @@ class FoundImage:
 
     def output(self, suffix: str) -> Path:
         """Return the path of its output below the output folder, ``suffix`` as in ``".png"``."""
-        return self.relative.with_suffix(suffix)
+        return self.relative.with_name(without_suffix(self.relative).name + suffix)
 
 
 @dataclass(frozen=True)
@@ -82,11 +87,11 @@ def find_images(
     found = _sorted(_real_once(path for _, path in rooted), shared)
     if unread is not None:
         others = _real_once(path for text in names for path in _unread_of(text))
-        taken = {image.relative.with_suffix("") for image in found}
+        taken = {without_suffix(image.relative) for image in found}
         unread += [
             RefusedImage(image, f"{printable(image.path)}: {UNREAD}")
             for image in _sorted(others, shared)
-            if _without_suffix(image.relative) not in taken
+            if without_suffix(image.relative) not in taken
         ]
     return found
 
@@ -105,10 +110,31 @@ def _unread_of(text: str) -> list[Path]:
     return [file for _, file in _in_glob(text, UNREAD_SUFFIXES)]
 
 
-def _without_suffix(path: Path) -> Path:
-    """Return the path without the suffix of a type that is not read, which may have two parts."""
-    suffix = max((each for each in UNREAD_SUFFIXES if path.name.lower().endswith(each)), key=len)
-    return path.with_name(path.name[: -len(suffix)] or path.name)
+def without_suffix(path: _Path) -> _Path:
+    """Return the path without its suffix, which has two parts in ``.nii.gz``."""
+    return path.with_name(path.name[:-7] or path.name) if _is_packed(path) else path.with_suffix("")
+
+
+def suffix_of(path: PurePath) -> str:
+    """Return the suffix in small letters, which has two parts in ``.nii.gz``."""
+    return ".nii.gz" if _is_packed(path) else path.suffix.lower()
+
+
+def _is_packed(path: PurePath) -> bool:
+    return path.name.lower().endswith(".nii.gz")
+
+
+def images_among(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths with an image's suffix.
+
+    Of two of one name, such as a photograph and its conversion, an ordinary format stands for the others;
+    arrays are images only where nothing else is one.
+    """
+    images = [path for path in paths if suffix_of(path) in SUFFIXES]
+    plain = {without_suffix(path) for path in images if suffix_of(path) in _PLAIN}
+    chosen = [path for path in images if suffix_of(path) in _PLAIN or without_suffix(path) not in plain]
+    others = [path for path in chosen if suffix_of(path) != _ARRAY]
+    return others or chosen
 
 
 def _sorted(paths: Iterable[Path], shared: Path) -> list[FoundImage]:
@@ -158,6 +184,8 @@ def _in_glob(pattern: str, suffixes: tuple[str, ...] = SUFFIXES) -> list[tuple[P
         for match in map(Path, glob.glob(pattern)):
             if match.name.lower().endswith(suffixes):
                 files += _in_folder(match, suffixes) if match.is_dir() else [match]
+        if suffixes == SUFFIXES:
+            files = images_among(files)
     if not files and suffixes == SUFFIXES:
         raise UsageError(
             f"{printable(pattern)}: no image matches{_not_read(_unread_of(pattern))}; check the pattern, or "
@@ -194,7 +222,7 @@ def _in_folder(top: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
                 (linked if entry.is_symlink() else pending).append(Path(entry))
             elif entry.name.lower().endswith(suffixes):
                 files.append(Path(entry))
-    return files
+    return images_among(files) if suffixes == SUFFIXES else files
 
 
 def folder_identity(folder: str | Path) -> tuple[int, int]:

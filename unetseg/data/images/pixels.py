@@ -68,6 +68,21 @@ def to_uint8(samples: np.ndarray, maximum: int) -> np.ndarray:
     return converted
 
 
+def stored_type(samples: np.ndarray) -> np.ndarray:
+    """Return numbers as the nearest of uint8, uint16 and float32: bool as 0 and 255, the others unscaled.
+
+    Raises:
+        Refused: They are no plain numbers.
+    """
+    if samples.dtype == np.bool_:
+        return samples.astype(np.uint8) * np.uint8(255)
+    if samples.dtype in (np.uint8, np.uint16):
+        return samples
+    if samples.dtype.kind not in "iuf":
+        raise Refused(f"holds {samples.dtype} values; save it as numbers of 8, 16 or 32 bits")
+    return samples.astype(np.float32)
+
+
 def lost_levels(samples: np.ndarray) -> str:
     """Say how many grey levels 8 bits leave of 16-bit samples that use little of their range.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from unetseg.data.images.array_files import ARRAYS, ArrayFile, open_array
 from unetseg.data.images.as_stored import read_stored
 from unetseg.data.images.decode import (
     Path,
@@ -63,12 +64,12 @@ class Picture:
 def read_image(path: Path, *, max_pixels: int | None = None, rule: PixelRule = EIGHT_BIT_RGB) -> np.ndarray:
     """Read an image as H×W×3 uint8 RGB, or by another rule, turned upright by its EXIF orientation.
 
-    JPEG, PNG, TIFF, BMP, WebP and GIF. 16-bit samples are scaled by 65535 (n-bit ones by 2^n − 1), floats
-    must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha is dropped; of several frames or pages
-    the first is read, with a warning. Bands beside colour and alpha, and most of the grey levels of
-    16 bits that use little of their range are lost, each with a warning. A file that is cut off
-    is an error, never half an image; a JPEG whose pixels are damaged is read as far as it decodes, with a
-    warning.
+    JPEG, PNG, TIFF, BMP, WebP, GIF, HEIC, AVIF, and arrays (NumPy, NIfTI, DICOM). 16-bit samples are scaled
+    by 65535 (n-bit ones by 2^n − 1), floats must lie in 0..1; palettes, CMYK and 1-bit are converted, alpha
+    is dropped; of several frames or pages the first is read, with a warning. Bands beside colour and alpha,
+    and most of the grey levels of 16 bits that use little of their range are lost, each with a warning. A
+    file that is cut off is an error, never half an image; a JPEG whose pixels are damaged is read as far as
+    it decodes, with a warning.
 
     Any other rule leaves values as they are stored: H×W×C of uint8, uint16 or float32.
 
@@ -97,12 +98,21 @@ def read_picture(path: Path, *, max_pixels: int | None = None, rule: PixelRule =
             rgb = tiff.read_rgb(max_pixels)
             warn_of_losses(path, tiff.losses)
             return _upright_picture(rgb, tiff.orientation)
+        if kind in ARRAYS:
+            return Picture(_array_as_rgb(open_array(file, kind), max_pixels), turned=False)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
             jpeg = check_whole(data, kind, image)
             warn_of_more(path, frame_count(image), "frames")
             rgb = _rgb(path, data, image, jpeg)
             return _upright_picture(rgb, orientation_of(image), jpeg.damage if jpeg else "")
+
+
+def _array_as_rgb(array: ArrayFile, max_pixels: int | None) -> np.ndarray:
+    if array.channels not in (1, 3):
+        raise Refused(f"has {array.channels} channels, where RGB or grey is expected; train with --channels")
+    samples = array.read(max_pixels)
+    return three_channels(to_uint8(samples, 65535 if samples.dtype == np.uint16 else 255))
 
 
 def _upright_picture(stored: np.ndarray, orientation: object, damage: str = "") -> Picture:
@@ -130,7 +140,7 @@ def read_labels(path: Path, *, max_pixels: int | None = None, lossy: bool = Fals
 def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False) -> StoredMask:
     """Read a mask with its palette and depth; arguments and errors as of :func:`read_labels`."""
     with opened(path) as (file, kind):
-        if kind in ("JPEG", "WEBP") and not lossy:
+        if kind in ("JPEG", "WEBP", "HEIF", "AVIF") and not lossy:
             raise Refused(
                 f"is a {kind} file, which may change label values; save masks as PNG, "
                 "or give the dataset a 'threshold'"
@@ -139,6 +149,8 @@ def read_mask(path: Path, *, max_pixels: int | None = None, lossy: bool = False)
             picture = TiffPicture(file)
             warn_of_more(path, picture.pages, "pages")
             return _upright_mask(picture.read_mask(max_pixels), picture.orientation)
+        if kind in ARRAYS:
+            return open_array(file, kind).read_mask(max_pixels)
         data = file.read()
         with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
             jpeg = check_whole(data, kind, image)
@@ -175,6 +187,9 @@ def stored_size(path: Path, rule: PixelRule | None = None) -> tuple[int, int, ob
         if kind == "TIFF":
             picture = StoredTiff(file) if rule is None else open_tiff(file, rule)
             return picture.height, picture.width, picture.orientation
+        if kind in ARRAYS:
+            array = open_array(file, kind)
+            return array.height, array.width, 1
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
             return image.height, image.width, orientation_of(image)
 

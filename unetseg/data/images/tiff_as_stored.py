@@ -9,7 +9,7 @@ import numpy as np
 from tifffile import PHOTOMETRIC, TiffPage
 
 from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
-from unetseg.data.images.pixels import Refused, check_pixels, to_uint8
+from unetseg.data.images.pixels import Refused, check_pixels, stored_type, to_uint8
 from unetseg.data.images.tiff import TiffPicture, bits_of, check_kind
 
 _GDAL_METADATA = 42112
@@ -161,16 +161,10 @@ class StoredTiff(TiffPicture):
         return stored
 
     def _stored_type(self, samples: np.ndarray) -> np.ndarray:
-        if samples.dtype == np.bool_:
-            return samples.astype(np.uint8) * np.uint8(255)
         bits = bits_of(self.page)
-        if samples.dtype == np.uint8:
-            return samples if bits == 8 else to_uint8(samples, 2**bits - 1)
-        if samples.dtype == np.uint16:
-            return samples
-        if samples.dtype.kind not in "iuf":
-            raise Refused(f"holds {samples.dtype} values; save it as numbers of 8, 16 or 32 bits")
-        return samples.astype(np.float32)
+        if samples.dtype == np.uint8 and bits < 8:
+            return to_uint8(samples, 2**bits - 1)
+        return stored_type(samples)
 
 
 def _items(text: str) -> list[ElementTree.Element]:
