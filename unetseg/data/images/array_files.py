@@ -2,9 +2,9 @@
 
 import gzip
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -128,12 +128,14 @@ def _channels_last(array: np.ndarray) -> np.ndarray:
 
 
 def _open_nifti(file: BinaryIO) -> ArrayFile:
-    nibabel = _package("nibabel", "NIfTI")
+    with _needs("nibabel", "NIfTI"):
+        import nibabel
     packed = file.read(2) == b"\x1f\x8b"
     file.seek(0)
     stream: Any = gzip.GzipFile(fileobj=file) if packed else file
     head = stream.read(348)
     stream.seek(0)
+    image: Any
     if head[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c"):
         image = nibabel.Nifti2Image.from_stream(stream)
     elif head[344:347] == b"n+1":
@@ -159,8 +161,8 @@ def _open_nifti(file: BinaryIO) -> ArrayFile:
 
 
 def _open_dicom(file: BinaryIO) -> ArrayFile:
-    pydicom = _package("pydicom", "DICOM")
-    _package("pydicom.pixels", "DICOM")
+    with _needs("pydicom", "DICOM"):
+        import pydicom.pixels
     head = pydicom.dcmread(file, stop_before_pixels=True)
     frames = int(head.get("NumberOfFrames") or 1)
     if frames > 1:
@@ -191,13 +193,10 @@ def _open_dicom(file: BinaryIO) -> ArrayFile:
     return ArrayFile(int(head.Rows), int(head.Columns), colours, dtype, load)
 
 
-def _package(name: str, what: str) -> Any:
-    """Return a package that is needed for files of one kind.
-
-    Raises:
-        Refused: It is not installed.
-    """
+@contextmanager
+def _needs(name: str, what: str) -> Iterator[None]:
+    """Say in the block which package files of one kind need, where it cannot be imported."""
     try:
-        return import_module(name)
+        yield
     except ImportError:
         raise Refused(f"is {what}, which needs {name}: pip install 'unetseg[medical]'") from None
