@@ -87,6 +87,33 @@ def test_gdalinfo_says_the_same_of_image_and_mask(predict, images, with_gap):
     assert mask["bands"][0]["noDataValue"] == 255
 
 
+@pytest.mark.skipif(shutil.which("gdal_translate") is None, reason="gdal_translate is not installed")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-of", "COG", "-co", "COMPRESS=LZW"),  # in tiles, with overviews
+        ("-co", "TILED=YES", "-co", "BLOCKXSIZE=32", "-co", "BLOCKYSIZE=16", "-co", "COMPRESS=DEFLATE"),
+        ("-co", "INTERLEAVE=BAND", "-co", "BIGTIFF=YES", "-co", "ENDIANNESS=BIG"),
+        ("-srcwin", "8", "16", "40", "30", "-a_srs", "EPSG:32632"),
+    ],
+    ids=lambda words: words[1],
+)
+def test_what_gdal_writes_is_read_and_gdal_reads_what_is_written(predict, images, tmp_path, with_gap, words):
+    source = save_map(tmp_path / "source.tif", with_gap, "EPSG:32633", NORTH_UP, nodata=0)
+    subprocess.check_call(["gdal_translate", "-q", *words, source, images / "a.tif"])
+    for format in ("tiff", "gpkg"):
+        assert predict("--format", format, out=format).code == 0
+    assert place_of("tiff/a.tif")[:2] == place_of(images / "a.tif")[:2]
+    mask = tifffile.imread("tiff/a.tif")
+    with rasterio.open(images / "a.tif") as file:
+        assert np.array_equal(mask == 255, (file.read() == 0).all(axis=0))
+        west, south, east, north = map(str, file.bounds)
+    size = map(str, mask.shape[::-1])
+    drawn = ["-a", "index", "-l", "mask", "-te", west, south, east, north, "-ts", *size, "-ot", "Byte"]
+    subprocess.check_call(["gdal_rasterize", "-q", *drawn, "gpkg/a.gpkg", "drawn.tif"])
+    assert np.array_equal(tifffile.imread("drawn.tif"), np.where(mask == 255, 0, mask))
+
+
 @pytest.mark.parametrize("flags", [(), ("--tile", "48"), ("--overlay",), ("--min-area", "40")], ids=str)
 def test_pixels_without_data_are_so_in_mask_and_probabilities(predict, images, with_gap, table, flags):
     save_map(images / "a.tif", with_gap, "EPSG:32633", NORTH_UP, nodata=0)
