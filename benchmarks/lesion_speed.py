@@ -21,10 +21,10 @@ from unetseg.config import RunConfig
 from unetseg.data.datasets.open import open_data
 from unetseg.evaluation.run import evaluate_run
 from unetseg.inference.loading import load_predictor
+from unetseg.models.lesioned_unet import LesionedUnet
+from unetseg.models.replacements import zeros
 from unetseg.models.unet import Unet, build_model
 from unetseg.probes.lesion.effects import lesion_skips, skip_lesions
-from unetseg.probes.lesion.lesioned_unet import LesionedUnet
-from unetseg.probes.lesion.replacements import zeros
 from unetseg.runs import Run
 
 

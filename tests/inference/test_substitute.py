@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from unetseg.probes.lesion.substitute import SubstitutePredictor
+from unetseg.inference.substitute import SubstitutePredictor
 
 
 class Twice(nn.Module):

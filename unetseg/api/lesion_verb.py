@@ -17,8 +17,8 @@ from unetseg.utilities.text import printable
 from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
+    from unetseg.models.lesioned_unet import Lesion
     from unetseg.probes.lesion.effects import Lesions
-    from unetseg.probes.lesion.lesioned_unet import Lesion
     from unetseg.probes.lesion.retraining import Retrained
 
 

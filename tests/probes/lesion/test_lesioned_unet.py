@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from unetseg.config import RunConfig
+from unetseg.models.lesioned_unet import LesionedUnet
+from unetseg.models.replacements import replace_by_means, shuffled, zeros
 from unetseg.models.unet import build_model
 from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks, without_block
-from unetseg.probes.lesion.lesioned_unet import LesionedUnet
-from unetseg.probes.lesion.replacements import FeatureMeans, replace_by_means, shuffled, zeros
+from unetseg.probes.lesion.feature_means import FeatureMeans
 
 LEVELS = (0, 1, 2)
 EVERY = [frozenset(each) for size in range(4) for each in combinations(LEVELS, size)]

@@ -19,12 +19,12 @@ from unetseg.evaluation.scoring import ImageMasks
 from unetseg.evaluation.summary import Evaluation, summarise
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.predictor import Predictor
+from unetseg.inference.substitute import SubstitutePredictor, unet_of
 from unetseg.metrics import registry
+from unetseg.models.lesioned_unet import Lesion, LesionedUnet
 from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks
-from unetseg.probes.lesion.lesioned_unet import Lesion, LesionedUnet
+from unetseg.probes.lesion.feature_means import BATCH
 from unetseg.probes.lesion.modes import MODES
-from unetseg.probes.lesion.replacements import BATCH
-from unetseg.probes.lesion.substitute import SubstitutePredictor, unet_of
 from unetseg.runs import Run
 from unetseg.studies.analysis.differences import shown_classes
 from unetseg.studies.analysis.means import (

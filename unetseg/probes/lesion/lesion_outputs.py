@@ -7,9 +7,9 @@ from typing import Any
 
 from unetseg.metrics import registry
 from unetseg.metrics.registry import METRICS, PRIMARY
+from unetseg.models.lesioned_unet import Lesion
 from unetseg.plots import heat_map, interval_bars
 from unetseg.probes.lesion.effects import INTACT, Effect, Lesions, lesion_name, skip_lesions
-from unetseg.probes.lesion.lesioned_unet import Lesion
 from unetseg.probes.lesion.retraining import Retrained
 from unetseg.utilities.files import plain_write_errors, write_json, write_rows
 from unetseg.utilities.text import align

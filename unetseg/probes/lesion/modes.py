@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unetseg.data.datasets.samples import SegmentationSet
     from unetseg.inference.predictor import Predictor
-    from unetseg.probes.lesion.replacements import Replace
+    from unetseg.models.replacements import Replace
 
 OUTPUTS = ("lesions.csv", "lesions.json", "lesions.png")
 DELETED = "each block of the encoder deleted in turn"
@@ -29,19 +29,20 @@ class LesionMode:
 
 
 def _zeros(predictor: "Predictor", dataset: "SegmentationSet") -> "Replace":
-    from unetseg.probes.lesion.replacements import zeros
+    from unetseg.models.replacements import zeros
 
     return zeros
 
 
 def _training_means(predictor: "Predictor", dataset: "SegmentationSet") -> "Replace":
-    from unetseg.probes.lesion.replacements import channel_means, replace_by_means
+    from unetseg.models.replacements import replace_by_means
+    from unetseg.probes.lesion.feature_means import channel_means
 
     return replace_by_means(channel_means(predictor, dataset))
 
 
 def _shuffled(predictor: "Predictor", dataset: "SegmentationSet") -> "Replace":
-    from unetseg.probes.lesion.replacements import shuffled
+    from unetseg.models.replacements import shuffled
 
     return shuffled
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from unetseg.config import RunConfig, from_mapping
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.metrics.registry import PRIMARY
+from unetseg.models.lesioned_unet import Lesion
 from unetseg.models.unet import skip_levels
-from unetseg.probes.lesion.lesioned_unet import Lesion
 from unetseg.skip_levels import select_levels
 from unetseg.utilities.files import read_file
 

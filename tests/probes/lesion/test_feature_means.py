@@ -4,7 +4,7 @@ import torch
 
 from unetseg.data.datasets.open import open_data
 from unetseg.inference.loading import load_predictor
-from unetseg.probes.lesion.replacements import channel_means
+from unetseg.probes.lesion.feature_means import channel_means
 
 
 def test_channel_means_are_of_the_training_images_and_of_nothing_else(fit):

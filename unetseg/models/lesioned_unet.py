@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from unetseg.models.replacements import Replace
 from unetseg.models.unet import Unet
-from unetseg.probes.lesion.replacements import Replace
 
 Lesion = frozenset[int]
 
