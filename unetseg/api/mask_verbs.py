@@ -64,6 +64,7 @@ def predict(
     save_probabilities: bool = False,
     min_area: int = 0,
     objects: bool = False,
+    explain_skips: bool = False,
     overwrite: bool = False,
     continue_: bool = False,
     max_pixels: int | None = None,
@@ -89,6 +90,8 @@ def predict(
         min_area: foreground regions of fewer pixels become background; with ``objects``, objects.
         objects: tell touching objects apart: number them in a 16-bit image beside each mask, measure them in
             ``objects.csv``, and write each as one in formats of annotation tools.
+        explain_skips: also write ``NAME.skips.png``, which colours each pixel by the long skip whose lesion
+            turns it over, and the shares of the colours in ``predictions.csv``; for one run in PyTorch.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there; masks of another run, or of other settings,
             are refused.
@@ -120,6 +123,7 @@ def predict(
         save_probabilities=save_probabilities,
         min_area=min_area,
         objects=objects,
+        explain_skips=explain_skips,
         overwrite=overwrite,
         continue_=continue_,
         max_pixels=max_pixels,
@@ -142,6 +146,11 @@ def predict(
             report(f"note: {printable(model.standing)}")
     if objects:
         report(f"objects by {predictor.object_rule}")
+    if explain_skips:
+        from unetseg.inference.skip_reliance import ExplainingPredictor
+
+        predictor = ExplainingPredictor(predictor)
+        report(f"skip maps: {predictor.legend}")
     maker = Maker.of(
         models,
         flips=tta == "flips",

@@ -35,6 +35,7 @@ def run(argv: Sequence[str]) -> int:
         save_probabilities=options.save_probabilities,
         min_area=options.min_area,
         objects=options.objects,
+        explain_skips=options.explain_skips,
         overwrite=options.overwrite,
         continue_=options.continue_,
         max_pixels=options.max_pixels,
@@ -112,6 +113,11 @@ def _parser() -> Parser:
         "--objects",
         action="store_true",
         help="touching objects apart: NAME.objects.png, 16-bit numbers, and objects.csv",
+    )
+    files.add_argument(
+        "--explain-skips",
+        action="store_true",
+        help="NAME.skips.png: the long skip that each pixel of the mask relies on, and shares in the table",
     )
     files.add_argument(
         "--save-probabilities", action="store_true", help="also write each class's probability, 16-bit grey"

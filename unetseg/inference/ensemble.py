@@ -37,12 +37,14 @@ class Ensemble:
         flips: also run the image flipped along rows, columns and both (test-time augmentation).
 
     Attributes:
+        variants: how many networks' logits each member returns, one after the other along the outputs.
         network_seconds: spent in the networks so far.
     """
 
     def __init__(self, members: Sequence[Member], flips: bool = False) -> None:
         self.members = list(members)
         self.flips = flips
+        self.variants = 1
         self.network_seconds = 0.0
 
     def __str__(self) -> str:
@@ -180,4 +182,9 @@ class Ensemble:
         for axes in _FLIPS:
             flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
             views.append(np.flip(flipped, tuple(2 + axis for axis in axes)))
-        return [average(each) for each in zip(*views, strict=True)]
+        return [self._average(each) for each in zip(*views, strict=True)]
+
+    def _average(self, views: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the mean of an image's views, logits, for each variant by itself."""
+        by_variant = zip(*(np.split(view, self.variants) for view in views), strict=True)
+        return np.concatenate([average(each) for each in by_variant])

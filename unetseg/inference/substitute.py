@@ -1,5 +1,6 @@
 """A run's predictor with another network in the place of its own, such as one of several variants of it."""
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from torch import nn
@@ -27,8 +28,19 @@ class SubstitutePredictor(Predictor):
         (member,) = own.members
         assert isinstance(member.network, TorchNetwork)
         substitute = Member(TorchNetwork(network, member.network.hardware), member.preprocessing, member.name)
-        super().__init__([substitute], own.classes, own.colours, threshold=own.threshold)
+        super().__init__(
+            [substitute],
+            own.classes,
+            own.colours,
+            threshold=own.threshold,
+            flips=own.flips,
+            object_rule=own.object_rule,
+        )
         self._own = own
+
+    def too_large(self, sizes: Sequence[tuple[int, int]]) -> str:
+        """Return why images of these sizes cannot go through whole, by what the run's own network needs."""
+        return self._own.too_large(sizes)
 
     @cached_property
     def whole_pixels(self) -> int:

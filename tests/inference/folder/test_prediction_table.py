@@ -72,3 +72,17 @@ def test_a_table_of_other_classes_is_refused(tmp_path):
     PredictionTable(tmp_path, CLASSES).write()
     with pytest.raises(UsageError, match="another folder"):
         PredictionTable(tmp_path, ("background", "nerve"))
+
+
+def test_the_journal_of_a_killed_process_names_its_columns_of_skip_maps(tmp_path):
+    killed = PredictionTable(tmp_path, CLASSES, "run", ("none", "0", "several"))
+    killed.add(Row("a.png", (3, 4), 0.5, (0.75, 0.25), 0.9, skips=(0.5, 0.5, 0.0)))
+    (journal,) = tmp_path.iterdir()
+    journal.rename(tmp_path / f".part-{DEAD}-predictions.csv")
+    table = PredictionTable(tmp_path, CLASSES, "run")
+    table.add(row("b.png"))
+    table.write()
+    header, first, second = read(tmp_path)
+    assert header.endswith("mean_confidence,error,skips_none,skips_0,skips_several,made_by")
+    assert first.endswith("0.9000,,0.500000,0.500000,0.000000,run")
+    assert second.endswith("0.9000,,,,,run")

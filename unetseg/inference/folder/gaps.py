@@ -31,7 +31,12 @@ class Gaps:
         self._rows = 0
 
     def count(
-        self, mask: np.ndarray, sure: np.ndarray, planes: Sequence[np.ndarray], classes: int
+        self,
+        mask: np.ndarray,
+        sure: np.ndarray,
+        planes: Sequence[np.ndarray],
+        classes: int,
+        maps: Sequence[np.ndarray] = (),
     ) -> np.ndarray:
         """Return the pixels of each class in the next rows, in which those without data are replaced.
 
@@ -40,6 +45,7 @@ class Gaps:
             sure: rows×width confidences, which become 0.
             planes: rows×width uint16 probabilities.
             classes: how many there are.
+            maps: rows×width uint8 of anything else, which become 255.
         """
         if self._reader is None:
             return count(mask, classes)
@@ -51,6 +57,8 @@ class Gaps:
         for plane in planes:
             np.minimum(plane, NO_PROBABILITY - 1, out=plane)
             plane[gap] = NO_PROBABILITY
+        for each in maps:
+            each[gap] = IGNORED
         counts = count(mask, classes)
         counts[0] -= number
         if self._at_once:

@@ -28,6 +28,7 @@ class OutputOptions:
         save_probabilities: also write each foreground class's probability as a 16-bit grey image.
         min_area: foreground regions, or objects, of fewer pixels become background.
         objects: tell touching objects apart, number them in a 16-bit image, and measure them.
+        explain_skips: also write a map of the long skip that each pixel of the mask relies on.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there.
         max_pixels: the largest image that is decoded whole; None stands for Pillow's own limit.
@@ -40,6 +41,7 @@ class OutputOptions:
     save_probabilities: bool = False
     min_area: int = 0
     objects: bool = False
+    explain_skips: bool = False
     overwrite: bool = False
     continue_: bool = False
     max_pixels: int | None = None
@@ -67,17 +69,23 @@ class Job:
     overlay: Path | None
     probabilities: tuple[Path, ...]
     objects: Path | None = None
+    skips: Path | None = None
 
     @property
     def all_outputs(self) -> tuple[Path, ...]:
         """Every file that is written for the image."""
-        others = [path for path in (self.overlay, self.objects) if path is not None]
+        others = [path for path in (self.overlay, self.objects, self.skips) if path is not None]
         return (self.mask, *others, *self.probabilities)
 
     @property
     def finished(self) -> bool:
         """Whether the mask is there."""
         return os.path.exists(self.mask)
+
+    @property
+    def explained(self) -> bool:
+        """Whether no skip map is missing."""
+        return self.skips is None or os.path.exists(self.skips)
 
 
 def require_packages(what: str, packages: Sequence[str], extra: str) -> None:
@@ -151,6 +159,7 @@ def _job(image: FoundImage, output: Path, classes: Sequence[str], options: Outpu
         if options.save_probabilities
         else (),
         target(f".objects{format.probability_suffix}") if options.objects else None,
+        target(f".skips{format.probability_suffix}") if options.explain_skips else None,
     )
 
 

@@ -127,7 +127,7 @@ class Pipeline:
             self._result.network_seconds = self._predictor.network_seconds - network_before
 
     def _measure(self, job: Job) -> Measured | FailedJob:
-        kept = self._options.continue_ and job.finished
+        kept = self._options.continue_ and job.finished and job.explained
         return measure(job, kept, self._predictor.pixels)
 
     def _load(self, batch: Batch) -> tuple[Batch, list[Loaded | FailedJob]]:
@@ -209,8 +209,9 @@ class Pipeline:
             file = source.job.image.relative.as_posix()
             if self._objects is not None and written.objects is not None:
                 self._objects.add(file, written.objects)
-            row = Row(file, source.size, time.perf_counter() - started, written.shares, written.confidence)
-            self._table.add(row)
+            seconds = time.perf_counter() - started
+            shares, skips = written.shares, written.skips
+            self._table.add(Row(file, source.size, seconds, shares, written.confidence, skips=skips))
 
         return write_outputs(source.job, bands, source.size, self._predictor, self._options, record)
 

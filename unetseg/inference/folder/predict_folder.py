@@ -17,6 +17,7 @@ from unetseg.inference.folder.object_table import ObjectTable
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
 from unetseg.inference.predictor import Predictor
+from unetseg.inference.skip_reliance import ExplainingPredictor
 from unetseg.utilities.files import abandoned_parts, plain_write_errors, write_bytes
 from unetseg.utilities.locks import one_writer
 from unetseg.utilities.signals import Stopped
@@ -73,13 +74,16 @@ def predict_images(
             f"{printable(output)}: {len(found) - len(images)} images in the output folder are left out",
             stacklevel=2,
         )
+    if options.explain_skips and not isinstance(predictor, ExplainingPredictor):
+        predictor = ExplainingPredictor(predictor)
     jobs = plan_jobs(images, output, predictor.classes, options)
     check_places(images, options.format)
     if options.tile is not None or options.overlap is not None:
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
     _make_folder(output)
     with one_writer(output):
-        table = PredictionTable(output, predictor.classes, str(maker or ""))
+        skips = predictor.names if isinstance(predictor, ExplainingPredictor) else ()
+        table = PredictionTable(output, predictor.classes, str(maker or ""), skips)
         objects = ObjectTable(output, object_columns(predictor.pixels.count)) if options.objects else None
         if maker is not None and options.continue_:
             require_same_maker(maker, jobs, table.makers(), output)

@@ -15,6 +15,7 @@ from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, w
 from unetseg.utilities.text import in_utf8, printable, to_cell
 
 MADE_BY = "made_by"
+SKIPS = "skips_"  # begins the columns of the shares of a skip map
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Row:
         shares: of the pixels, one a class; empty for an image that failed.
         confidence: mean over the pixels of the most probable class's probability.
         error: why it has no mask, or nothing.
+        skips: of the pixels, one an entry of the skip map's legend; empty where there is no map.
     """
 
     file: str
@@ -36,6 +38,7 @@ class Row:
     shares: tuple[float, ...] = ()
     confidence: float | None = None
     error: str = ""
+    skips: tuple[float, ...] = ()
 
     def cells(self, classes: int) -> list[str]:
         """Return the row's text, column by column."""
@@ -49,6 +52,7 @@ class Row:
             *shares,
             confidence,
             to_cell(self.error),
+            *(f"{share:.6f}" for share in self.skips),
         ]
 
 
@@ -57,29 +61,33 @@ class PredictionTable:
 
     Rows go to a journal at once, a hidden file beside the table, and into the table with ``write``; the
     journal of a process that was killed is taken over. Rows of other images are kept; where the table says
-    what made each mask, rows of before have nothing there.
+    what made each mask, or has columns of skip maps, rows that know nothing of it have nothing there.
 
     Args:
         folder: of the outputs, which exists.
         classes: their names.
         made_by: what makes the masks of the rows to come, for the last column; a new table has none if it is
             empty.
+        skips: the names of a skip map's legend, for a column each; those that the table has are kept.
 
     Raises:
         UsageError: if there is another file of the table's name.
         UnetsegError: if nothing can be written there.
     """
 
-    def __init__(self, folder: Path, classes: Sequence[str], made_by: str = "") -> None:
+    def __init__(
+        self, folder: Path, classes: Sequence[str], made_by: str = "", skips: Sequence[str] = ()
+    ) -> None:
         self.path = folder / TABLE
         self._classes = len(classes)
         self._made_by = to_cell(made_by)
         self._header = ["file", "width", "height", "seconds", *(f"share_{name}" for name in classes)]
         self._header += ["mean_confidence", "error"]
-        self._columns = len(self._header) + (self._check_header() or bool(made_by))
+        self._skips = [f"{SKIPS}{name}" for name in skips]
+        self._says_maker = self._check_header() or bool(made_by)
         self._inherited = [path for path in abandoned_parts(folder) if path.name.endswith(TABLE)]
         self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"  # may be there after a full disk
-        self._rows: dict[str, list[str]] = {}
+        self._rows: dict[str, dict[str, str]] = {}
         for journal in (*self._inherited, self._journal_path):
             self._rows |= self._read(journal)
         self._lock = threading.Lock()
@@ -87,7 +95,7 @@ class PredictionTable:
 
     def makers(self) -> dict[str, str]:
         """Return what made each mask, by the image's cell; empty where the table does not say."""
-        return {file: row[-1] for file, row in (self._read(self.path) | self._rows).items()}
+        return {file: row.get(MADE_BY, "") for file, row in (self._read(self.path) | self._rows).items()}
 
     def begin(self) -> None:
         """Open the journal.
@@ -97,16 +105,19 @@ class PredictionTable:
         """
         with plain_write_errors(self.path):
             self._journal = open_table(self._journal_path, "a")
+            if self._skips:  # else the number of columns says which they are
+                self._journal.write(as_lines([self._columns(self._skips)]))
 
     def add(self, row: Row) -> None:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
-        cells = [*row.cells(self._classes), self._made_by]
+        names = [*self._header, *(self._skips if row.skips else ())]
+        cells = dict(zip(names, row.cells(self._classes), strict=True)) | {MADE_BY: self._made_by}
         with self._lock, plain_write_errors(self._journal_path):
             if self._journal is None:
                 self.begin()
             assert self._journal is not None
-            self._rows[cells[0]] = cells
-            self._journal.write(as_lines([cells[: self._columns]]))
+            self._rows[cells["file"]] = cells
+            self._journal.write(as_lines([_in_columns(cells, self._columns(self._skips))]))
             self._journal.flush()
 
     def write(self) -> None:
@@ -118,11 +129,17 @@ class PredictionTable:
         if self._journal is not None:
             self._journal.close()
         rows = self._read(self.path) | self._rows  # as the file is now: another command may have written it
+        columns = self._columns(dict.fromkeys(name for row in rows.values() for name in row))
         with plain_write_errors(self.path):
-            table = [[*self._header, MADE_BY], *(rows[file] for file in sorted(rows))]
-            write_text(self.path, as_lines(row[: self._columns] for row in table))
+            lines = (_in_columns(rows[file], columns) for file in sorted(rows))
+            write_text(self.path, as_lines([columns, *lines]))
         for journal in (self._journal_path, *self._inherited):
             journal.unlink(missing_ok=True)
+
+    def _columns(self, names: Iterable[str]) -> list[str]:
+        """Return the table's columns in their order, with those of ``names`` that are of skip maps."""
+        skips = [name for name in names if name.startswith(SKIPS)]
+        return [*self._header, *skips, *([MADE_BY] if self._says_maker else [])]
 
     def _check_header(self) -> bool:
         """Return whether the table that is there says what made each mask."""
@@ -131,20 +148,37 @@ class PredictionTable:
                 return False
             with open_table(self.path) as file:
                 header = next(csv.reader(file), [])
-        if header not in (self._header, [*self._header, MADE_BY]):
+        if not self._is_header(header):
             raise UsageError(
                 f"{printable(self.path)}: is not the table of predictions of these classes; move it away, or "
                 "choose another folder with -o"
             )
-        return header != self._header
+        return header[-1] == MADE_BY
 
-    def _read(self, path: Path) -> dict[str, list[str]]:
-        """Return the whole rows of a table or journal by file; the last line of a journal may be torn."""
-        if not path.exists():
-            return {}
-        full = ([*row, ""] if len(row) == len(self._header) else row for row in whole_rows(path))
-        columns = len(self._header)
-        return {row[0]: row for row in full if len(row) == columns + 1 and row[:columns] != self._header}
+    def _is_header(self, cells: list[str]) -> bool:
+        known = [name for name in cells if not name.startswith(SKIPS)]
+        return known in (self._header, [*self._header, MADE_BY])
+
+    def _read(self, path: Path) -> dict[str, dict[str, str]]:
+        """Return the whole rows of a table or journal by file; the last line of a journal may be torn.
+
+        Cells go by the last header above them. A journal without one, and rows of a command that made no skip
+        maps, have the columns that every table has.
+        """
+        found: dict[str, dict[str, str]] = {}
+        header = plain = [*self._header, MADE_BY]
+        for row in whole_rows(path) if path.exists() else ():
+            if self._is_header(row):
+                header = row
+            elif len(row) == len(header):
+                found[row[0]] = dict(zip(header, row, strict=True))
+            elif len(row) in (len(plain) - 1, len(plain)):
+                found[row[0]] = dict(zip(plain, row, strict=False))
+        return found
+
+
+def _in_columns(row: dict[str, str], columns: Sequence[str]) -> list[str]:
+    return [row.get(name, "") for name in columns]
 
 
 def whole_rows(path: Path) -> Iterable[list[str]]:

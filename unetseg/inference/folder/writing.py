@@ -18,6 +18,7 @@ from unetseg.inference.folder.gaps import NO_PROBABILITY, Gaps, count
 from unetseg.inference.folder.jobs import Job, OutputOptions
 from unetseg.inference.folder.object_files import ObjectStage
 from unetseg.inference.folder.sinks import Sink, Streamed, WholeArray
+from unetseg.inference.folder.skip_files import SkipStage
 from unetseg.inference.logits import confidences, drop_small, to_16_bits
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.tiles import PIECE
@@ -33,11 +34,13 @@ class Written:
         shares: of the pixels, one a class.
         confidence: mean over the pixels of the most probable class's probability.
         objects: a row each, where they are told apart.
+        skips: of the pixels, one an entry of the skip map's legend, where it is asked for.
     """
 
     shares: tuple[float, ...]
     confidence: float
     objects: list[list[str]] | None = None
+    skips: tuple[float, ...] = ()
 
 
 def write_outputs(
@@ -55,7 +58,8 @@ def write_outputs(
 
     Args:
         job: with the names of the files.
-        bands: of the image's logits, outputs×rows×width, from top to bottom; one if it is not large.
+        bands: of the image's logits, outputs×rows×width, from top to bottom; one if it is not large. Those of
+            an ``ExplainingPredictor`` where a skip map is asked for.
         size: height and width of the image.
         predictor: that made them.
         options: what to write.
@@ -76,20 +80,25 @@ def write_outputs(
         probability_sinks = [
             opened.enter_context(_probability_sink(path, size, place)) for path in job.probabilities
         ]
-        for band in bands:
+        skips = SkipStage(job, predictor, size, place, opened) if job.skips is not None else None
+        for whole in bands:
+            band, *turned = (whole,) if skips is None else skips.split(whole)
             mask, sure = predictor.mask(band), confidences(band)
             planes = [*to_16_bits(band)] if probability_sinks else []
-            counts += gaps.count(mask, sure, planes, len(counts))
+            counts += gaps.count(mask, sure, planes, len(counts), turned)
             confidence += float(sure.sum(dtype=np.float64))
             mask_sink.add(mask)
             for sink, plane in zip(probability_sinks, planes, strict=True):
                 sink.add(plane)
+            if skips is not None:
+                skips.add(*turned)
         if objects is not None and isinstance(mask_sink, WholeArray):
             mask_sink.array = objects.separate(mask_sink.array)
             counts = count(mask_sink.array, len(counts))
             counts[0] -= gaps.total
         for sink in probability_sinks:
             sink.finish()
+        skip_shares = () if skips is None else skips.finish()
         if objects is not None:
             objects.write()
         if isinstance(mask_sink, WholeArray):
@@ -102,7 +111,7 @@ def write_outputs(
             gaps.mark(mask_sink.array)
         pixels = max(1, size[0] * size[1] - gaps.total)
         rows = None if objects is None else objects.rows
-        written = Written(tuple((counts / pixels).tolist()), confidence / pixels, rows)
+        written = Written(tuple((counts / pixels).tolist()), confidence / pixels, rows, skip_shares)
         record(written)
         mask_sink.finish()
     return written
