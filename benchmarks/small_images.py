@@ -1,8 +1,8 @@
 """Processor time an image of ``unetseg predict`` over small images, of another commit and of this checkout.
 
-    python benchmarks/small_images.py COMMIT [--count 500] [--rounds 5] [--quick]
+    python benchmarks/small_images.py COMMIT [--sides 64,96] [--count 500] [--rounds 5] [--quick]
 
-Drawn images of 64² and 96², a basic net of random weights, one thread for the network. The sides take turns,
+Drawn images, a basic net of random weights, one thread for the network. The sides take turns,
 each in a process of its own, which predicts all images once before it counts. Printed are medians and range
 of the processor time an image, start-up left out, and the share of it that is the network's. The masks must
 be equal.
@@ -21,10 +21,9 @@ from statistics import median
 
 import cv2
 import numpy as np
+import tifffile
 from same_bits import HERE, unpack
 from start_up import write_run
-
-SIDES = (64, 96)
 
 
 def predict(run: str, images: str, output: str) -> None:
@@ -60,12 +59,17 @@ def draw(folder: Path, side: int, count: int) -> None:
     for index in range(count):
         coarse = generator.integers(0, 256, (side // 8 + 2, side // 8 + 2, 3), dtype=np.uint8)
         image = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(folder / f"{index:05}.png"), image)
+        if side > 1000:
+            layout = {"tile": (512, 512), "compression": "zlib", "photometric": "rgb"}
+            tifffile.imwrite(folder / f"{index:05}.tif", image, **layout)
+        else:
+            cv2.imwrite(str(folder / f"{index:05}.png"), image)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("commit", metavar="COMMIT", help="to compare with")
+    parser.add_argument("--sides", default="64,96", help="of the images, pixels; those above 1000 are TIFFs")
     parser.add_argument("--count", type=int, default=500, help="images of each size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="50 images, one round")
@@ -75,7 +79,7 @@ def main() -> int:
         folder = Path(temporary)
         packages = {options.commit: unpack(options.commit, folder / "commit"), "this checkout": HERE}
         write_run(folder / "run")
-        for side in SIDES:
+        for side in map(int, options.sides.split(",")):
             draw(folder / f"images-{side}", side, count)
             found: dict[str, list[dict[str, float]]] = {name: [] for name in packages}
             for turn in range(rounds):

@@ -11,10 +11,11 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 
+import yaml
 from same_bits import HERE, UNETSEG, unpack
 
 from unetseg.config import RunConfig
@@ -27,12 +28,18 @@ def write_run(folder: Path) -> None:
     from unetseg.training import checkpoints
 
     config = RunConfig()
+    # Of the model alone, so that versions of before, which know fewer settings, can read it.
+    model = {
+        spec.name: getattr(config, spec.name)
+        for spec in fields(RunConfig)
+        if spec.metadata["group"] == "model"
+    }
     run = Run(folder)
     folder.mkdir()
-    run.config_file.write_text(config.to_yaml())
+    run.config_file.write_text(yaml.safe_dump(model))
     preprocessing = {"scale": "native", "mean": [0.5] * 3, "deviation": [0.25] * 3}
     inference = {
-        "config": asdict(config),
+        "config": model,
         "classes": ["background", "filament"],
         "colours": [[0, 0, 0], [255, 255, 255]],
         "preprocessing": preprocessing,

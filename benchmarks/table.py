@@ -34,7 +34,7 @@ BENCHMARKS = [
     Benchmark("predict, small images", "small_images.py", "COMMIT"),
     Benchmark("predict, a large TIFF", "predict_large.py", "--side 8000"),
     Benchmark("training", "train_throughput.py"),
-    Benchmark("scores of masks", "scoring.py", "", "--rounds 1"),
+    Benchmark("scores of masks", "scoring.py"),
     Benchmark("lesions", "lesion_speed.py", "", "--encoder resnet18 --size 64 --repeats 1"),
     Benchmark("10,000 images opened and checked", "big_set.py", "", "--images 500 --rounds 1"),
     Benchmark("a study of many arms", "many_arms.py", "", "--arms 2 --seeds 2 --images 4"),

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.morphology import skeletonize
 
 from unetseg.metrics import mask_pair, thinning
-from unetseg.metrics.thinning import skeleton, thin_from_border
+from unetseg.metrics.thinning import skeleton, skeleton_again, thin_from_border
 
 MASKS = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=14), elements=st.booleans())
 
@@ -84,3 +84,30 @@ def test_scores_of_a_pair_use_these_skeletons():
     pair = mask_pair(blobs(300, 6), blobs(300, 7))
     assert np.array_equal(pair.prediction_skeleton, skeletonize(pair.prediction))
     assert np.array_equal(pair.ground_truth_skeleton, skeletonize(pair.ground_truth))
+
+
+@settings(max_examples=60, deadline=None)
+@given(MASKS, st.integers(0, 3), st.integers(0, 3))
+def test_a_skeleton_that_is_kept_is_that_of_the_mask_wherever_it_is_cropped(mask, before, after):
+    wider = np.pad(mask, ((before, after), (after, before)))
+    for each in (mask, wider, mask):
+        assert np.array_equal(skeleton_again(each), skeletonize(each))
+
+
+def test_a_ground_truth_is_thinned_once_for_all_its_predictions(monkeypatch):
+    thinned = []
+    monkeypatch.setattr(thinning, "skeleton", lambda mask: thinned.append(mask.shape) or skeletonize(mask))
+    truth, predictions = blobs(90, 7), [blobs(90, 8), np.zeros((90, 90), bool)]
+    found = [mask_pair(each, truth) for each in predictions]
+    cropped = [np.pad(pair.ground_truth_skeleton, 1).sum() for pair in found]
+    assert cropped == [skeletonize(truth).sum()] * 2
+    assert len(thinned) == 1
+
+
+def test_what_is_kept_is_bounded_and_the_latest_stays(monkeypatch):
+    monkeypatch.setattr(thinning, "_KEPT_BYTES", 3000)
+    monkeypatch.setattr(thinning, "_kept", type(thinning._kept)())
+    for seed in range(10):
+        skeleton_again(blobs(90, seed))
+        assert sum(each.nbytes for each in thinning._kept.values()) <= 3000
+    assert len(thinning._kept) == 2

@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 
 from unetseg.metrics.checks import as_instances, as_mask, check_spacing
 from unetseg.metrics.geometry import BoolArray, border, bounding_box, mutual_distances
-from unetseg.metrics.thinning import skeleton
+from unetseg.metrics.thinning import skeleton, skeleton_again
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class MaskPair:
     @cached_property
     def ground_truth_skeleton(self) -> BoolArray:
         """Skeleton of the ground truth (scikit-image's default: Zhang & Suen 1984)."""
-        return skeleton(self.ground_truth)
+        return skeleton_again(self.ground_truth)
 
     @cached_property
     def prediction_labels(self) -> NDArray[np.integer]:

@@ -1,11 +1,15 @@
 """Skeletons of solid shapes: scikit-image's, to the pixel, without a look at what lies inside a shape."""
 
+import hashlib
+from collections import OrderedDict
+from threading import Lock
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from skimage.morphology import skeletonize
 
-from unetseg.metrics.geometry import BoolArray, border
+from unetseg.metrics.geometry import BoolArray, border, bounding_box
 
 # The neighbours of a pixel in the order of the bits of its code: from the upper left one on, clockwise.
 _UPPER_LEFT, _UP, _UPPER_RIGHT, _RIGHT, _LOWER_RIGHT, _DOWN, _LOWER_LEFT, _LEFT = range(8)
@@ -22,6 +26,41 @@ _UNLIKE_THE_PAPER = {
     **dict.fromkeys((10, 40, 130, 160), 3),
     **dict.fromkeys((48, 129), 0),
 }
+_KEPT_BYTES = 32 << 20  # a thousand photographs', a bit a pixel
+
+_kept: OrderedDict[bytes, NDArray[np.uint8]] = OrderedDict()
+_keeping = Lock()
+
+
+def skeleton_again(mask: BoolArray) -> BoolArray:
+    """Give :func:`skeleton` of a mask that other predictions are compared with too: it is thinned once.
+
+    Kept are the latest skeletons of this process, up to a bound. Only what lies within the mask's own
+    bounding box counts, since masks are cropped by what they are compared with.
+
+    Args:
+        mask: (H, W) bool.
+
+    Returns:
+        (H, W) bool, of the mask's pixels.
+    """
+    box = bounding_box(mask)
+    inside = mask[box]
+    bits = np.packbits(inside)
+    key = hashlib.blake2b(bits, digest_size=16, key=repr(inside.shape).encode()).digest()
+    with _keeping:
+        known = _kept.get(key)
+        if known is not None:
+            _kept.move_to_end(key)
+    if known is None:
+        known = np.packbits(skeleton(inside))
+        with _keeping:
+            _kept[key] = known
+            while sum(each.nbytes for each in _kept.values()) > _KEPT_BYTES:
+                _kept.popitem(last=False)
+    found = np.zeros(mask.shape, np.bool_)
+    found[box] = np.unpackbits(known, count=inside.size).reshape(inside.shape)
+    return found
 
 
 def skeleton(mask: BoolArray) -> BoolArray:
