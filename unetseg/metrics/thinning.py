@@ -47,7 +47,7 @@ def skeleton_again(mask: BoolArray) -> BoolArray:
     box = bounding_box(mask)
     inside = mask[box]
     bits = np.packbits(inside)
-    key = hashlib.blake2b(bits, digest_size=16, key=repr(inside.shape).encode()).digest()
+    key = hashlib.blake2b(bits.tobytes(), digest_size=16, key=repr(inside.shape).encode()).digest()
     with _keeping:
         known = _kept.get(key)
         if known is not None:
