@@ -8,7 +8,10 @@ from PIL import Image
 
 import unetseg
 from unetseg.cli import main
-from unetseg.evaluation.summary import fingerprint
+from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.evaluation.run import score_images
+from unetseg.evaluation.scoring import ImageMasks
+from unetseg.evaluation.summary import fingerprint, summarise
 
 
 def without(found, *keys):
@@ -93,3 +96,16 @@ def test_the_fingerprint_is_that_of_names_and_reference_files(tmp_path):
     assert fingerprint(pair) == fingerprint(reversed(pair))
     assert fingerprint(pair) == fingerprint([("a", tmp_path / "same.png"), pair[1]])
     assert fingerprint(pair) != fingerprint([("a", tmp_path / "other.png"), ("b", tmp_path / "one.png")])
+
+
+def test_a_value_to_ignore_that_no_mask_holds_takes_no_score_along():
+    dataset = SegmentationSet("cats", ("background", "cat"), ((0, 0, 0), (9, 9, 9)), 255, {})
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:12, 5:12] = 1
+    marked = mask.copy()
+    marked[4] = 255
+    for truths, has_outlines in (([mask, mask], True), ([mask, marked], False)):
+        jobs = [[ImageMasks(str(number), mask, truth)] for number, truth in enumerate(truths)]
+        images = [scores for (scores,) in score_images(jobs, dataset, len(jobs))]
+        rows = summarise(images, dataset.classes, "test", "any").rows
+        assert [("hd95" in row) for row in rows] == [has_outlines] * 2

@@ -73,7 +73,8 @@ def write_outputs(
     counts = np.zeros(len(predictor.classes), np.int64)
     confidence = 0.0
     with ExitStack() as opened:
-        reader = opened.enter_context(open_no_data(job.image.path, options.max_pixels))
+        no_data = open_no_data(job.image.path, options.max_pixels) if place and place.no_data else None
+        reader = None if no_data is None else opened.enter_context(no_data)
         objects = ObjectStage(job, predictor, options, place) if options.objects else None
         mask_sink = opened.enter_context(_mask_sink(job, size, predictor, options, place, objects))
         gaps = Gaps(reader, marks=format.place == "kept", later=isinstance(mask_sink, WholeArray))
