@@ -70,6 +70,7 @@ class RunConfig:
     bottleneck_residual: str = option(
         "model", "transformer: identity round each sub-layer", "on", ("on", "off")
     )
+    objects: bool = option("model", "also learn to part touching objects, which the data must number", False)
 
     data: str = option("data", "a dataset by name, or a folder with images/ and masks/", "filaments")
     data_dir: str | None = option("data", "where the named dataset already lies on disk", None)
@@ -145,7 +146,7 @@ class RunConfig:
         for name in ("images", "masks", "channels", "folds", "fold"):  # not in the hashes of before
             if values[name] is None:
                 del values[name]
-        for name in ("recalibrate", "encoder_lr", "freeze_encoder", "stratify"):
+        for name in ("recalibrate", "encoder_lr", "freeze_encoder", "stratify", "objects"):
             if not values[name]:
                 del values[name]
         values["weights"] = fingerprint_in(self.weights) or self.weights  # wherever the file lies

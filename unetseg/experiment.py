@@ -16,6 +16,7 @@ from unetseg.data.datasets.check import describe_choice, describe_classes, requi
 from unetseg.data.datasets.open import open_data
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.errors import UnetsegError
+from unetseg.evaluation.object_depth import choose_depth, require_objects
 from unetseg.evaluation.run import evaluate_run
 from unetseg.evaluation.score_table import score_table
 from unetseg.evaluation.summary import Evaluation
@@ -111,6 +112,8 @@ def _prepare(config: RunConfig, report: Report, *, goes_on: bool) -> tuple[Segme
     dataset = open_data(config)
     for line in dataset.notes:
         report(f"labels    {line}")
+    if config.objects:
+        require_objects(dataset)
     net = build_net(config, len(dataset.classes), goes_on, dataset.pixels.count)
     if config.init is not None and not goes_on:
         start_from_run(net.model, config, dataset.classes, say_nothing)
@@ -129,6 +132,8 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
             plot_gradients(run)
         if config.recalibrate:
             recalibrate_run(config, dataset, run, report)
+        if config.objects:
+            _choose_depth(config, dataset, run, report)
         started = time.perf_counter()
         predictor = load_predictor(run, config.device)
         evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))
@@ -138,6 +143,17 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
     report(f"\n{score_table(summary)}\n")
     report(f"tested in {time.perf_counter() - started:.1f} s; the run is {run.path}")
     return run
+
+
+def _choose_depth(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> None:
+    """Choose on the validation split how objects are told apart, and keep it with the best weights."""
+    found = choose_depth(load_predictor(run, config.device), dataset, show_progress("objects"))
+    content = checkpoints.load(run.best)
+    checkpoints.save(run.best, content | {"inference": content["inference"] | {"objects": found}})
+    report(
+        f"objects   told apart at depth {found['depth']:g} of the learned distance: PQ {found['pq']:.3f} on "
+        f"the validation images, {found['pq_components']:.3f} of connected components"
+    )
 
 
 def recalibrate_run(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> None:

@@ -6,10 +6,11 @@ import torch
 
 from unetseg.config import RunConfig
 from unetseg.data.augment import IGNORED, Augmentation
-from unetseg.data.datamodule import ScaledSamples, SegmentationData, TrainingCrops
+from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.open import open_dataset
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.data.samplers import EvaluationBatches, TrainingSampler
+from unetseg.data.scaled_samples import ScaledSamples, TrainingCrops
 from unetseg.errors import UsageError
 
 PLAIN = Preprocessing("native", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from unetseg.data.datamodule import TrainingCrops
+from unetseg.data.scaled_samples import TrainingCrops
 from unetseg.errors import UnetsegError
 from unetseg.training import checkpoints
 from unetseg.training.failures import explain

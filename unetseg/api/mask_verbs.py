@@ -144,7 +144,13 @@ def predict(
     for model in models:
         if isinstance(model, Run) and model.standing:
             report(f"note: {printable(model.standing)}")
+    if objects and explain_skips and predictor.object_rule.learned:
+        raise UsageError(
+            "--objects, --explain-skips: of a run that learned objects only one at a time; give them to two "
+            "commands and folders"
+        )
     if objects:
+        predictor.with_depth = predictor.object_rule.learned
         report(f"objects by {predictor.object_rule}")
     if explain_skips:
         from unetseg.inference.skip_reliance import ExplainingPredictor

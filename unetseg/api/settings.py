@@ -66,6 +66,7 @@ class TrainingSettings(NetSettings, total=False):
     warmup: float
     patience: int | None
     init: str | None
+    objects: bool
     recalibrate: bool | None
     log_gradients: bool
     trainer: dict[str, Any]

@@ -37,6 +37,13 @@ class Augmentation:
             [*_crop(size, foreground_crops), *steps], mask_interpolation=cv2.INTER_NEAREST
         )
 
+    def with_depth(
+        self, image: np.ndarray, mask: np.ndarray, depth: np.ndarray, seed: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Do the same with an image, its mask and the depth in its objects, H×W uint8."""
+        image, both = self(image, np.dstack([mask, depth]), seed)
+        return image, np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
+
     def __call__(self, image: np.ndarray, mask: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Map image H×W×C and mask H×W uint8 to squares of the given size, the image uint8 or float32."""
         self.pipeline.set_random_seed(seed)

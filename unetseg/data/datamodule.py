@@ -1,9 +1,8 @@
-"""The LightningDataModule over any segmentation set, and the cache of its decoded images."""
+"""The LightningDataModule over any segmentation set."""
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,117 +10,18 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from unetseg.config import RunConfig
-from unetseg.data.augment import Augmentation
-from unetseg.data.datasets.labels import IGNORED
-from unetseg.data.datasets.samples import Sample, SegmentationSet
+from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.loaders import Batch, BatchLoader, check_shared_memory, collate, normalised
 from unetseg.data.preprocessing import Preprocessing, channel_statistics, counted_pixels
-from unetseg.data.samplers import EvaluationBatches, Item, Size, TrainingSampler
+from unetseg.data.samplers import EvaluationBatches, Size, TrainingSampler
+from unetseg.data.scaled_samples import ImageAndMask, Progress, ScaledSamples, TrainingCrops, WholeImages
 from unetseg.errors import UsageError
 
 LARGEST_BATCH = 4_000_000  # pixels in a batch of whole images; a larger image is a batch of its own
-ImageAndMask = tuple[np.ndarray, np.ndarray]
-Progress = Callable[[int, int], None]
-
-
-class ScaledSamples:
-    """Images and masks of one split as the network sees them: decoded and scaled, kept in memory if they fit.
-
-    Args:
-        dataset: where the samples come from.
-        samples: of one split.
-        preprocessing: its scale rule is applied; normalisation is not.
-        budget: bytes that may be kept; what does not fit is read again each time.
-    """
-
-    def __init__(
-        self, dataset: SegmentationSet, samples: Sequence[Sample], preprocessing: Preprocessing, budget: int
-    ) -> None:
-        self.dataset = dataset
-        self.samples = samples
-        self.preprocessing = preprocessing
-        self.budget = budget
-        self.cache: dict[int, ImageAndMask] = {}
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> ImageAndMask:
-        """Return image H×W×C as read and mask H×W uint8, 255 where not counted."""
-        return self.cache[index] if index in self.cache else self.read(index)
-
-    def read(self, index: int) -> ImageAndMask:
-        """Decode and scale an image and its mask; pixels outside its field of view are marked as ignored."""
-        sample = self.samples[index]
-        image, mask = self.dataset.picture(sample).pixels, self.dataset.mask(sample)
-        valid = self.dataset.valid(sample)
-        if valid is not None:
-            mask = np.where(valid, mask, np.uint8(IGNORED))
-        return self.preprocessing.scale_image(image), self.preprocessing.scale_mask(mask)
-
-    def fill(self, progress: Progress | None = None) -> None:
-        """Decode in parallel until all is in memory or the budget is spent.
-
-        Args:
-            progress: is told (images read, images in all).
-        """
-        threads = min(8, os.cpu_count() or 1)
-        with ThreadPoolExecutor(threads) as pool:
-            for start in range(0, len(self), 64):
-                if self.budget <= 0:
-                    break
-                indices = range(start, min(start + 64, len(self)))
-                for index, pair in zip(indices, pool.map(self.read, indices), strict=True):
-                    self.cache[index] = pair
-                    self.budget -= pair[0].nbytes + pair[1].nbytes
-                if progress:
-                    progress(len(self.cache), len(self))
-        if progress:
-            progress(len(self), len(self))  # also where not all fit: the bar goes
-
-
-class TrainingCrops(Dataset[Batch]):
-    """Augmented crops, uint8 or 0..1; item (epoch, index) is a function of the seed and that pair."""
-
-    def __init__(self, samples: ScaledSamples, config: RunConfig) -> None:
-        self.samples = samples
-        self.seed = config.seed
-        pixels = samples.preprocessing.pixels
-        self.augmentation = Augmentation(config.augment, config.size, config.foreground_crops, pixels)
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, item: Item) -> Batch:
-        epoch, index = item
-        seed = int(np.random.SeedSequence([self.seed, epoch, index]).generate_state(1)[0])
-        image, mask = self.augmentation(*self.samples[index], seed)
-        return {"image": image, "mask": mask}
-
-
-class WholeImages(Dataset[Batch]):
-    """Scaled, padded images for validation, uint8 or 0..1; the mask is as the network sees the image."""
-
-    def __init__(self, samples: ScaledSamples, stride: int) -> None:
-        self.samples = samples
-        self.stride = stride
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, item: Item) -> Batch:
-        counted, index = item
-        image, mask = self.samples[index]
-        pads = [(0, -side % self.stride) for side in mask.shape]
-        image = self.samples.preprocessing.pixels.to_unit(image)
-        image = np.pad(image, [*pads, (0, 0)], mode="edge")
-        if counted < 0:
-            mask = np.full_like(mask, IGNORED)
-        return {"image": image, "mask": np.pad(mask, pads, constant_values=IGNORED)}
 
 
 class SegmentationData(pl.LightningDataModule):
@@ -250,7 +150,7 @@ class SegmentationData(pl.LightningDataModule):
         sizes = [self._padded(self.val_samples[index][1]) for index in range(len(self.val_samples))]
         whole = max((self._images_a_batch(size) * size[0] * size[1] for size in sizes), default=0)
         crops = min(self.config.batch_size, len(self.train_samples)) * self.config.size**2
-        a_pixel = self.preprocessing.pixels.unit_bytes + 1  # of the mask
+        a_pixel = self.preprocessing.pixels.unit_bytes + 1 + self.config.objects  # of the mask and the depth
         check_shared_memory(self._processes()["num_workers"], a_pixel, crops, whole)
 
     def whole_images(self, samples: ScaledSamples) -> Iterator[np.ndarray]:

@@ -23,21 +23,23 @@ AHEAD = 2  # batches that each loader process prepares; PyTorch's own number
 def collate(items: Sequence[Batch]) -> Batch:
     """Stack items: image (N, C, H, W) uint8 or float32, channels last in memory; mask (N, H, W) uint8.
 
-    In a loader process they are put into shared memory here, where a lack of it is an error that reaches the
-    training; later it would end a thread of the process's queue, and the training would wait for ever.
+    Where the depth in objects is learned, it comes like the mask. In a loader process they are put into
+    shared memory here, where a lack of it is an error that reaches the training; later it would end a thread
+    of the process's queue, and the training would wait for ever.
     """
-    image, mask = (torch.from_numpy(np.stack([each[name] for each in items])) for name in ("image", "mask"))
+    batch = {name: torch.from_numpy(np.stack([each[name] for each in items])) for name in items[0]}
     if get_worker_info() is not None:
-        image.share_memory_()
-        mask.share_memory_()
-    return {"image": image.permute(0, 3, 1, 2), "mask": mask}
+        for values in batch.values():
+            values.share_memory_()
+    return batch | {"image": batch["image"].permute(0, 3, 1, 2)}
 
 
 def normalised(batch: Batch, preprocessing: Preprocessing) -> Batch:
     """Return a batch as the network takes it, on its device: image float32, normalised; mask int64."""
     image = batch["image"]
     mean, factor = (torch.from_numpy(each).to(image.device).view(-1, 1, 1) for each in preprocessing.terms)
-    return {"image": (image.to(torch.float32) - mean) * factor, "mask": batch["mask"].long()}
+    normal = {"image": (image.to(torch.float32) - mean) * factor, "mask": batch["mask"].long()}
+    return normal | ({"depth": batch["depth"].to(torch.float32) / 255} if "depth" in batch else {})
 
 
 class BatchLoader(DataLoader[Batch]):

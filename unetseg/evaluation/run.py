@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
@@ -102,20 +104,36 @@ def sample_fingerprint(samples: Iterable[Sample]) -> str:
 def predicted_masks(
     predictor: "Predictor", dataset: SegmentationSet, samples: Sequence[Sample], batch: int = 8
 ) -> Iterator[ImageMasks]:
-    """Yield prediction and ground truth of each sample, in order."""
+    """Yield prediction and ground truth of each sample, in order; with objects of runs that learned them."""
     dataset = dataset.read_by(predictor.pixels)
     for start in range(0, len(samples), batch):
         chunk = samples[start : start + batch]
-        logits = predictor.logits([dataset.image(sample) for sample in chunk])
-        for sample, each in zip(chunk, logits, strict=True):
+        images = [dataset.image(sample) for sample in chunk]
+        for sample, (mask, objects) in zip(chunk, _predicted(predictor, images), strict=True):
             yield ImageMasks(
                 sample.name,
-                predictor.mask(each),
+                mask,
                 dataset.mask(sample),
                 dataset.valid(sample),
                 dataset.instances(sample),
+                objects,
                 group=sample.group,
             )
+
+
+def _predicted(
+    predictor: "Predictor", images: Sequence[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Yield the mask of each image and, where the run learned them, its objects."""
+    rule = predictor.object_rule
+    if rule.learned:
+        from unetseg.inference.object_labels import label_objects
+
+        for mask, depth in predictor.masks_with_depth(images):
+            yield mask, label_objects(mask, rule.depth, depth)
+        return
+    for logits in predictor.logits(images):
+        yield predictor.mask(logits), None
 
 
 def _score_all(

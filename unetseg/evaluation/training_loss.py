@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from unetseg.data.datamodule import SegmentationData, WholeImages
+from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SegmentationSet
 from unetseg.data.loaders import collate
+from unetseg.data.scaled_samples import WholeImages
 from unetseg.evaluation.rows import Row
 from unetseg.inference.predictor import Predictor
 from unetseg.metrics.registry import TRAIN_LOSS

@@ -11,7 +11,7 @@ import numpy as np
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError
-from unetseg.inference.logits import average
+from unetseg.inference.logits import average, average_parts
 from unetseg.inference.networks import IN_USE, Network, most_pixels
 
 Image = TypeVar("Image")
@@ -22,11 +22,19 @@ _FLIPS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))  # of (rows, colu
 
 @dataclass(frozen=True)
 class Member:
-    """One network, what its images go through first, and what the network is called."""
+    """One network, what its images go through first, and what the network is called.
+
+    Attributes:
+        network: the network.
+        preprocessing: what images go through first.
+        name: what the network is called.
+        depth: whether the network's last output is no logit but how deep in its object a pixel lies.
+    """
 
     network: Network
     preprocessing: Preprocessing
     name: str = "network"
+    depth: bool = False
 
 
 class Ensemble:
@@ -39,6 +47,7 @@ class Ensemble:
     Attributes:
         variants: how many networks' logits each member returns, one after the other along the outputs.
         network_seconds: spent in the networks so far.
+        with_depth: whether the depth in objects follows the logits of ``restore``; all members must have it.
     """
 
     def __init__(self, members: Sequence[Member], flips: bool = False) -> None:
@@ -46,6 +55,7 @@ class Ensemble:
         self.flips = flips
         self.variants = 1
         self.network_seconds = 0.0
+        self.with_depth = False
 
     def __str__(self) -> str:
         return "; ".join(dict.fromkeys(str(member.network) for member in self.members))
@@ -146,7 +156,7 @@ class Ensemble:
         """
         started = time.perf_counter()
         by_member = [
-            self._run(member.network, np.stack(batch))
+            self._run(member, np.stack(batch))
             for member, batch in zip(self.members, zip(*prepared, strict=True), strict=True)
         ]
         self.network_seconds += time.perf_counter() - started
@@ -166,25 +176,28 @@ class Ensemble:
             width: of the original image.
 
         Returns:
-            outputs×height×width float32.
+            outputs×height×width float32, and one plane more ``with_depth``.
         """
         restored = [
             member.preprocessing.restore(logits, height, width)
             for member, logits in zip(self.members, outputs, strict=True)
         ]
-        return average(restored)
+        if self.with_depth:
+            return average_parts(restored, depth=True)
+        pairs = zip(self.members, restored, strict=True)
+        return average([each[:-1] if member.depth else each for member, each in pairs])
 
-    def _run(self, network: Network, batch: np.ndarray) -> list[np.ndarray]:
+    def _run(self, member: Member, batch: np.ndarray) -> list[np.ndarray]:
         """Map N×H×W×C to N×outputs×H×W, over the flips if they are asked for."""
         if not self.flips:
-            return list(network(batch))
+            return list(member.network(batch))
         views = []
         for axes in _FLIPS:
-            flipped = network(np.flip(batch, tuple(1 + axis for axis in axes)))
+            flipped = member.network(np.flip(batch, tuple(1 + axis for axis in axes)))
             views.append(np.flip(flipped, tuple(2 + axis for axis in axes)))
-        return [self._average(each) for each in zip(*views, strict=True)]
+        return [self._average(each, member.depth) for each in zip(*views, strict=True)]
 
-    def _average(self, views: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the mean of an image's views, logits, for each variant by itself."""
+    def _average(self, views: Sequence[np.ndarray], depth: bool) -> np.ndarray:
+        """Return the mean of an image's views, for each variant by itself, and of the depth in objects."""
         by_variant = zip(*(np.split(view, self.variants) for view in views), strict=True)
-        return np.concatenate([average(each) for each in by_variant])
+        return np.concatenate([average_parts(each, depth) for each in by_variant])

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.inference.export_formats import EXPORT_FORMATS
+from unetseg.inference.object_labels import MASK_RULE, ObjectRule
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.weights import not_ours, predictor_from_weights
 from unetseg.runs import Run, find_run
@@ -60,7 +62,12 @@ def load_models(
     if threshold != 0.5 and len(first.classes) != 2:
         raise UsageError(f"--threshold: is for one foreground class; {path_of(models[0])} has several")
     members = [member for each in loaded for member in each.members]
-    return Predictor(members, first.classes, first.colours, flips=flips, threshold=threshold)
+    rules = [each.object_rule for each in loaded]
+    learned = all(rule.learned for rule in rules)
+    rule = ObjectRule(fmean(rule.depth for rule in rules), learned=True) if learned else MASK_RULE
+    return Predictor(
+        members, first.classes, first.colours, flips=flips, threshold=threshold, object_rule=rule
+    )
 
 
 def load_predictor(run: Run, device: str = "auto", precision: str | None = None) -> Predictor:

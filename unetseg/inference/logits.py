@@ -38,6 +38,16 @@ def average(members: Sequence[np.ndarray]) -> np.ndarray:
     return np.log(mean[1:] / mean[:1]) if members[0].shape[0] == 1 else np.log(mean)
 
 
+def average_parts(members: Sequence[np.ndarray], depth: bool) -> np.ndarray:
+    """Return what ``average`` does, where with ``depth`` the last plane of each is no logit but a depth."""
+    if not depth:
+        return average(members)
+    if len(members) == 1:
+        return members[0]
+    classes, last = average([each[:-1] for each in members]), sum(each[-1:] for each in members)
+    return np.concatenate([classes, last / len(members)])
+
+
 def to_mask(logits: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """Return class indices, H×W uint8, from logits outputs×H×W.
 

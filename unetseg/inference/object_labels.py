@@ -19,12 +19,17 @@ class ObjectRule:
     """How touching objects are told apart.
 
     Attributes:
-        depth: by how much the way between two middles must narrow; pixels.
+        depth: by how much the way between two middles must narrow: pixels, or of a learned distance the share
+            of its range.
+        learned: whether by the distance that the run learned, not that of its mask.
     """
 
     depth: float = DEFAULT_DEPTH
+    learned: bool = False
 
     def __str__(self) -> str:
+        if self.learned:
+            return f"the distance that was learned, depth {self.depth:g}"
         return f"the mask's own distance, depth {self.depth:g} px"
 
 

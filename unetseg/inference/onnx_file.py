@@ -14,7 +14,15 @@ from unetseg.errors import UnetsegError, UsageError, one_line
 from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import Network, OnnxNetwork, onnx_session, with_checksum
 from unetseg.inference.predictor import Predictor
-from unetseg.inference.weights import SETTINGS, Shipped, exported_settings, net_text, not_ours
+from unetseg.inference.weights import (
+    SETTINGS,
+    Shipped,
+    chosen_rule,
+    exported_settings,
+    learns_objects,
+    net_text,
+    not_ours,
+)
 from unetseg.utilities.quiet import quiet
 from unetseg.utilities.text import printable
 
@@ -70,8 +78,10 @@ def predictor_from_onnx(path: Path) -> Predictor:
     try:
         network = OnnxNetwork(session, int(settings["stride"]))
         preprocessing = Preprocessing.from_dict(settings["preprocessing"])
-        member = Member(network, preprocessing, net_text(settings))
-        return Predictor([member], settings["classes"], settings["colours"])
+        member = Member(network, preprocessing, net_text(settings), learns_objects(settings))
+        return Predictor(
+            [member], settings["classes"], settings["colours"], object_rule=chosen_rule(settings)
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error
 

@@ -73,6 +73,26 @@ class Predictor(Ensemble):
         """Return the class of each pixel, H×W uint8, from logits outputs×H×W."""
         return to_mask(logits, self.threshold)
 
+    def parts(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the logits of ``restore``'s outputs and, ``with_depth``, the depth in objects, H×W uint8."""
+        if not self.with_depth:
+            return outputs, None
+        return outputs[:-1], np.rint(outputs[-1].clip(0, 1) * 255).astype(np.uint8)
+
+    def masks_with_depth(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return mask and depth in objects, 2×H×W uint8, of each image; of runs that learned objects."""
+
+        def finish(outputs: np.ndarray) -> np.ndarray:
+            logits, depth = self.parts(outputs)
+            assert depth is not None
+            return np.stack([self.mask(logits), depth])
+
+        before, self.with_depth = self.with_depth, True
+        try:
+            return self.pixelwise(images, finish)
+        finally:
+            self.with_depth = before
+
     def logits(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return logits, outputs×H×W float32 at each image's own size, of images that may differ in size.
 
@@ -162,6 +182,7 @@ class Predictor(Ensemble):
 
         def probabilities(noise: np.ndarray) -> np.ndarray:
             image = self.pixels.from_bytes(noise)
-            return to_probabilities(self.restore(self.forward([self.prepare(image)])[0], *image.shape[:2]))
+            outputs = self.restore(self.forward([self.prepare(image)])[0], *image.shape[:2])
+            return to_probabilities(self.parts(outputs)[0])
 
         return measure_reach(probabilities, limit, self.pixels.count)

@@ -13,6 +13,7 @@ from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, one_line
 from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import TorchNetwork
+from unetseg.inference.object_labels import MASK_RULE, ObjectRule
 from unetseg.inference.predictor import Predictor
 from unetseg.models.hardware import choose_hardware
 from unetseg.models.unet import build_model, output_channels
@@ -67,10 +68,22 @@ def predictor_from_weights(
             TorchNetwork(model, choose_hardware(config)),
             preprocessing,
             config.net_text,
+            config.objects,
         )
-        return Predictor([member], classes, settings["colours"])
+        return Predictor([member], classes, settings["colours"], object_rule=chosen_rule(settings))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error
+
+
+def chosen_rule(settings: Mapping[str, Any]) -> ObjectRule:
+    """Return how a run tells objects apart: as it chose, or by its mask."""
+    chosen = settings.get("objects")
+    return ObjectRule(float(chosen["depth"]), learned=True) if chosen else MASK_RULE
+
+
+def learns_objects(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a net's last output is the depth in objects."""
+    return bool(settings["config"].get("objects"))
 
 
 def net_text(settings: Mapping[str, Any]) -> str:

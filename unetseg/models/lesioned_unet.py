@@ -60,7 +60,7 @@ class LesionedUnet(nn.Module):
             lesions: that lie below this branch.
         """
         if not levels:
-            logits = self.model.segmentation_head(x)
+            logits = self.model.segmentation_head(x)[:, : self.model.outputs]
             yield from ((lesion, logits) for lesion in lesions)
             return
         level, rest = levels[0], levels[1:]

@@ -28,6 +28,7 @@ class Unet(nn.Module):
         active_levels: those of them whose skip is on.
         in_channels: of the images.
         stride: the coarsest stride; inputs whose sides it divides are the fastest.
+        outputs: of the head that are logits; where objects are learned, the depth in them follows.
     """
 
     def __init__(
@@ -37,19 +38,21 @@ class Unet(nn.Module):
         decoder: SkipDecoder,
         outputs: int,
         in_channels: int = 3,
+        objects: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels = in_channels
         self.encoder = encoder
         self.bottleneck = bottleneck
         self.decoder = decoder
-        self.segmentation_head = SegmentationHead(decoder.out_channels, outputs)
+        self.segmentation_head = SegmentationHead(decoder.out_channels, outputs + objects)
+        self.outputs = outputs
         self.levels = [level for level, count in enumerate(decoder.skip_channels) if count]
         self.active_levels = decoder.active_levels
         self.stride = 2 ** len(decoder.skip_channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (N, C, H, W) to logits (N, outputs, H, W)."""
+        """Map normalised images (N, C, H, W) to logits (N, outputs, H, W), and one plane more of the depth."""
         logits: Tensor = self.segmentation_head(self.decoder(self.features(images)))
         return logits
 
@@ -67,7 +70,8 @@ def build_model(config: RunConfig, outputs: int = 1, in_channels: int | None = N
 
     Args:
         config: the run's configuration; only its model part and the seed matter.
-        outputs: channels of the logits, as ``output_channels`` gives them.
+        outputs: channels of the logits, as ``output_channels`` gives them. Where objects are learned, one
+            more follows: how deep in its object a pixel lies, from 0 to 1.
         in_channels: of the images; as many as the configuration names, or 3, if not given.
 
     Raises:
@@ -97,9 +101,9 @@ def build_model(config: RunConfig, outputs: int = 1, in_channels: int | None = N
 
     if config.control == "widen":
         count = sum(parameter.numel() for part in (encoder, bottleneck) for parameter in part.parameters())
-        channels = widened_channels(decoder_of, channels, active_levels, count, outputs)
+        channels = widened_channels(decoder_of, channels, active_levels, count, outputs + config.objects)
     decoder = decoder_of(channels, active_levels)
-    model = Unet(encoder, bottleneck, decoder, outputs, in_channels)
+    model = Unet(encoder, bottleneck, decoder, outputs, in_channels, config.objects)
     if isinstance(encoder, BasicEncoder):
         initialise(encoder, config.seed, "encoder")
     initialise(bottleneck, config.seed, "bottleneck")

@@ -38,15 +38,17 @@ def start_from_run(
     content = checkpoints.load(find_run(config.init).best)
     settings, state = content["inference"], dict(content["state_dict"])
     same = list(settings["classes"]) == list(classes)
+    known = bool(settings["config"].get("objects")) == config.objects
     own = model.state_dict()
-    if not same:
+    if not (same and known):
         state.update({name: value for name, value in own.items() if name.startswith(HEAD)})
     if {name: value.shape for name, value in state.items()} != {n: v.shape for n, v in own.items()}:
         raise UsageError(
             f"--init {config.init}: its weights do not fit: {_difference(config, settings, state, own)}"
         )
     model.load_state_dict(state, strict=True)
-    head = "" if same else f"; the classes differ ({', '.join(settings['classes'])}): the head starts anew"
+    head = "" if known else "; only one of the two learns objects: the head starts anew"
+    head = head if same else f"; the classes differ ({', '.join(settings['classes'])}): the head starts anew"
     report(f"init      weights and normalisation of {config.init}{head}")
     values = settings["preprocessing"]
     return Preprocessing.from_dict({**values, "scale": config.scale})

@@ -14,6 +14,9 @@ from unetseg.config import RunConfig
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.errors import UnetsegError, UsageError
 from unetseg.models.initialise import seed_for
+from unetseg.models.unet import output_channels
+
+_DEPTH_WEIGHT = 2.0  # of the depth's mean error beside the loss of the classes, which begins near 1
 
 
 class SegmentationTask(pl.LightningModule):
@@ -38,6 +41,7 @@ class SegmentationTask(pl.LightningModule):
         self.config = config
         self.classes = list(classes)
         self.binary = len(classes) == 2
+        self.outputs = output_channels(len(classes))
         weights = None if class_weights is None else torch.tensor(class_weights)
         self.pixel_loss: nn.Module
         if self.binary:
@@ -55,16 +59,22 @@ class SegmentationTask(pl.LightningModule):
         logits: Tensor = self.model(images)
         return logits
 
-    def loss(self, logits: Tensor, masks: Tensor) -> Tensor:
-        """Return cross-entropy plus Dice loss of logits (N, outputs, H, W) against masks (N, H, W) int64."""
+    def loss(self, logits: Tensor, masks: Tensor, depth: Tensor | None = None) -> Tensor:
+        """Return cross-entropy plus Dice loss of logits (N, outputs, H, W) against masks (N, H, W) int64.
+
+        With the depth in objects, (N, H, W) from 0 to 1, twice the mean error of the last output is added.
+        """
         if not (masks != IGNORED).any():
             return logits.sum() * 0  # the mean over no pixel would be NaN
         logits = logits.float()  # the losses sum over many pixels: too many for half precision
+        learned, logits = logits[:, -1], logits[:, : self.outputs]
         target = masks.unsqueeze(1).float() if self.binary else masks
         loss: Tensor = self.pixel_loss(logits, target) + self.dice_loss(
             logits, masks.unsqueeze(1) if self.binary else masks
         )
-        return loss
+        if depth is None:
+            return loss
+        return loss + _DEPTH_WEIGHT * (learned - depth)[masks != IGNORED].abs().mean()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Make chance inside the network (dropout, stochastic depth) a function of the seed and the batch."""
@@ -79,7 +89,7 @@ class SegmentationTask(pl.LightningModule):
         Raises:
             UnetsegError: if it is not finite.
         """
-        loss = self.loss(self(batch["image"]), batch["mask"])
+        loss = self.loss(self(batch["image"]), batch["mask"], batch.get("depth"))
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(f"the loss became {value}")
@@ -101,7 +111,7 @@ class SegmentationTask(pl.LightningModule):
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Count true positives, false positives and false negatives of one batch of whole images."""
         logits, masks = self(batch["image"]), batch["mask"]
-        predicted = (logits[:, 0] > 0).long() if self.binary else logits.argmax(1)
+        predicted = (logits[:, 0] > 0).long() if self.binary else logits[:, : self.outputs].argmax(1)
         counted = masks != IGNORED
         size = len(self.classes)
         pairs = masks[counted] * size + predicted[counted]

@@ -33,8 +33,14 @@ class ObjectStage:
         self._predictor = predictor
         self._options = options
         self._tags = [] if place is None else list(place.tags)
+        self._depth: list[np.ndarray] = []
         self.labels: np.ndarray | None = None
         self.rows: list[list[str]] | None = None
+
+    def add(self, depth: np.ndarray | None) -> None:
+        """Take the next rows of the depth in objects, rows×width uint8, where it was learned."""
+        if depth is not None:
+            self._depth.append(depth)
 
     def separate(self, mask: np.ndarray) -> np.ndarray:
         """Tell the objects of a mask apart, measure them, and return the mask without those too small.
@@ -47,7 +53,8 @@ class ObjectStage:
         """
         classes = self._predictor.classes
         inside = np.where(mask < len(classes), mask, 0)  # what does not count is no object
-        labels = label_objects(inside, self._predictor.object_rule.depth)
+        learned = np.concatenate(self._depth) if self._depth else None
+        labels = label_objects(inside, self._predictor.object_rule.depth, learned)
         if self._options.min_area > 1:
             labels = drop_small_objects(labels, self._options.min_area)
             mask = np.where((inside > 0) & (labels == 0), 0, mask).astype(mask.dtype)

@@ -82,13 +82,16 @@ def write_outputs(
             opened.enter_context(_probability_sink(path, size, place)) for path in job.probabilities
         ]
         skips = SkipStage(job, predictor, size, place, opened) if job.skips is not None else None
-        for whole in bands:
+        for outputs in bands:
+            whole, depth = predictor.parts(outputs)
             band, *turned = (whole,) if skips is None else skips.split(whole)
             mask, sure = predictor.mask(band), confidences(band)
             planes = [*to_16_bits(band)] if probability_sinks else []
             counts += gaps.count(mask, sure, planes, len(counts), turned)
             confidence += float(sure.sum(dtype=np.float64))
             mask_sink.add(mask)
+            if objects is not None:
+                objects.add(depth)
             for sink, plane in zip(probability_sinks, planes, strict=True):
                 sink.add(plane)
             if skips is not None:

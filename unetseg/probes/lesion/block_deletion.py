@@ -36,10 +36,10 @@ class BlockDeletions(nn.Module):
         Returns:
             (N, (1 + blocks) · outputs, H, W).
         """
-        logits = [self.model(images)]
+        logits = [self.model(images)[:, : self.model.outputs]]
         for name in self.blocks:
             with without_block(self.model.encoder, name):
-                logits.append(self.model(images))
+                logits.append(self.model(images)[:, : self.model.outputs])
         return torch.cat(logits, dim=1)
 
 
