@@ -15,6 +15,10 @@ from unetseg.data.augment import Augmentation
 from unetseg.data.object_distance import depth_in_objects
 from unetseg.evaluation.object_depth import DEPTHS
 from unetseg.inference.loading import load_models, load_predictor
+from unetseg.inference.substitute import unet_of
+from unetseg.models.lesioned_unet import LesionedUnet
+from unetseg.models.replacements import zeros
+from unetseg.probes.lesion.block_deletion import BlockDeletions, find_blocks
 from unetseg.runs import Run
 from unetseg.training import checkpoints
 from unetseg.training.task import SegmentationTask
@@ -92,6 +96,26 @@ def test_an_exported_model_tells_objects_apart_as_its_run_does(learned, tmp_path
     assert exported.object_rule == run.object_rule
     image, _ = draw_pair(5)
     assert np.array_equal(*(each.masks_with_depth([image])[0] for each in (run, exported)))
+
+
+def test_lesions_and_deleted_blocks_are_of_the_logits_alone(learned):
+    model = unet_of(load_predictor(learned, "cpu"))
+    images = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        intact = model(images)
+        lesioned = LesionedUnet(model, [frozenset(), frozenset({0})], zeros)(images)
+        deleted = BlockDeletions(model, find_blocks(model)[0][:1])(images)
+    assert intact.shape[1] == 2 and lesioned.shape[1] == deleted.shape[1] == 2
+    assert torch.allclose(lesioned[:, :1], intact[:, :1], atol=1e-5)
+    assert torch.allclose(deleted[:, :1], intact[:, :1], atol=1e-5)
+
+
+def test_skip_maps_and_learned_objects_are_made_one_at_a_time(learned, touching, tmp_path, capsys):
+    words = ["predict", str(touching / "images"), "-o", str(tmp_path / "out"), "--run", str(learned.path)]
+    assert main([*words, "--objects", "--explain-skips"]) == 2
+    assert "only one at a time" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--explain-skips"]) == 0
 
 
 def test_flips_and_several_runs_average_the_depth(learned):
