@@ -52,7 +52,7 @@ class Unet(nn.Module):
         self.stride = 2 ** len(decoder.skip_channels)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (N, C, H, W) to logits (N, outputs, H, W), and perhaps the depth in objects."""
+        """Map normalised images (N, C, H, W) to logits (N, outputs, H, W), perhaps with the depth."""
         logits: Tensor = self.segmentation_head(self.decoder(self.features(images)))
         return logits
 
