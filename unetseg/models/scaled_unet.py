@@ -50,7 +50,7 @@ class ScaledUnet(nn.Module):
                 kept = settings, decoder.step(level, x, self._joining(level))
                 self._reached[level] = kept
             x = kept[1]
-        logits: Tensor = self.model.segmentation_head(x)
+        logits: Tensor = self.model.segmentation_head(x)[:, : self.model.outputs]
         return logits
 
     def forget(self) -> None:
