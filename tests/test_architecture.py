@@ -17,10 +17,13 @@ ROOT = Path(__file__).parents[1] / "unetseg"
 # From the bottom: each room imports only from those before it. The package's own __init__ offers the API.
 ORDER = (
     "errors", "utilities", "skip_levels", "config_checks", "config", "metrics", "runs", "data", "plots",
-    "models", "training", "inference", "evaluation", "experiment", "studies", "probes", "report", "api",
-    "__init__", "commands", "cli", "__main__",
+    "models", "training", "inference", "evaluation", "experiment", "planning", "studies", "probes", "report",
+    "api", "__init__", "commands", "cli", "__main__",
 )  # fmt: skip
-WITHOUT_TORCH = ("config", "metrics", "data.images", "evaluation.folders")
+WITHOUT_TORCH = (
+    "config", "metrics", "data.images", "evaluation.folders", "planning.facts", "planning.rules",
+    "planning.budget",
+)  # fmt: skip
 TORCH = (
     "torch", "torchvision", "lightning", "segmentation_models_pytorch", "timm", "albumentations",
     "safetensors.torch",

@@ -15,8 +15,8 @@ import pytest
 import unetseg
 from unetseg.config import RunConfig
 from unetseg.data.datasets.open import open_data
+from unetseg.planning.pace import Pace, measure_pace
 from unetseg.report.html.page import typeset
-from unetseg.studies.pace import Pace, measure_pace
 from unetseg.training.task import SegmentationTask
 from unetseg.utilities.progress import duration
 
@@ -203,7 +203,7 @@ def test_a_dry_run_measures_each_distinct_net_once(ablate, monkeypatch):
 
     def pace(config, dataset):
         measured.append(config.skips)
-        return Pace(epoch=30.0, after=60.0)
+        return Pace(before=10.0, training=25.0, looking=5.0, whole=5.0, testing=30.0)
 
     monkeypatch.setattr("unetseg.studies.estimate.measure_pace", pace)
     arms = {"on": {}, "slow": {"lr": [0.1, 0.2]}, "long": {"epochs": 12}, "off": {"skips": False}}
@@ -216,17 +216,22 @@ def test_a_dry_run_measures_each_distinct_net_once(ablate, monkeypatch):
 
 def test_the_time_of_a_run_counts_training_validation_and_testing_image_by_image(discs, monkeypatch):
     ticks = itertools.count()  # as if every measurement took a second
-    monkeypatch.setattr("unetseg.studies.pace.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr("unetseg.planning.pace.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     config = RunConfig(stages=2, size=16, data=str(discs), batch_size=3, recalibrate=False)
-    dataset = open_data(config)
-    pace = measure_pace(config, dataset)
-    training, scoring = 1 / 9, 1 / 3  # three batches of three crops, three masks
-    looking = (pace.epoch - 6 * training) / 5
+    pace = measure_pace(config, open_data(config))
+    assert pace.before == pytest.approx(1)  # all were read, in one measurement
+    assert pace.training == pytest.approx(6 / 9 + 1)  # three batches of three crops; saved once
+    looking, scoring = pace.looking / 5, 1 / 3
     assert 1 / 9 <= looking <= 1 / 3
-    assert pace.after == pytest.approx(3 * (looking + scoring) + 6 * looking)
-    more = measure_pace(config.changed(recalibrate=True), dataset)
-    assert more.after == pytest.approx(pace.after + 18 * looking)
-    assert pace.run_seconds(config.changed(epochs=4)) == pytest.approx(4 * pace.epoch + pace.after)
+    assert (pace.whole, pace.testing) == pytest.approx((6 * looking, 3 * (looking + scoring)))
+    once = pace.before + pace.testing
+    assert pace.run_seconds(config.changed(epochs=4)) == pytest.approx(
+        once + 4 * (pace.training + pace.looking) + pace.whole
+    )
+    seldom = config.changed(epochs=4, recalibrate=True, trainer={"check_val_every_n_epoch": 2})
+    assert pace.run_seconds(seldom) == pytest.approx(
+        once + 4 * pace.training + 2 * pace.looking + 4 * pace.whole
+    )
 
 
 def test_a_run_of_other_settings_in_the_folder_is_refused_before_anything_is_trained(ablate, copied, arms):

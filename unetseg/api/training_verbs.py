@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Unpack
 
 from unetseg.api.code_in_files import refuse_code
+from unetseg.api.fit_plan import planned_configuration
 from unetseg.api.plain_calls import plain_calls
 from unetseg.api.settings import Settings, StudySettings, configured, lists_settings
 from unetseg.config import RunConfig
@@ -13,7 +15,7 @@ from unetseg.config_checks import flag
 from unetseg.errors import UsageError
 from unetseg.runs import Run, find_run
 from unetseg.utilities.locks import one_writer
-from unetseg.utilities.progress import Report, print_line
+from unetseg.utilities.progress import Report, duration, print_line
 from unetseg.utilities.waiting import choose_waiting
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def fit(
     *,
     output: str | Path | None = None,
     resume: str | Path | Run | None = None,
+    time: str | None = None,
     allow_code: bool = False,
     report: Report = print_line,
     **settings: Unpack[Settings],
@@ -41,6 +44,8 @@ def fit(
         config: a configuration or the path of a YAML file; the defaults if not given.
         output: the run's folder; a new one under ``checkpoints/`` if not given.
         resume: go on with this run, from its last whole epoch and under its own configuration.
+        time: plan the settings from the data for a run of about so long, such as ``"20m"`` or ``"2h"``. What
+            ``config`` or ``settings`` give stays.
         allow_code: let the file, or the run's own, build loggers and callbacks that are not Lightning's.
         report: is given the log, line by line; it is printed if not given.
         **settings: any field of :class:`RunConfig`, such as ``skips="off"``; they win over ``config``. A run
@@ -56,7 +61,8 @@ def fit(
         >>> run.finished, run.config().epochs
         (True, 1)
     """
-    complete, resumed = fit_configuration(config, output, resume, settings, allow_code)
+    started = perf_counter()
+    complete, resumed = fit_configuration(config, output, resume, settings, allow_code, time)
     from unetseg.data.datasets.embedded import begin_drawing
     from unetseg.data.datasets.open import DATA, require_dataset
 
@@ -73,11 +79,19 @@ def fit(
     choose_waiting()
     begin_drawing(complete.data, DATA)
     from unetseg.data.datasets.new_split import with_stratify
+
+    if time is not None:
+        complete = planned_configuration(complete, config, settings, time, report, started)
+    elif resumed is None:
+        complete = with_stratify(complete)
     from unetseg.experiment import resume_experiment, run_experiment
 
     if resumed is not None:
         return resume_experiment(resumed, complete, report)
-    return run_experiment(with_stratify(complete), output, report)
+    run = run_experiment(complete, output, report)
+    if time is not None:
+        report(f"planned for {time}, took {duration(perf_counter() - started)}")
+    return run
 
 
 def fit_configuration(
@@ -86,6 +100,7 @@ def fit_configuration(
     resume: str | Path | Run | None,
     settings: Mapping[str, Any],
     allow_code: bool = False,
+    time: str | None = None,
 ) -> tuple[RunConfig, Run | None]:
     """Return the complete configuration that ``fit`` trains, and the run that it goes on with, if any.
 
@@ -99,7 +114,8 @@ def fit_configuration(
         return configured(RunConfig(), config, settings, "fit()"), None
     known = {spec.name for spec in fields(RunConfig)} - {*MAY_CHANGE}
     given = [flag(name) for name in settings if name in known]
-    given += [f"--{word}" for word, value in (("config", config), ("output", output)) if value is not None]
+    others = {"config": config, "output": output, "time": time}
+    given += [f"--{word}" for word, value in others.items() if value is not None]
     name = resume.path if isinstance(resume, Run) else resume
     if given:
         raise UsageError(

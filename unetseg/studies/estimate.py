@@ -7,9 +7,9 @@ from unetseg.config import RunConfig
 from unetseg.config_checks import flag
 from unetseg.data.datasets.check import require_sound
 from unetseg.data.datasets.samples import SegmentationSet
+from unetseg.planning.pace import Pace, measure_pace, same_pace
 from unetseg.studies.costs import plan_costs
 from unetseg.studies.outlook import runs_ahead
-from unetseg.studies.pace import Pace, measure_pace, same_pace
 from unetseg.studies.plan import RunPlan, Setting, Trial
 from unetseg.utilities.progress import duration, show_progress
 from unetseg.utilities.text import align
