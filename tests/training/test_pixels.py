@@ -153,6 +153,8 @@ def test_names_of_bands_choose_them_and_are_kept_in_the_configuration(fit, drawn
     assert done.code == 0, done.err
     assert done.run.config().channels == "cy5,dapi"
     assert "pixels    8 bits, channels cy5,dapi\n" in done.out
+    assert main(["export", "run", "--format", "card", "-o", "card"]) == 0
+    assert "- Images are read as 8 bits, channels cy5,dapi: those of" in Path("card/README.md").read_text()
 
 
 def test_images_of_several_depths_are_named_and_read_as_before(fit, drawn):

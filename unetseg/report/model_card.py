@@ -9,12 +9,14 @@ from typing import Any
 from unetseg.config import RunConfig
 from unetseg.data.datasets.cards.card import find_card
 from unetseg.data.datasets.embedded import is_synthetic
+from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.errors import UsageError
 from unetseg.evaluation.rows import MEAN
 from unetseg.inference.export import export_run
 from unetseg.inference.loading import SHARED_WEIGHTS
 from unetseg.report.wording import number
 from unetseg.runs import Run
+from unetseg.training.initial import preprocessing_of
 from unetseg.utilities.files import free_folder, write_text
 from unetseg.utilities.text import printable
 
@@ -73,7 +75,7 @@ def card_text(run: Run, config: RunConfig) -> str:
         f"## Training\n\n{_training(config, run)}",
         f"## Scores\n\n{_scores(scores)}",
         f"## What the net relies on\n\n{_audit(run)}",
-        f"## Limits\n\n{_limits(scores, config)}",
+        f"## Limits\n\n{_limits(scores, config, preprocessing_of(run).pixels)}",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -200,13 +202,15 @@ def _change(change: Mapping[str, Any]) -> str:
     return f"{told}, relied on" if high < -MARGIN else told
 
 
-def _limits(scores: Mapping[str, Any], config: RunConfig) -> str:
+def _limits(scores: Mapping[str, Any], config: RunConfig, pixels: PixelRule) -> str:
     lines = [
         "- One training (one seed): another gives other weights and other scores.",
         "- Tested on images of the data above; of other cameras, scales or stains nothing is known.",
         f"- Scale rule {config.scale}: objects of another size in pixels than in the training images may be "
         "missed.",
     ]
+    if not pixels.eight_bit_rgb:
+        lines.append(f"- Images are read as {pixels}: those of another type get no mask.")
     missed = {
         name: found["image"]["hd95"]["missed"]
         for name, found in scores["classes"].items()
