@@ -207,3 +207,12 @@ def test_the_background_of_pascal_voc_has_any_name(voc, evaluate, tmp_path):
     path.write_text(path.read_text().replace("background:", "_background_:"))
     found = evaluate()
     assert found.code == 0 and [*found.json["classes"]] == ["apple", "leaf"]
+
+
+def test_outlines_on_a_map_and_files_beside_masks_are_no_masks_and_that_is_said(folder, evaluate, tmp_path):
+    folder("truth", {"a.png": TRUTH["a"] == 1})
+    folder("guess", {"a.probability.png": TRUTH["a"] == 1})
+    assert "guess: holds no mask, but what 'unetseg predict' writes beside them" in evaluate().err
+    document = {"type": "FeatureCollection", "features": []}
+    (tmp_path / "guess" / "a.geojson").write_text(json.dumps(document))
+    assert "guess/a.geojson: is GeoJSON of a map, whose coordinates are no pixels" in evaluate().err

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from unetseg.data.annotations.label_files import LabelFiles
+from unetseg.data.annotations.label_formats import refuse_other_programs
 from unetseg.data.datasets.class_entries import MAX_CLASSES, default_colour
 from unetseg.data.datasets.label_source import LabelledSource, read_source
 from unetseg.data.datasets.labels import IGNORED
@@ -110,6 +112,8 @@ def _side(place: Path, sizes: Sizes) -> LabelledSource | VocMasks | None:
     source = read_source(place, sizes=sizes) if place.exists() else None
     voc = voc_masks(place) if place.is_dir() else None
     if source is None or not (source.labels.images or source.problems):
+        if voc is None and place.is_dir() and not (files := LabelFiles(place)).images:
+            refuse_other_programs(files)
         return voc
     if voc is not None:
         raise UsageError(

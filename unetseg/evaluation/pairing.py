@@ -213,6 +213,10 @@ def _by_name(
                 f"are both '{printable(name)}'; rename one, or choose another --key"
             )
         found[name] = each
+    if not found and not strays:
+        raise UsageError(
+            f"{flag} {printable(folder)}: holds no mask, but what 'unetseg predict' writes beside them"
+        )
     return found, strays
 
 

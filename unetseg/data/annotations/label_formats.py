@@ -131,8 +131,8 @@ def refuse_other_programs(files: "LabelFiles") -> None:
     """
     from unetseg.data.annotations.other_programs import whose
 
-    for path in files.ending(".json", ".xml"):
-        refusal = whose(files.json(path) if path.suffix.lower() == ".json" else files.xml(path))
+    for path in files.ending(".json", ".geojson", ".xml"):
+        refusal = whose(files.xml(path) if path.suffix.lower() == ".xml" else files.json(path))
         if refusal:
             raise UnetsegError(f"{printable(path)}: {refusal}")
     if files.broken:

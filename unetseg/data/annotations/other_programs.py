@@ -15,15 +15,20 @@ def whose(document: Any) -> str | None:
             if boxes
             else None
         )
-    if not isinstance(document, dict):
-        return None
+    return _of_json(document) if isinstance(document, dict) else None
+
+
+def _of_json(document: dict[str, Any]) -> str | None:
+    if document.get("type") == "FeatureCollection":
+        return (
+            "is GeoJSON of a map, whose coordinates are no pixels; write masks with "
+            "'unetseg predict --format tiff', or outlines in pixels with --format qupath"
+        )
     if "_via_img_metadata" in document or any(_is_via(each) for each in document.values()):
         return f"is of VIA (VGG Image Annotator), {_THROUGH_COCO}"
-    if isinstance(document.get("objects"), list) and isinstance(document.get("size"), dict):
-        return f"is of Supervisely, {_THROUGH_COCO}"
-    if isinstance(document.get("classes"), list) and "tags" in document:
-        return f"is of Supervisely, {_THROUGH_COCO}"
-    return None
+    of_file = isinstance(document.get("objects"), list) and isinstance(document.get("size"), dict)
+    of_project = isinstance(document.get("classes"), list) and "tags" in document
+    return f"is of Supervisely, {_THROUGH_COCO}" if of_file or of_project else None
 
 
 def _is_via(entry: Any) -> bool:
