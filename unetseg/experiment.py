@@ -21,6 +21,7 @@ from unetseg.evaluation.run import evaluate_run
 from unetseg.evaluation.score_table import score_table
 from unetseg.evaluation.summary import Evaluation
 from unetseg.evaluation.training_loss import training_losses
+from unetseg.inference.calibration import TEMPERATURE, fit_temperature
 from unetseg.inference.loading import load_predictor
 from unetseg.inference.networks import TorchNetwork
 from unetseg.inference.predictor import Predictor
@@ -135,7 +136,7 @@ def finish(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report
         if config.objects:
             _choose_depth(config, dataset, run, report)
         started = time.perf_counter()
-        predictor = load_predictor(run, config.device)
+        predictor = calibrated_predictor(config, dataset, run)
         evaluation = evaluate_run(predictor, dataset, progress=show_progress("testing"))
         write_rows(run.test_images, evaluation.rows)
         summary = evaluation.summary()
@@ -154,6 +155,21 @@ def _choose_depth(config: RunConfig, dataset: SegmentationSet, run: Run, report:
         f"objects   told apart at depth {found['depth']:g} of the learned distance: PQ {found['pq']:.3f} on "
         f"the validation images, {found['pq_components']:.3f} of connected components"
     )
+
+
+def calibrated_predictor(config: RunConfig, dataset: SegmentationSet, run: Run) -> Predictor:
+    """Return the predictor of a run, whose temperature is fitted on validation and kept beside its weights.
+
+    One that has a temperature already is left as it is.
+    """
+    predictor = load_predictor(run, config.device)
+    content = checkpoints.load(run.best)
+    if TEMPERATURE not in content["inference"]:
+        temperature = fit_temperature(predictor, dataset, dataset.splits["val"])
+        predictor.temperature = temperature or 1.0
+        inference = content["inference"] | {TEMPERATURE: temperature}
+        checkpoints.save(run.best, content | {"inference": inference})
+    return predictor
 
 
 def recalibrate_run(config: RunConfig, dataset: SegmentationSet, run: Run, report: Report) -> None:

@@ -123,6 +123,13 @@ def test_a_first_convolution_for_colours_serves_other_channels_too():
     assert torch.allclose(five, colours[:, [0, 1, 2, 0, 1]] * 3 / 5)
 
 
+def test_a_net_of_other_channels_takes_the_weights_of_colours(resnet, tmp_path):
+    torch.save(resnet, tmp_path / "weights.pth")
+    config = RunConfig(encoder=RESNET, weights=str(tmp_path / "weights.pth"))
+    first = build_encoder(config, in_channels=1).state_dict()["model.conv1.0.weight"]
+    assert torch.equal(first, resnet["conv1.0.weight"].sum(1, keepdim=True))
+
+
 def test_a_run_needs_the_file_no_more_once_it_is_trained(fit, resnet, discs, tmp_path):
     file = tmp_path / "first.safetensors"
     save_file(resnet, file)

@@ -1,6 +1,7 @@
 """A trained run against the ground truth of a split."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.errors import UnetsegError, UsageError, did_you_mean
 from unetseg.evaluation.scoring import ImageMasks, ImageScores, score_masks
 from unetseg.evaluation.summary import Evaluation, fingerprint, summarise
+from unetseg.inference.calibration import Calibration
 from unetseg.metrics import registry
 from unetseg.metrics.registry import Metric
 from unetseg.utilities.processes import run_jobs
@@ -40,10 +42,12 @@ def evaluate_run(
         UnetsegError: if the split is empty, or a file of it cannot be used.
     """
     samples = samples_to_score(dataset, split, predictor.classes)
-    jobs = ((pair,) for pair in predicted_masks(predictor, dataset, samples))
+    calibration = Calibration(predictor.temperature)
+    jobs = ((pair,) for pair in predicted_masks(predictor, dataset, samples, calibration=calibration))
     scores = score_images(jobs, dataset, len(samples), progress)
     images = [image for (image,) in scores]
-    return summarise(images, dataset.classes, split, sample_fingerprint(samples))
+    evaluation = summarise(images, dataset.classes, split, sample_fingerprint(samples))
+    return replace(evaluation, calibration=calibration.summary())
 
 
 def samples_to_score(dataset: SegmentationSet, split: str, classes: Sequence[str]) -> tuple[Sample, ...]:
@@ -102,19 +106,29 @@ def sample_fingerprint(samples: Iterable[Sample]) -> str:
 
 
 def predicted_masks(
-    predictor: "Predictor", dataset: SegmentationSet, samples: Sequence[Sample], batch: int = 8
+    predictor: "Predictor",
+    dataset: SegmentationSet,
+    samples: Sequence[Sample],
+    batch: int = 8,
+    calibration: Calibration | None = None,
 ) -> Iterator[ImageMasks]:
-    """Yield prediction and ground truth of each sample, in order; with objects of runs that learned them."""
+    """Yield prediction and ground truth of each sample, in order; with objects of runs that learned them.
+
+    Where a ``calibration`` is given, it is told of each, too.
+    """
     dataset = dataset.read_by(predictor.pixels)
     for start in range(0, len(samples), batch):
         chunk = samples[start : start + batch]
         images = [dataset.image(sample) for sample in chunk]
-        for sample, (mask, objects) in zip(chunk, _predicted(predictor, images), strict=True):
+        for sample, (logits, mask, objects) in zip(chunk, _predicted(predictor, images), strict=True):
+            truth, valid = dataset.mask(sample), dataset.valid(sample)
+            if calibration is not None and truth.shape == mask.shape:  # of others the scores tell
+                calibration.add(logits, truth, valid)
             yield ImageMasks(
                 sample.name,
                 mask,
-                dataset.mask(sample),
-                dataset.valid(sample),
+                truth,
+                valid,
                 dataset.instances(sample),
                 objects,
                 group=sample.group,
@@ -123,17 +137,18 @@ def predicted_masks(
 
 def _predicted(
     predictor: "Predictor", images: Sequence[np.ndarray]
-) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    """Yield the mask of each image and, where the run learned them, its objects."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Yield the logits and the mask of each image and, where the run learned them, its objects."""
     rule = predictor.object_rule
     if rule.learned:
         from unetseg.inference.object_labels import label_objects
 
-        for mask, depth in predictor.masks_with_depth(images):
-            yield mask, label_objects(mask, rule.depth, depth)
+        for logits, depth in predictor.logits_with_depth(images):
+            mask = predictor.mask(logits)
+            yield logits, mask, label_objects(mask, rule.depth, depth)
         return
     for logits in predictor.logits(images):
-        yield predictor.mask(logits), None
+        yield logits, predictor.mask(logits), None
 
 
 def _score_all(

@@ -32,7 +32,17 @@ def score_table(summary: dict[str, Any], every_class: bool = False) -> str:
         parts.append(_block("mean of classes", summary["mean"]))
         if not every_class:
             parts.append(_line_a_class(classes, summary["images"]))
-    return "\n\n".join([*filter(None, parts), *summary["notes"]])
+    return "\n\n".join([*filter(None, parts), *calibration_lines(summary), *summary["notes"]])
+
+
+def calibration_lines(summary: dict[str, Any]) -> list[str]:
+    """Return a line on how far a run's probabilities are off; none where it is not known."""
+    known = summary.get("calibration")
+    if known is None:
+        return []
+    before = f", {known['ece_before']:.4f} without its temperature of {known['temperature']:.3g}"
+    told = "" if known["temperature"] == 1 else before
+    return [f"expected calibration error {known['ece']:.4f}{told}"]
 
 
 def _title(name: str, scores: dict[str, Any], images: int, classes: int) -> str:

@@ -45,6 +45,8 @@ class Evaluation:
         split: which split; None for masks that were given as files.
         fingerprint: a hash of the images' names and ground truth: equal for equal test sets.
         notes: what a reader must know.
+        calibration: whether a run's probabilities mean what they say: ``temperature``, and the expected
+            calibration error without it (``ece_before``) and with it (``ece``); None of masks alone.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +55,7 @@ class Evaluation:
     split: str | None
     fingerprint: str
     notes: tuple[str, ...] = ()
+    calibration: dict[str, float] | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return plain values for JSON: dataset and image averages of each class and of their mean."""
@@ -65,7 +68,7 @@ class Evaluation:
             "classes": by_class,
             "mean": mean,
             "notes": list(self.notes),
-        }
+        } | ({} if self.calibration is None else {"calibration": self.calibration})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary and all rows, as plain values for JSON."""

@@ -65,8 +65,15 @@ def load_models(
     rules = [each.object_rule for each in loaded]
     learned = all(rule.learned for rule in rules)
     rule = ObjectRule(fmean(rule.depth for rule in rules), learned=True) if learned else MASK_RULE
+    temperature = first.temperature if len(loaded) == 1 else 1.0  # a mean of several is less sure by itself
     return Predictor(
-        members, first.classes, first.colours, flips=flips, threshold=threshold, object_rule=rule
+        members,
+        first.classes,
+        first.colours,
+        flips=flips,
+        threshold=threshold,
+        object_rule=rule,
+        temperature=temperature,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError, one_line
+from unetseg.inference.calibration import TEMPERATURE
 from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import Network, OnnxNetwork, onnx_session, with_checksum
 from unetseg.inference.predictor import Predictor
@@ -80,7 +81,11 @@ def predictor_from_onnx(path: Path) -> Predictor:
         preprocessing = Preprocessing.from_dict(settings["preprocessing"])
         member = Member(network, preprocessing, net_text(settings), learns_objects(settings))
         return Predictor(
-            [member], settings["classes"], settings["colours"], object_rule=chosen_rule(settings)
+            [member],
+            settings["classes"],
+            settings["colours"],
+            object_rule=chosen_rule(settings),
+            temperature=float(settings.get(TEMPERATURE) or 1),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error

@@ -30,6 +30,8 @@ class Predictor(Ensemble):
         flips: also predict the image flipped along rows, columns and both (test-time augmentation).
         threshold: probability above which a pixel is foreground, where there is one foreground class.
         object_rule: how touching objects are told apart.
+        temperature: what logits are divided by before they become probabilities, so that these mean what
+            they say; masks do not depend on it.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class Predictor(Ensemble):
         flips: bool = False,
         threshold: float = 0.5,
         object_rule: ObjectRule = MASK_RULE,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__(members, flips)
         self.classes: tuple[str, ...] = tuple(classes)
         self.colours = [(int(r), int(g), int(b)) for r, g, b in colours]
         self.threshold = threshold
         self.object_rule = object_rule
+        self.temperature = temperature
 
     def __repr__(self) -> str:
         """Return the nets, the classes, and the device with its number format."""
@@ -67,7 +71,11 @@ class Predictor(Ensemble):
 
     def probabilities(self, image: np.ndarray) -> np.ndarray:
         """Return the probability of each class, C×H×W float32, of an image H×W×3 uint8."""
-        return to_probabilities(self.logits([image])[0])
+        return to_probabilities(self.calibrated(self.logits([image])[0]))
+
+    def calibrated(self, logits: np.ndarray) -> np.ndarray:
+        """Return logits whose probabilities mean what they say, as far as validation can tell."""
+        return logits if self.temperature == 1 else logits / np.float32(self.temperature)
 
     def mask(self, logits: np.ndarray) -> np.ndarray:
         """Return the class of each pixel, H×W uint8, from logits outputs×H×W."""
@@ -90,6 +98,14 @@ class Predictor(Ensemble):
         before, self.with_depth = self.with_depth, True
         try:
             return self.pixelwise(images, finish)
+        finally:
+            self.with_depth = before
+
+    def logits_with_depth(self, images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Return logits, and depth in objects H×W uint8, of each image; of runs that learned objects."""
+        before, self.with_depth = self.with_depth, True
+        try:
+            return [self.parts(outputs) for outputs in self.pixelwise(images, lambda outputs: outputs)]
         finally:
             self.with_depth = before
 

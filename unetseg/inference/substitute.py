@@ -35,6 +35,7 @@ class SubstitutePredictor(Predictor):
             threshold=own.threshold,
             flips=own.flips,
             object_rule=own.object_rule,
+            temperature=own.temperature,
         )
         self._own = own
 

@@ -11,6 +11,7 @@ import torch
 from unetseg.config import from_mapping
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, one_line
+from unetseg.inference.calibration import TEMPERATURE
 from unetseg.inference.ensemble import Member
 from unetseg.inference.networks import TorchNetwork
 from unetseg.inference.object_labels import MASK_RULE, ObjectRule
@@ -70,7 +71,14 @@ def predictor_from_weights(
             config.net_text,
             config.objects,
         )
-        return Predictor([member], classes, settings["colours"], object_rule=chosen_rule(settings))
+        temperature = float(settings.get(TEMPERATURE) or 1)  # not in older runs
+        return Predictor(
+            [member],
+            classes,
+            settings["colours"],
+            object_rule=chosen_rule(settings),
+            temperature=temperature,
+        )
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error
 

@@ -73,13 +73,9 @@ def build_encoder(config: RunConfig, in_channels: int = 3) -> nn.Module:
         return BasicEncoder(config.width, config.stages, config.blocks, config.short, in_channels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for(config.seed, "encoder"))
-        # A file's weights are of three channels: they are adapted once they are read
-        first = 3 if config.weights_file is not None else in_channels
-        encoder = _library_encoder(config.encoder, config.weights, first)
+        encoder = _library_encoder(config.encoder, config.weights, in_channels)
         if config.weights_file is not None:
             encoder.origin = load_from_file(encoder, config)  # type: ignore[assignment]
-            if in_channels != first:
-                encoder.set_in_channels(in_channels)  # type: ignore[operator]
     return encoder
 
 

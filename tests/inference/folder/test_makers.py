@@ -97,9 +97,20 @@ def test_a_run_that_was_moved_is_the_same(predict, two, run):
 def test_a_folder_of_before_goes_on_and_that_is_said(predict, two, table):
     assert predict(images=two).code == 0
     with open("masks/predictions.csv", newline="") as file:
-        rows = [row[:-1] for row in csv.reader(file)]
+        rows = [row[:-2] for row in csv.reader(file)]  # without the doubt and what made it
     with open("masks/predictions.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     outcome = predict("--continue")
     assert outcome.code == 0 and "does not say which run made 1 of its masks" in outcome.line
     assert table()["a.png"]["made_by"] == "" and "weights" in table()["b.png"]["made_by"]
+
+
+def test_a_table_that_tells_what_made_its_masks_and_no_doubt_goes_on(predict, two, table):
+    assert predict(images=two).code == 0
+    with open("masks/predictions.csv", newline="") as file:
+        rows = [[*row[:-2], row[-1]] for row in csv.reader(file)]
+    with open("masks/predictions.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert predict("--continue").code == 0
+    assert table()["a.png"]["doubt"] == "" and "weights" in table()["a.png"]["made_by"]
+    assert 0 <= float(table()["b.png"]["doubt"]) <= 1

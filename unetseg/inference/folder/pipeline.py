@@ -211,7 +211,10 @@ class Pipeline:
                 self._objects.add(file, written.objects)
             seconds = time.perf_counter() - started
             shares, skips = written.shares, written.skips
-            self._table.add(Row(file, source.size, seconds, shares, written.confidence, skips=skips))
+            row = Row(
+                file, source.size, seconds, shares, written.confidence, skips=skips, doubt=written.doubt
+            )
+            self._table.add(row)
 
         return write_outputs(source.job, bands, source.size, self._predictor, self._options, record)
 

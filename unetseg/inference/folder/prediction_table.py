@@ -15,6 +15,7 @@ from unetseg.utilities.files import PART, abandoned_parts, plain_write_errors, w
 from unetseg.utilities.text import in_utf8, printable, to_cell
 
 MADE_BY = "made_by"
+DOUBT = "doubt"
 SKIPS = "skips_"  # begins the columns of the shares of a skip map
 
 
@@ -30,6 +31,7 @@ class Row:
         confidence: mean over the pixels of the most probable class's probability.
         error: why it has no mask, or nothing.
         skips: of the pixels, one an entry of the skip map's legend; empty where there is no map.
+        doubt: how far the mask may be off, 0 to 1, by its own probabilities.
     """
 
     file: str
@@ -39,6 +41,7 @@ class Row:
     confidence: float | None = None
     error: str = ""
     skips: tuple[float, ...] = ()
+    doubt: float | None = None
 
     def cells(self, classes: int) -> list[str]:
         """Return the row's text, column by column."""
@@ -66,8 +69,8 @@ class PredictionTable:
     Args:
         folder: of the outputs, which exists.
         classes: their names.
-        made_by: what makes the masks of the rows to come, for the last column; a new table has none if it is
-            empty.
+        made_by: what makes the masks of the rows to come, for the last column; a new table has neither
+            that nor the masks' doubt if it is empty.
         skips: the names of a skip map's legend, for a column each; those that the table has are kept.
 
     Raises:
@@ -85,6 +88,7 @@ class PredictionTable:
         self._header += ["mean_confidence", "error"]
         self._skips = [f"{SKIPS}{name}" for name in skips]
         self._says_maker = self._check_header() or bool(made_by)
+        self._more = [*self._skips, *([DOUBT] if self._says_maker else [])]
         self._inherited = [path for path in abandoned_parts(folder) if path.name.endswith(TABLE)]
         self._journal_path = folder / f"{PART}{os.getpid()}-{TABLE}"  # may be there after a full disk
         self._rows: dict[str, dict[str, str]] = {}
@@ -105,19 +109,20 @@ class PredictionTable:
         """
         with plain_write_errors(self.path):
             self._journal = open_table(self._journal_path, "a")
-            if self._skips:  # else the number of columns says which they are
-                self._journal.write(as_lines([self._columns(self._skips)]))
+            if self._more:  # else the number of columns says which they are
+                self._journal.write(as_lines([self._columns(self._more)]))
 
     def add(self, row: Row) -> None:
         """Take note of a row, in place of an earlier one of the same file. From any thread."""
         names = [*self._header, *(self._skips if row.skips else ())]
-        cells = dict(zip(names, row.cells(self._classes), strict=True)) | {MADE_BY: self._made_by}
+        cells = dict(zip(names, row.cells(self._classes), strict=True))
+        cells |= {DOUBT: "" if row.doubt is None else f"{row.doubt:.4f}", MADE_BY: self._made_by}
         with self._lock, plain_write_errors(self._journal_path):
             if self._journal is None:
                 self.begin()
             assert self._journal is not None
             self._rows[cells["file"]] = cells
-            self._journal.write(as_lines([_in_columns(cells, self._columns(self._skips))]))
+            self._journal.write(as_lines([_in_columns(cells, self._columns(self._more))]))
             self._journal.flush()
 
     def write(self) -> None:
@@ -139,7 +144,7 @@ class PredictionTable:
     def _columns(self, names: Iterable[str]) -> list[str]:
         """Return the table's columns in their order, with those of ``names`` that are of skip maps."""
         skips = [name for name in names if name.startswith(SKIPS)]
-        return [*self._header, *skips, *([MADE_BY] if self._says_maker else [])]
+        return [*self._header, *skips, *([DOUBT, MADE_BY] if self._says_maker else [])]
 
     def _check_header(self) -> bool:
         """Return whether the table that is there says what made each mask."""
@@ -156,7 +161,7 @@ class PredictionTable:
         return header[-1] == MADE_BY
 
     def _is_header(self, cells: list[str]) -> bool:
-        known = [name for name in cells if not name.startswith(SKIPS)]
+        known = [name for name in cells if name != DOUBT and not name.startswith(SKIPS)]
         return known in (self._header, [*self._header, MADE_BY])
 
     def _read(self, path: Path) -> dict[str, dict[str, str]]:

@@ -13,6 +13,7 @@ from unetseg.data.images.georeference import Place, open_no_data, read_place
 from unetseg.data.images.overlay import draw_overlay, reduction
 from unetseg.data.images.regions import open_region_reader, write_tiled_tiff
 from unetseg.data.images.write import write_grey16, write_image
+from unetseg.inference.doubt import Doubt
 from unetseg.inference.folder.formats import FORMATS, Legend
 from unetseg.inference.folder.gaps import NO_PROBABILITY, Gaps, count
 from unetseg.inference.folder.jobs import Job, OutputOptions
@@ -33,12 +34,14 @@ class Written:
     Attributes:
         shares: of the pixels, one a class.
         confidence: mean over the pixels of the most probable class's probability.
+        doubt: of the mask, 0 to 1.
         objects: a row each, where they are told apart.
         skips: of the pixels, one an entry of the skip map's legend, where it is asked for.
     """
 
     shares: tuple[float, ...]
     confidence: float
+    doubt: float
     objects: list[list[str]] | None = None
     skips: tuple[float, ...] = ()
 
@@ -71,7 +74,7 @@ def write_outputs(
     format = FORMATS[options.format]
     place = read_place(job.image.path)
     counts = np.zeros(len(predictor.classes), np.int64)
-    confidence = 0.0
+    confidence, doubt = 0.0, Doubt(len(predictor.classes))
     with ExitStack() as opened:
         no_data = open_no_data(job.image.path, options.max_pixels) if place and place.no_data else None
         reader = None if no_data is None else opened.enter_context(no_data)
@@ -85,10 +88,12 @@ def write_outputs(
         for outputs in bands:
             whole, depth = predictor.parts(outputs)
             band, *turned = (whole,) if skips is None else skips.split(whole)
-            mask, sure = predictor.mask(band), confidences(band)
-            planes = [*to_16_bits(band)] if probability_sinks else []
+            mask, calibrated = predictor.mask(band), predictor.calibrated(band)
+            sure = confidences(calibrated)
+            planes = [*to_16_bits(calibrated)] if probability_sinks else []
             counts += gaps.count(mask, sure, planes, len(counts), turned)
             confidence += float(sure.sum(dtype=np.float64))
+            doubt.add(calibrated, mask, sure)
             mask_sink.add(mask)
             if objects is not None:
                 objects.add(depth)
@@ -115,7 +120,8 @@ def write_outputs(
             gaps.mark(mask_sink.array)
         pixels = max(1, size[0] * size[1] - gaps.total)
         rows = None if objects is None else objects.rows
-        written = Written(tuple((counts / pixels).tolist()), confidence / pixels, rows, skip_shares)
+        shares = tuple((counts / pixels).tolist())
+        written = Written(shares, confidence / pixels, doubt.value, rows, skip_shares)
         record(written)
         mask_sink.finish()
     return written
