@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -134,17 +134,19 @@ class PredictionTable:
         if self._journal is not None:
             self._journal.close()
         rows = self._read(self.path) | self._rows  # as the file is now: another command may have written it
-        columns = self._columns(dict.fromkeys(name for row in rows.values() for name in row))
+        told = (name for row in rows.values() for name, cell in row.items() if cell or name != DOUBT)
+        columns = self._columns(dict.fromkeys(told))
         with plain_write_errors(self.path):
             lines = (_in_columns(rows[file], columns) for file in sorted(rows))
             write_text(self.path, as_lines([columns, *lines]))
         for journal in (self._journal_path, *self._inherited):
             journal.unlink(missing_ok=True)
 
-    def _columns(self, names: Iterable[str]) -> list[str]:
-        """Return the table's columns in their order, with those of ``names`` that are of skip maps."""
+    def _columns(self, names: Collection[str]) -> list[str]:
+        """Return the table's columns in their order, with those of ``names`` that not every table has."""
         skips = [name for name in names if name.startswith(SKIPS)]
-        return [*self._header, *skips, *([DOUBT, MADE_BY] if self._says_maker else [])]
+        doubt = [DOUBT] if DOUBT in names else []
+        return [*self._header, *skips, *doubt, *([MADE_BY] if self._says_maker else [])]
 
     def _check_header(self) -> bool:
         """Return whether the table that is there says what made each mask."""
