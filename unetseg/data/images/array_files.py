@@ -40,6 +40,11 @@ class ArrayFile:
         """The type of what is read: ``uint8``, ``uint16`` or ``float32``."""
         return stored_type(np.zeros((1, 1, 1), self.dtype)).dtype.name
 
+    @property
+    def picture(self) -> bool:
+        """Whether it is grey or RGB."""
+        return self.channels in (1, 3)
+
     def read(self, max_pixels: int | None = None) -> np.ndarray:
         """Return H×W×C of uint8, uint16 or float32.
 

@@ -64,7 +64,7 @@ def contents(path: str | os.PathLike[str]) -> Contents:
             return Contents(tiff.values, tiff.channels, tiff.picture, tiff.names)
         if kind in ARRAYS:
             array = open_array(file, kind)
-            return Contents(array.values, array.channels, array.channels in (1, 3))
+            return Contents(array.values, array.channels, array.picture)
         if kind == "JPEG":
             return Contents("uint8", 3)  # grey is read as RGB by every rule
         with open_by_pillow(file, kind, max_pixels=2**62) as image:
@@ -89,7 +89,8 @@ def read_stored(
         warn_of_losses(path, tiff.losses)
         return Stored(samples, tiff.orientation)
     if kind in ARRAYS:
-        return Stored(rule.pick(open_array(file, kind).read(max_pixels)), 1)
+        array = open_array(file, kind)
+        return Stored(rule.pick(array.read(max_pixels), picture=array.picture), 1)
     data = file.read()
     with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
         jpeg = check_whole(data, kind, image)

@@ -79,12 +79,13 @@ class PixelRule:
         pairs = [_percentiles(np.concatenate([each[:, i] for each in samples])) for i in range(self.count)]
         return replace(self, range=tuple(pairs))
 
-    def pick(self, samples: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
+    def pick(self, samples: np.ndarray, names: Sequence[str] = (), picture: bool = True) -> np.ndarray:
         """Return the channels that a network is given.
 
         Args:
             samples: H×W×C, all channels of a file.
             names: What the file calls them, as far as it does.
+            picture: Whether they are grey or RGB, with or without alpha.
 
         Raises:
             Refused: It lacks a channel, or its values are of another type than the rule's.
@@ -95,7 +96,7 @@ class PixelRule:
                 "save it as they are"
             )
         if self.channels is None:
-            if samples.shape[2] > 4:
+            if not picture:
                 raise Refused(
                     f"has {samples.shape[2]} channels, where RGB or grey is expected; choose some with "
                     "'fit --channels'"
@@ -107,6 +108,7 @@ class PixelRule:
         return np.ascontiguousarray(samples[:, :, indices])
 
     def _index(self, channel: str, count: int, names: Sequence[str]) -> int:
+        names = names[:count]  # an RGB image has no alpha
         lower = [name.casefold() for name in names]
         if channel.casefold() in lower:
             return lower.index(channel.casefold())

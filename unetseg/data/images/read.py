@@ -109,7 +109,7 @@ def read_picture(path: Path, *, max_pixels: int | None = None, rule: PixelRule =
 
 
 def _array_as_rgb(array: ArrayFile, max_pixels: int | None) -> np.ndarray:
-    if array.channels not in (1, 3):
+    if not array.picture:
         raise Refused(f"has {array.channels} channels, where RGB or grey is expected; train with --channels")
     samples = array.read(max_pixels)
     return three_channels(to_uint8(samples, 65535 if samples.dtype == np.uint16 else 255))

@@ -92,7 +92,7 @@ class StoredTiff(TiffPicture):
             return len(self._planes)
         return 3 if self.page.photometric == PHOTOMETRIC.PALETTE else self._bands
 
-    @property
+    @cached_property
     def picture(self) -> bool:
         """Whether it is grey or RGB, with or without alpha."""
         try:
@@ -147,7 +147,7 @@ class StoredTiff(TiffPicture):
 
     def _picked(self, planes: list[np.ndarray]) -> np.ndarray:
         samples = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=2)
-        return samples if self._rule is None else self._rule.pick(samples, self.names)
+        return samples if self._rule is None else self._rule.pick(samples, self.names, self.picture)
 
     def _rgb(self, samples: np.ndarray) -> np.ndarray:
         """Return all bands of the page; palettes and CMYK as RGB."""
