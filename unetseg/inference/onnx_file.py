@@ -33,8 +33,8 @@ _TOLERANCE = 1e-4  # of the largest logit; float32 sums in another order differ 
 _ONNX_NOTE = (
     "images: N×{channels}×H×W float32{rgb}; each channel is ({value} - mean) / deviation; H and W are "
     "multiples of the stride, padded at the right and bottom by repeating the edge. logits: N×outputs×H×W; "
-    "one output is the foreground (sigmoid), several are the classes (softmax). Mean, deviation, stride, "
-    "scale rule, {pixels}classes and colours are JSON in the metadata under '{settings}'."
+    "one output is the foreground (sigmoid), several are the classes (softmax){depth}. Mean, deviation, "
+    "stride, scale rule, {pixels}classes and colours are JSON in the metadata under '{settings}'."
 )
 
 
@@ -127,12 +127,12 @@ def write_graph(part: Path, model: torch.nn.Module, settings: dict[str, Any], pa
     for value in (*program.model.graph.inputs, *program.model.graph.outputs):
         assert value.shape is not None
         value.shape = Shape(["batch", value.shape[1], "height", "width"])
-    program.model.doc_string = _note(pixels)
+    program.model.doc_string = _note(pixels, learns_objects(settings))
     program.model.metadata_props[SETTINGS] = json.dumps(settings)
     program.save(os.fspath(part), external_data=False)
 
 
-def _note(pixels: PixelRule) -> str:
+def _note(pixels: PixelRule, objects: bool) -> str:
     """Return what whoever runs the file elsewhere must know of its input and output."""
     scaled = "min(max((value - low) / (high - low), 0), 1)"
     return _ONNX_NOTE.format(
@@ -141,6 +141,7 @@ def _note(pixels: PixelRule) -> str:
         value="value / 255" if pixels.bytes else scaled,
         pixels="" if pixels.eight_bit_rgb else "channels, range (low and high), ",
         settings=SETTINGS,
+        depth="; one more follows, how deep in its object a pixel lies (0 to 1)" if objects else "",
     )
 
 

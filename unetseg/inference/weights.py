@@ -91,7 +91,7 @@ def chosen_rule(settings: Mapping[str, Any]) -> ObjectRule:
 
 def learns_objects(settings: Mapping[str, Any]) -> bool:
     """Tell whether a net's last output is the depth in objects."""
-    return bool(settings["config"].get("objects"))
+    return bool(settings.get("config", {}).get("objects"))
 
 
 def net_text(settings: Mapping[str, Any]) -> str:
