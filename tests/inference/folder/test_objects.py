@@ -76,6 +76,22 @@ def test_lengths_are_given_where_the_file_has_them(predict, images, picture):
             assert float(row[key]) == pytest.approx(float(row[f"{key}_px"]) * factor)
 
 
+def test_the_numbers_of_a_map_lie_where_the_map_lies(predict, images, picture):
+    grid = [
+        (33550, 12, 3, (0.5, 0.5, 0.0), True),
+        (33922, 12, 6, (0, 0, 0, 500_000, 5_000_000, 0), True),
+        (34735, 3, 12, (1, 1, 0, 2, 1024, 0, 1, 1, 3076, 0, 1, 9001), True),
+    ]
+    tifffile.imwrite(images / "a.tif", picture(48, 64), extratags=grid)
+    assert predict("--objects", "--format", "tiff").code == 0
+    with tifffile.TiffFile("masks/a.objects.tif") as tiff:
+        tags = tiff.pages.first.tags
+        assert [tuple(tags[code].value) for code, *_ in grid] == [value for _, _, _, value, _ in grid]
+    (rows,) = objects().values()
+    assert {row["unit"] for row in rows} == {"m"}
+    assert all(float(row["area"]) == 0.25 * float(row["area_px"]) for row in rows)
+
+
 def test_masks_without_the_flag_are_the_same(predict, two, files):
     assert predict("--objects").code == 0
     assert predict(out="plain").code == 0
