@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from unetseg.cli import main
 from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB
 from unetseg.inference.calibration import Calibration, fit_temperature
 from unetseg.inference.doubt import Doubt
@@ -109,3 +111,21 @@ def test_a_run_keeps_its_temperature_and_tells_its_calibration(trained, discs):
     predictor.temperature = 2 * temperature
     assert np.array_equal(predictor(image), mask)
     assert predictor.probabilities(image).max() < probabilities.max()
+
+
+def test_flat_images_are_told_to_be_unlike_the_training_and_no_line_for_runs_of_before(
+    trained, discs, tmp_path, capsys
+):
+    for name in ("test0.png", "test1.png"):
+        image = cv2.imread(str(discs / "images" / name))
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "flat" / name), (128 + (image.astype(int) - 128) // 20).astype(np.uint8))
+    assert main(["predict", "flat", "-o", "masks", "--run", "run"]) == 0
+    assert "note: all images are unlike the training's: contrast " in capsys.readouterr().out
+    assert main(["predict", str(discs / "images"), "-o", "usual", "--run", "run"]) == 0
+    assert "unlike" not in capsys.readouterr().out
+    content = torch.load(trained.run.best, weights_only=True)
+    del content["inference"]["training_images"]
+    torch.save(content, trained.run.best)
+    assert main(["predict", "flat", "-o", "again", "--run", "run"]) == 0
+    assert "unlike" not in capsys.readouterr().out

@@ -48,6 +48,8 @@ def run(argv: Sequence[str]) -> int:
     if result.written and len(result.classes_seen) == 1:
         only = result.classes[next(iter(result.classes_seen))]
         print(f"note: all masks written are '{only}' and nothing else; are these images like the training's?")
+    if result.unlike:
+        print(f"note: {result.unlike}; look at their masks first")
     return PARTLY_DONE if result.failures else 0
 
 

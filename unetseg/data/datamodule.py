@@ -76,6 +76,10 @@ class SegmentationData(pl.LightningDataModule):
         """Yield the training images that statistics are taken of."""
         return (self.train_samples[index] for index in range(min(500, len(self.train_samples))))
 
+    def first_normalised(self) -> Iterator[np.ndarray]:
+        """Yield the training images that statistics are taken of, scaled and normalised, H×W×C float32."""
+        return (self.preprocessing.normalise(image) for image, _ in self._first())
+
     def _measure(
         self, pixels: PixelRule, wanted: tuple[Sequence[float], Sequence[float]] | None
     ) -> Preprocessing:

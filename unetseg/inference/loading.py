@@ -74,6 +74,7 @@ def load_models(
         threshold=threshold,
         object_rule=rule,
         temperature=temperature,
+        appearance=first.appearance,
     )
 
 

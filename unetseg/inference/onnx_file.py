@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from unetseg.data.appearance import APPEARANCE
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, UsageError, one_line
@@ -86,6 +87,7 @@ def predictor_from_onnx(path: Path) -> Predictor:
             settings["colours"],
             object_rule=chosen_rule(settings),
             temperature=float(settings.get(TEMPERATURE) or 1),
+            appearance=settings.get(APPEARANCE),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error

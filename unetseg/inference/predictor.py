@@ -1,6 +1,6 @@
 """Trained runs as one function from images to masks."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,7 @@ class Predictor(Ensemble):
         object_rule: how touching objects are told apart.
         temperature: what logits are divided by before they become probabilities, so that these mean what
             they say; masks do not depend on it.
+        appearance: of the training's images; None where a run does not tell.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Predictor(Ensemble):
         threshold: float = 0.5,
         object_rule: ObjectRule = MASK_RULE,
         temperature: float = 1.0,
+        appearance: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         super().__init__(members, flips)
         self.classes: tuple[str, ...] = tuple(classes)
@@ -51,6 +53,7 @@ class Predictor(Ensemble):
         self.threshold = threshold
         self.object_rule = object_rule
         self.temperature = temperature
+        self.appearance = appearance
 
     def __repr__(self) -> str:
         """Return the nets, the classes, and the device with its number format."""

@@ -36,6 +36,7 @@ class SubstitutePredictor(Predictor):
             flips=own.flips,
             object_rule=own.object_rule,
             temperature=own.temperature,
+            appearance=own.appearance,
         )
         self._own = own
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from unetseg.config import from_mapping
+from unetseg.data.appearance import APPEARANCE
 from unetseg.data.preprocessing import Preprocessing
 from unetseg.errors import UnetsegError, one_line
 from unetseg.inference.calibration import TEMPERATURE
@@ -78,6 +79,7 @@ def predictor_from_weights(
             settings["colours"],
             object_rule=chosen_rule(settings),
             temperature=temperature,
+            appearance=settings.get(APPEARANCE),
         )
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise not_ours(path, error) from error

@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from unetseg.config import RunConfig
+from unetseg.data.appearance import APPEARANCE, appearance_of, summary_of
 from unetseg.data.datamodule import SegmentationData
 from unetseg.data.datasets.fingerprints import FINGERPRINTS, changed_samples, fingerprints
 from unetseg.data.datasets.samples import SegmentationSet
@@ -202,6 +203,7 @@ def inference_settings(config: RunConfig, dataset: SegmentationSet, data: Segmen
         "classes": list(dataset.classes),
         "colours": [list(colour) for colour in dataset.colours],
         "preprocessing": data.preprocessing.to_dict(),
+        APPEARANCE: summary_of(appearance_of(image) for image in data.first_normalised()),
     }
 
 

@@ -14,6 +14,7 @@ from itertools import islice
 
 import numpy as np
 
+from unetseg.data.appearance import Appearance, appearance_of
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.images.read import image_size, read_image
 from unetseg.errors import UnetsegError, one_line
@@ -85,15 +86,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loaded:
-    """An image prepared for the network, as ``Predictor.prepare`` does, and the seconds that it took."""
+    """An image prepared for the network, as ``Predictor.prepare`` does, in so many seconds; how it looks."""
 
     source: Measured
     prepared: list[np.ndarray]
     seconds: float
+    appearance: Appearance | None = None
 
 
 def measure(job: Job, kept: bool, rule: PixelRule) -> Measured | FailedJob:
-    """Look at the header of a job's image, whose pixels are read by ``rule``."""
+    """Appearance at the header of a job's image, whose pixels are read by ``rule``."""
     try:
         return Measured(job, image_size(job.image.path, rule), kept)
     except UnetsegError as error:
@@ -140,7 +142,8 @@ def load(source: Measured, predictor: Predictor, max_pixels: int | None) -> Load
             prepared = predictor.prepare(image)
     except Exception as error:
         return FailedJob.by(error, source, time.perf_counter() - started)
-    return Loaded(source, prepared, time.perf_counter() - started)
+    appearance = appearance_of(prepared[0]) if predictor.appearance is not None else None
+    return Loaded(source, prepared, time.perf_counter() - started, appearance)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetseg.data.appearance import Appearance, unlike
 from unetseg.data.images.regions import open_region_reader
 from unetseg.inference.folder.batches import (
     WINDOW,
@@ -61,6 +62,7 @@ class FolderResult:
         seconds: from the first image to the last.
         network_seconds: of them, those in which the network ran.
         objects: in the masks written; None where they are not told apart.
+        unlike: which images are unlike the training's, and how; empty if none is, or the run does not tell.
     """
 
     total: int
@@ -72,6 +74,7 @@ class FolderResult:
     seconds: float = 0.0
     network_seconds: float = 0.0
     objects: int | None = None
+    unlike: str = ""
 
 
 class Pipeline:
@@ -104,6 +107,7 @@ class Pipeline:
         self._objects = objects
         self._progress = watch("predicting")
         self._waiting: deque[tuple[Measured, Future[Written]]] = deque()
+        self._seen: list[Appearance] = []
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Go through all jobs. When this ends, however it does, no thread is left and every file is whole.
@@ -119,6 +123,8 @@ class Pipeline:
             for batch, images in in_order(readers, self._load, batches, THREADS):
                 self._predict(batch, images)
             self._collect(leave=0)
+            if self._predictor.appearance is not None:
+                self._result.unlike = unlike(self._predictor.appearance, self._seen)
         finally:
             for pool in (readers, self._writers):
                 pool.shutdown(cancel_futures=True)  # what is begun is brought to its end
@@ -168,6 +174,8 @@ class Pipeline:
         share = (time.perf_counter() - started) / len(images)
         for image, output in zip(images, outputs, strict=True):
             if not image.source.kept:
+                if image.appearance is not None:
+                    self._seen.append(image.appearance)
                 future = self._writers.submit(self._finish, image.source, output, image.seconds + share)
                 self._waiting.append((image.source, future))
         self._collect(leave=2 * THREADS)
