@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import fields
 from pathlib import Path
 from statistics import median
 
@@ -28,12 +27,7 @@ def write_run(folder: Path) -> None:
     from unetseg.training import checkpoints
 
     config = RunConfig()
-    # Of the model alone, so that versions of before, which know fewer settings, can read it.
-    model = {
-        spec.name: getattr(config, spec.name)
-        for spec in fields(RunConfig)
-        if spec.metadata["group"] == "model"
-    }
+    model = {"encoder": config.encoder}  # the rest by default: versions of before know fewer settings
     run = Run(folder)
     folder.mkdir()
     run.config_file.write_text(yaml.safe_dump(model))

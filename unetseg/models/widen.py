@@ -1,6 +1,7 @@
 """The control ``widen``: a decoder without some of its skips, made as large as the one with all of them."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 from torch import nn
@@ -60,7 +61,8 @@ def widened_channels(
         Output channels of each block, deepest first.
     """
 
-    def cost(candidate: Sequence[int], levels: frozenset[int]) -> tuple[int, float]:
+    @cache  # the search comes back to its candidates
+    def cost(candidate: tuple[int, ...], levels: frozenset[int]) -> tuple[int, float]:
         with torch.device("meta"):
             return decoder_cost(build(candidate, levels), outputs)
 
@@ -70,11 +72,11 @@ def widened_channels(
     lost = [len(skip_channels) - 1 - level for level in sorted(levels - active_levels)]
     if not lost:
         return list(channels)
-    full, dropped = cost(channels, levels), cost(channels, active_levels)
+    full, dropped = cost(tuple(channels), levels), cost(tuple(channels), active_levels)
     measure = 0 if abs(full[0] - dropped[0]) >= 0.01 * (full[0] + encoder_parameters) else 1
 
     def excess(candidate: Sequence[int]) -> float:
-        return cost(candidate, active_levels)[measure] - full[measure]
+        return cost(tuple(candidate), active_levels)[measure] - full[measure]
 
     def scaled(factor: float) -> list[int]:
         return [round(c * factor) if i in lost else c for i, c in enumerate(channels)]
