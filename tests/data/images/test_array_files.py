@@ -137,6 +137,14 @@ def test_a_package_that_is_missing_is_named_with_what_installs_it(
         read_image(tmp_path / "any")
 
 
+def test_values_that_are_no_numbers_are_counted(tmp_path):
+    path = tmp_path / "a.npy"
+    path.write_bytes(npy(np.where(COUNTS[..., 0] > 4000, np.nan, COUNTS[..., 0])))
+    holes = int((COUNTS[..., 0] > 4000).sum())
+    with pytest.warns(UserWarning, match=rf"holds {holes} value\(s\) that are no finite numbers"):
+        read_image(path, rule=PixelRule("float32", ("1",)))
+
+
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
 def test_photographs_of_phones_are_8_bit_rgb(tmp_path, kind):
     if kind == "HEIF":

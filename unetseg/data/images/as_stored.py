@@ -22,6 +22,7 @@ from unetseg.data.images.pillow_files import GREY, RGB, check_whole, decode_png,
 from unetseg.data.images.pixel_rule import PixelRule
 from unetseg.data.images.pixels import Refused
 from unetseg.data.images.tiff_as_stored import StoredTiff
+from unetseg.utilities.current_file import doubt
 
 _CHANNELS = {"L": 1, "1": 1, "LA": 2, "RGBA": 4}  # by Pillow's mode; all others are made RGB
 
@@ -86,17 +87,27 @@ def read_stored(
     if kind == "TIFF":
         tiff = StoredTiff(file, rule)
         samples = tiff.read_rgb(max_pixels)
+        if not tiff.names_no_data:
+            _doubt_holes(samples)
         warn_of_losses(path, tiff.losses)
         return Stored(samples, tiff.orientation)
     if kind in ARRAYS:
         array = open_array(file, kind)
-        return Stored(rule.pick(array.read(max_pixels), picture=array.picture), 1)
+        samples = rule.pick(array.read(max_pixels), picture=array.picture)
+        _doubt_holes(samples)
+        return Stored(samples, 1)
     data = file.read()
     with open_by_pillow(io.BytesIO(data), kind, max_pixels) as image:
         jpeg = check_whole(data, kind, image)
         warn_of_more(path, frame_count(image), "frames")
         samples = rule.pick(_samples(data, image, jpeg), _names(image))
         return Stored(samples, orientation_of(image), jpeg.damage if jpeg else "")
+
+
+def _doubt_holes(samples: np.ndarray) -> None:
+    """Say how many values of floats are no numbers: see ``PixelRule.to_unit``."""
+    if samples.dtype.kind == "f" and (holes := int(np.count_nonzero(~np.isfinite(samples)))):
+        doubt(f"holds {holes:,} value(s) that are no finite numbers; they count as the ends of its range")
 
 
 def _samples(data: bytes, image: Image.Image, jpeg: Decoded | None) -> np.ndarray:

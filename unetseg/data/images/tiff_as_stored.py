@@ -12,7 +12,7 @@ from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 from unetseg.data.images.pixels import Refused, check_pixels, stored_type, to_uint8
 from unetseg.data.images.tiff import TiffPicture, bits_of, check_kind
 
-_GDAL_METADATA = 42112
+_GDAL_METADATA, _GDAL_NO_DATA = 42112, 42113
 _COLOURS = (PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR, PHOTOMETRIC.PALETTE, PHOTOMETRIC.SEPARATED)
 
 
@@ -115,6 +115,11 @@ class StoredTiff(TiffPicture):
         if not any(each.get("Name") for each in channels):
             return ()
         return tuple(each.get("Name", f"channel {i + 1}") for i, each in enumerate(channels))[: self.channels]
+
+    @property
+    def names_no_data(self) -> bool:
+        """Whether it names a value that stands for no data, so that pixels without any are expected."""
+        return _GDAL_NO_DATA in self.page.tags
 
     @property
     def losses(self) -> list[str]:
