@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from unetseg.data.datasets.class_entries import indexed
 from unetseg.data.datasets.labels import Colour, LabelMap
+from unetseg.data.images.decode import ImageError
 from unetseg.data.images.georeference import read_no_data
 from unetseg.data.images.pixel_rule import EIGHT_BIT_RGB, PixelRule
 from unetseg.data.images.read import Picture, read_image, read_labels, read_mask, read_picture
@@ -110,7 +112,9 @@ class SegmentationSet:
 
         Those of the field of view, less those where the image holds no data.
         """
-        missing = read_no_data(sample.image)
+        missing = None
+        with suppress(ImageError):  # an image that cannot be read is told where its pixels are asked for
+            missing = read_no_data(sample.image)
         if sample.valid is None:
             return None if missing is None else ~missing
         raw = read_mask(sample.valid).shown_in_two_tones
