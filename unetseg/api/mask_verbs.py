@@ -65,6 +65,7 @@ def predict(
     min_area: int = 0,
     objects: bool = False,
     explain_skips: bool = False,
+    review: int = 0,
     overwrite: bool = False,
     continue_: bool = False,
     max_pixels: int | None = None,
@@ -92,6 +93,8 @@ def predict(
             ``objects.csv``, and write each as one in formats of annotation tools.
         explain_skips: also write ``NAME.skips.png``, which colours each pixel by the long skip whose lesion
             turns it over, and the shares of the colours in ``predictions.csv``; for one run in PyTorch.
+        review: copy so many of the most doubtful images, with their overlays, into ``review/`` in the masks'
+            folder, the worst first.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there; masks of another run, or of other settings,
             are refused.
@@ -124,6 +127,7 @@ def predict(
         min_area=min_area,
         objects=objects,
         explain_skips=explain_skips,
+        review=review,
         overwrite=overwrite,
         continue_=continue_,
         max_pixels=max_pixels,

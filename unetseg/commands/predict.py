@@ -36,6 +36,7 @@ def run(argv: Sequence[str]) -> int:
         min_area=options.min_area,
         objects=options.objects,
         explain_skips=options.explain_skips,
+        review=options.review,
         overwrite=options.overwrite,
         continue_=options.continue_,
         max_pixels=options.max_pixels,
@@ -48,6 +49,8 @@ def run(argv: Sequence[str]) -> int:
     if result.written and len(result.classes_seen) == 1:
         only = result.classes[next(iter(result.classes_seen))]
         print(f"note: all masks written are '{only}' and nothing else; are these images like the training's?")
+    if result.review is not None:
+        print(f"the most doubtful images, worst first, are in {printable(result.review)}")
     if result.unlike:
         print(f"note: {result.unlike}; look at their masks first")
     return PARTLY_DONE if result.failures else 0
@@ -120,6 +123,13 @@ def _parser() -> Parser:
         "--explain-skips",
         action="store_true",
         help="NAME.skips.png: the long skip that each pixel of the mask relies on, and shares in the table",
+    )
+    files.add_argument(
+        "--review",
+        type=int,
+        default=0,
+        metavar="N",
+        help="copy the N most doubtful images, with overlays, into review/ in DIR [0]",
     )
     files.add_argument(
         "--save-probabilities", action="store_true", help="also write each class's probability, 16-bit grey"

@@ -38,21 +38,21 @@ class SubstitutePredictor(Predictor):
             temperature=own.temperature,
             appearance=own.appearance,
         )
-        self._own = own
+        self.own = own
 
     def too_large(self, sizes: Sequence[tuple[int, int]]) -> str:
         """Return why images of these sizes cannot go through whole, by what the run's own network needs."""
-        return self._own.too_large(sizes)
+        return self.own.too_large(sizes)
 
     @cached_property
     def whole_pixels(self) -> int:
         """The most pixels that go through the run's own network at once."""
-        return self._own.whole_pixels
+        return self.own.whole_pixels
 
     @cached_property
     def reach(self) -> int:
         """How far from a tile's edge the run's own probabilities change visibly, pixels."""
-        return self._own.reach
+        return self.own.reach
 
 
 def unet_of(predictor: Predictor) -> Unet:

@@ -1,5 +1,6 @@
 """What ``unetseg predict`` leaves in a folder: masks, tables, and everything that was there before."""
 
+import csv
 import errno
 import json
 import os
@@ -301,3 +302,17 @@ def test_wrong_values_are_refused_in_one_line_before_anything_is_written(predict
     outcome = predict(*flags)
     assert outcome.code == 2 and words in outcome.line
     assert not Path("masks").exists()
+
+
+def test_the_most_doubtful_images_are_copied_with_their_overlays(trained, discs, capsys):
+    words = ["predict", str(discs / "images"), "-o", "masks", "--run", "run", "--review", "2"]
+    assert main(words) == 0
+    assert "the most doubtful images, worst first, are in masks/review" in capsys.readouterr().out
+    with open("masks/predictions.csv", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: (-float(row["doubt"]), row["file"]))
+    names = [f"{rank}-{row['file']}" for rank, row in enumerate(rows[:2], start=1)]
+    found = {path.name for path in Path("masks/review").iterdir()}
+    assert found == {*names, *(name.replace(".png", ".overlay.jpg") for name in names)}
+    assert Path("masks/review", names[0]).read_bytes() == (discs / "images" / rows[0]["file"]).read_bytes()
+    assert main([*words, "--overwrite"]) == 2
+    assert "masks/review is there already" in capsys.readouterr().err

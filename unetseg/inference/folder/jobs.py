@@ -29,6 +29,7 @@ class OutputOptions:
         min_area: foreground regions, or objects, of fewer pixels become background.
         objects: tell touching objects apart, number them in a 16-bit image, and measure them.
         explain_skips: also write a map of the long skip that each pixel of the mask relies on.
+        review: copy so many of the most doubtful images, with overlays, into a folder of their own.
         overwrite: replace masks that are already there.
         continue_: leave out images whose mask is already there.
         max_pixels: the largest image that is decoded whole; None stands for Pillow's own limit.
@@ -42,6 +43,7 @@ class OutputOptions:
     min_area: int = 0
     objects: bool = False
     explain_skips: bool = False
+    review: int = 0
     overwrite: bool = False
     continue_: bool = False
     max_pixels: int | None = None
@@ -54,7 +56,7 @@ class OutputOptions:
         require_packages(f"--format {self.format}", format.packages, format.extra or self.format)
         if self.overwrite and self.continue_:
             raise UsageError("--overwrite and --continue: give one of them")
-        for name, least in (("min_area", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
+        for name, least in (("min_area", 0), ("review", 0), ("max_pixels", 1), ("tile", 1), ("overlap", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least {least}")

@@ -62,6 +62,7 @@ class FolderResult:
         seconds: from the first image to the last.
         network_seconds: of them, those in which the network ran.
         objects: in the masks written; None where they are not told apart.
+        review: the folder of the most doubtful images, if there is one.
         unlike: which images are unlike the training's, and how; empty if none is, or the run does not tell.
     """
 
@@ -75,6 +76,7 @@ class FolderResult:
     network_seconds: float = 0.0
     objects: int | None = None
     unlike: str = ""
+    review: Path | None = None
 
 
 class Pipeline:

@@ -16,6 +16,7 @@ from unetseg.inference.folder.object_measures import object_columns
 from unetseg.inference.folder.object_table import ObjectTable
 from unetseg.inference.folder.pipeline import FailedImage, FolderResult, Pipeline, Watch, silent
 from unetseg.inference.folder.prediction_table import PredictionTable, Row
+from unetseg.inference.folder.review import require_no_review, write_review
 from unetseg.inference.predictor import Predictor
 from unetseg.inference.skip_reliance import ExplainingPredictor
 from unetseg.utilities.files import abandoned_parts, plain_write_errors, write_bytes
@@ -74,12 +75,15 @@ def predict_images(
             f"{printable(output)}: {len(found) - len(images)} images in the output folder are left out",
             stacklevel=2,
         )
+    own = predictor.own if isinstance(predictor, ExplainingPredictor) else predictor
     if options.explain_skips and not isinstance(predictor, ExplainingPredictor):
         predictor = ExplainingPredictor(predictor)
     jobs = plan_jobs(images, output, predictor.classes, options)
     check_places(images, options.format)
     if options.tile is not None or options.overlap is not None:
         predictor.tiling(1 << 20, 1 << 20, options.tile, options.overlap)  # refuses wrong ones early
+    if options.review:
+        require_no_review(output)
     _make_folder(output)
     with one_writer(output):
         skips = predictor.names if isinstance(predictor, ExplainingPredictor) else ()
@@ -105,6 +109,8 @@ def predict_images(
                 error.args = (f"{error}; {_how_to_go_on(result, output, options)}",)
             raise
         _write_tables(table, objects)
+        if options.review:
+            result.review = write_review(jobs, table.doubts(), output, own, options)
         _write_beside(jobs, output, predictor, options, _made_before(table, output, options, maker))
         return result
 

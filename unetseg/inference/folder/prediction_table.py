@@ -101,6 +101,11 @@ class PredictionTable:
         """Return what made each mask, by the image's cell; empty where the table does not say."""
         return {file: row.get(MADE_BY, "") for file, row in (self._read(self.path) | self._rows).items()}
 
+    def doubts(self) -> dict[str, float]:
+        """Return the doubt of each mask, by the image's cell, where the table tells it."""
+        rows = self._read(self.path) | self._rows
+        return {file: float(row[DOUBT]) for file, row in rows.items() if row.get(DOUBT)}
+
     def begin(self) -> None:
         """Open the journal.
 

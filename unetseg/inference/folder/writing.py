@@ -116,7 +116,7 @@ def write_outputs(
                 counts = count(mask_sink.array, len(counts))
                 counts[0] -= gaps.total
             if job.overlay is not None:
-                _write_overlay(job.image.path, job.overlay, mask_sink.array, predictor, options)
+                write_overlay(job.image.path, job.overlay, mask_sink.array, predictor, options)
             gaps.mark(mask_sink.array)
         pixels = max(1, size[0] * size[1] - gaps.total)
         rows = None if objects is None else objects.rows
@@ -161,7 +161,7 @@ def _probability_sink(path: Path, size: tuple[int, int], place: Place | None) ->
     return WholeArray(size, lambda probability: write_grey16(path, probability))
 
 
-def _write_overlay(
+def write_overlay(
     source: Path, target: Path, mask: np.ndarray, predictor: Predictor, options: OutputOptions
 ) -> None:
     """Draw the mask over the image, which is read again here rather than kept by all that wait."""
