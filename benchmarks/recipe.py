@@ -61,7 +61,7 @@ def main() -> None:
         names.append(name)
         for seed in range(options.seeds):
             for side in SIDES:
-                run = Run(options.output / f"{name}-{options.minutes:g}m-{side}-seed{seed}")
+                run = Run(folder_of(options.output, name, options.minutes, side, seed))
                 if not run.test.is_file():
                     train_side(side, run, name, folder or None, options.minutes, seed)
     told = table(options.output, names, options.minutes, options.seeds)
@@ -71,6 +71,11 @@ def main() -> None:
         before, _, rest = options.page.read_text().partition(MARKS[0])
         after = rest.partition(MARKS[1])[2]
         write_text(options.page, f"{before}{MARKS[0]}\n{told}\n{MARKS[1]}{after}")
+
+
+def folder_of(output: Path, name: str, minutes: float, side: str, seed: int) -> Path:
+    """Return the folder of a run; a dataset that is a folder gives the last part of its path."""
+    return output / f"{Path(name).name}-{minutes:g}m-{side}-seed{seed}"
 
 
 def train_side(side: str, run: Run, name: str, folder: str | None, minutes: float, seed: int) -> None:
@@ -203,8 +208,7 @@ def table(folder: Path, names: list[str], minutes: float, seeds: int) -> str:
     wins = {side: [0, 0, 0] for side in SIDES[1:]}
     for name in names:
         paths = {
-            side: [folder / f"{name}-{minutes:g}m-{side}-seed{seed}" for seed in range(seeds)]
-            for side in SIDES
+            side: [folder_of(folder, name, minutes, side, seed) for seed in range(seeds)] for side in SIDES
         }
         runs = {side: [read_scores(Run(path)) for path in each] for side, each in paths.items()}
         took = [json.loads((path / SECONDS).read_text())["seconds"] for path in paths["planned"]]
@@ -212,7 +216,7 @@ def table(folder: Path, names: list[str], minutes: float, seeds: int) -> str:
         for key in SHOWN:
             row = _row(runs, key, wins)
             if row is not None:
-                lines.append(f"| {name} | {METRICS[key].label} | {' | '.join(row)} | {spent} |")
+                lines.append(f"| {Path(name).name} | {METRICS[key].label} | {' | '.join(row)} | {spent} |")
     counted = "; ".join(
         f"against {side}: {better} better, {worse} worse, {same} undecided"
         for side, (better, worse, same) in wins.items()

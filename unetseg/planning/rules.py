@@ -20,7 +20,7 @@ _LONGEST = (128, 192, 256, 384, 512)
 BASE_CROP = 128  # pixels a side, of the crops that speed is measured with and of those of lines
 _SURROUNDINGS = 4  # times as wide as an object is a crop
 ENOUGH = 3000  # crops that a net must see before more pixels a crop, or a deeper encoder, serve it
-AGAIN = 30  # times that an image comes back, from which on strong augmentation pays
+AGAIN = 200  # times that an image comes back, from which on strong augmentation is taken
 WHOLE = "a crop holds the whole image"
 _FOREGROUND = 2 / 3  # share of the crops that should hold foreground, and do without help
 
@@ -166,7 +166,7 @@ def choose_augmentation(facts: DataFacts, crops: float) -> Choice:
     told = f"each training image comes back {times:,.0f} times"
     if times >= AGAIN:
         return Choice("augment", "full", told)
-    return Choice("augment", "light", f"{told}; from {AGAIN} on more would pay")
+    return Choice("augment", "light", f"{told}; stronger from {AGAIN} on")
 
 
 def choose_foreground_crops(facts: DataFacts, scale: str, size: int) -> Choice:
