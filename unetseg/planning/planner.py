@@ -187,7 +187,8 @@ class _Planner:
         steps = int(_MEASURING * self.seconds / (a_crop * self.config.batch_size))
         pace = measure_pace(self.config, dataset, max(MEASURED, min(_MOST_STEPS, steps)))
         before = time.perf_counter() - self.started + opening + _START + pace.before
-        after = pace.testing + _END + 3 * pace.whole * bool(self.config.recalibrate)
+        calibrating = pace.looking + 3 * pace.whole * bool(self.config.recalibrate)
+        after = calibrating + pace.testing + _END
         every = self.config.trainer.get(LOOKS)
         fitting = epochs_within(self.seconds - before - after, pace.training, pace.looking, every)
         if every is None and fitting.every > 1:
