@@ -233,7 +233,9 @@ def _row(runs: dict[str, list[RunScores]], key: str, wins: dict[str, list[int]])
     for side in SIDES[1:]:
         found = difference_of_means(values["planned"], values[side], **options)
         wins[side][0 if found.low > 0 else 1 if found.high < 0 else 2] += 1
-        cells.append(f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
+        known = np.isfinite(found.low) and np.isfinite(found.high)
+        bounds = f"[{found.low:+.3f}, {found.high:+.3f}]" if known else "(no interval)"
+        cells.append(f"{found.mean:+.3f} {bounds}")
     return cells
 
 
