@@ -11,7 +11,7 @@ import numpy as np
 from unetseg.config import RunConfig
 from unetseg.evaluation.pairing import PLAIN_MASKS, MaskOptions
 from unetseg.evaluation.rows import MEAN, Row
-from unetseg.evaluation.score_table import score_rows, strata_rows
+from unetseg.evaluation.score_table import calibration_lines, score_rows, strata_rows
 from unetseg.evaluation.summary import Evaluation
 from unetseg.metrics import registry
 from unetseg.metrics.registry import PRIMARY, Metric
@@ -164,7 +164,7 @@ def evaluation_page(
         title=f"Scores of {name}",
         summary=f"{counted(summary['images'], 'image')}, {split}",
         findings=_findings(summary),
-        notes=summary["notes"],
+        notes=[*calibration_lines(summary), *summary["notes"]],
         sections=[section for section in sections if section.blocks],
     )
 
