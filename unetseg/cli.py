@@ -20,6 +20,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
 
   unetseg fit --skips on                train on the embedded dataset and test: about a minute, no download
   unetseg fit --data FOLDER             train on images/ and masks/ of your own
+  unetseg fit --data FOLDER --time 20m  the same, planned from the images for about so long
   unetseg fit --resume RUN              go on with a run that was interrupted
   unetseg predict images/ -o masks/     write a mask for every image, with the newest run
   unetseg evaluate RUN                  score a run on its test split
