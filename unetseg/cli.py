@@ -28,6 +28,7 @@ Train U-Nets, write masks, and measure what each skip connection is worth.
   unetseg compare RUN RUN ...           the same analysis of runs that exist, or of folders of masks
   unetseg probe short                   gradient flow and cost of nets before training, arms overlaid
   unetseg lesion RUN                    what a trained net loses when each skip is switched off
+  unetseg demo RUN                      a page here: a slider for each skip, and the mask of an image follows
   unetseg export RUN                    the trained net as one file, ONNX or safetensors
   unetseg runs                          list the runs here
   unetseg data list|get|check|import    the datasets

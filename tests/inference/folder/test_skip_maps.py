@@ -105,7 +105,12 @@ def test_the_log_names_the_colours_and_the_table_has_the_shares(predict, image, 
         assert file.getpalette()[:12] == [0, 0, 0, 230, 159, 0, 86, 180, 233, 255, 255, 255]
     turned = read("masks/a.skips.png")
     row = table()["a.png"]
-    assert list(row)[-5:] == ["skips_none", "skips_0", "skips_1", "skips_several", "made_by"]
+    assert [name for name in row if name.startswith("skips")] == [
+        "skips_none",
+        "skips_0",
+        "skips_1",
+        "skips_several",
+    ]
     for index, name in enumerate(("none", "0", "1", "several")):
         assert float(row[f"skips_{name}"]) == pytest.approx((turned == index).mean(), abs=1e-6)
 
