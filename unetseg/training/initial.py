@@ -67,8 +67,10 @@ def _difference(
     names.append("channels")
     differing = [name for name in names if settings["config"].get(name) != getattr(config, name)]
     if differing:
+        values = ((name, settings["config"].get(name), getattr(config, name)) for name in differing)
         return ", ".join(
-            f"{name} {settings['config'].get(name)} there, {getattr(config, name)} here" for name in differing
+            f"{name} {'all' if there is None else there} there, {'all' if here is None else here} here"
+            for name, there, here in values
         )
     for name, value in own.items():
         if name not in state or state[name].shape != value.shape:

@@ -110,10 +110,18 @@ def test_pages_beside_the_channels_are_counted(tmp_path):
         (
             "OME",
             PixelRule("uint16", ("f",)),
-            r"has 5 channel\(s\): a, b, c, d, e, and channel f is asked for",
+            r"has 5 channel\(s\) \(a, b, c, d, e\); the channels to read are f",
         ),
-        ("16-bit PNG", PixelRule("uint16", ("1", "2")), r"has 1 channel\(s\): grey, and channel 2"),
-        ("16-bit PNG", PixelRule("uint16", ("alpha",)), "and channel alpha is asked for"),
+        (
+            "16-bit PNG",
+            PixelRule("uint16", ("1", "2")),
+            r"has 1 channel\(s\) \(grey\); the channels to read are 1,2",
+        ),
+        (
+            "16-bit PNG",
+            PixelRule("uint16", ("alpha",)),
+            r"has 1 channel\(s\) \(grey\); the channels to read are alpha",
+        ),
         (
             "16-bit PNG",
             PixelRule("uint8", ("1",)),
@@ -158,3 +166,11 @@ def test_what_is_no_number_counts_for_no_range_and_becomes_the_lowest_value():
 def test_a_rule_survives_being_written_down():
     rule = PixelRule("float32", ("nir", "2"), ((0.1, 0.3), (-5.0, 7.0)))
     assert PixelRule.from_dict(rule.to_dict()) == rule
+
+
+def test_channels_beyond_those_of_the_training_are_counted(tmp_path):
+    path = tmp_path / "more.tif"
+    path.write_bytes(tiff(COUNTS, photometric="minisblack", planarconfig="contig"))
+    few = PixelRule("uint16", ("1", "2"))
+    with pytest.warns(UserWarning, match="more.tif: has 5 channels, of which the first 2 are read"):
+        assert np.array_equal(read_image(path, rule=few), COUNTS[:, :, :2])

@@ -206,6 +206,15 @@ def test_a_georeference_without_a_system_has_no_outlines(predict, images, pictur
 
 
 @pytest.mark.parametrize("format", ["geojson", "gpkg"])
+def test_a_map_without_a_system_fails_alone_where_others_have_one(predict, images, picture, format):
+    save_map(images / "a.tif", picture(20, 20), "EPSG:32633", NORTH_UP)
+    save_map(images / "b.tif", picture(20, 20), None, NORTH_UP)
+    outcome = predict("--format", format)
+    assert outcome.code == 3 and "b.tif: its georeference names no coordinate system" in outcome.err
+    assert Path(f"masks/a.{format}").is_file() and not Path(f"masks/b.{format}").exists()
+
+
+@pytest.mark.parametrize("format", ["geojson", "gpkg"])
 def test_the_extra_is_named_where_it_is_missing(predict, images, picture, monkeypatch, format):
     save_map(images / "a.tif", picture(20, 20), "EPSG:32633", NORTH_UP)
     monkeypatch.setattr("unetseg.inference.folder.jobs.find_spec", lambda name: None)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetseg.data.images.pixels import Refused, three_channels
+from unetseg.utilities.current_file import doubt
 
 ANY = "any"
 PERCENTILES = (0.1, 99.9)
@@ -102,9 +103,12 @@ class PixelRule:
                     "'fit --channels'"
                 )
             return three_channels(samples)
-        indices = [self._index(channel, samples.shape[2], names) for channel in self.channels]
-        if indices == [*range(samples.shape[2])]:
+        count = samples.shape[2]
+        indices = [self._index(channel, count, names) for channel in self.channels]
+        if indices == [*range(count)]:
             return samples
+        if indices == [*range(len(indices))]:  # the training's images may have had no others
+            doubt(f"has {count} channels, of which the first {len(indices)} are read")
         return np.ascontiguousarray(samples[:, :, indices])
 
     def _index(self, channel: str, count: int, names: Sequence[str]) -> int:
@@ -114,8 +118,8 @@ class PixelRule:
             return lower.index(channel.casefold())
         if channel.isdecimal() and 1 <= int(channel) <= count:
             return int(channel) - 1
-        known = f": {', '.join(names)}" if names else ""
-        raise Refused(f"has {count} channel(s){known}, and channel {channel} is asked for; see --channels")
+        known = f" ({', '.join(names)})" if names else " without names" if not channel.isdecimal() else ""
+        raise Refused(f"has {count} channel(s){known}; the channels to read are {self.channels_text}")
 
     def to_unit(self, image: np.ndarray) -> np.ndarray:
         """Return 8-bit values as they are, others as float32, the range brought to 0..1 and cut to it.

@@ -139,8 +139,9 @@ def _write_geojson(path: _Path, mask: "np.ndarray", legend: Legend) -> None:
 
     check_colours(path, mask, legend.colours)
     if legend.place is not None and legend.place.tags:
-        from unetseg.inference.folder.maps import map_geojson
+        from unetseg.inference.folder.maps import map_geojson, require_map
 
+        require_map(legend.image, legend.place)
         content = map_geojson(mask, legend.classes, legend.image, legend.place, legend.numbers)
     else:
         content = to_geojson(mask, legend.classes, legend.image, legend.numbers)

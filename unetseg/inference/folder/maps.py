@@ -43,7 +43,8 @@ def require_map(path: str | os.PathLike[str], place: Place | None) -> None:
     crs, transform = _system(place)
     if crs is None:
         raise UsageError(
-            f"{name}: its georeference names no coordinate system; give it one, as with gdal_edit.py -a_srs"
+            f"{name}: its georeference names no coordinate system; give it one, as with gdal_edit.py -a_srs, "
+            "or write --format tiff"
         )
     if transform.is_identity:
         raise UsageError(
