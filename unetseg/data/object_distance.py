@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from scipy.ndimage import find_objects
 
 from unetseg.data.datasets.samples import Sample, SegmentationSet
 from unetseg.data.preprocessing import Preprocessing
@@ -34,6 +33,8 @@ def depth_in_objects(instances: np.ndarray) -> np.ndarray:
     Args:
         instances: H×W integers, each number an object, 0 the background.
     """
+    from scipy.ndimage import find_objects  # which predict does without
+
     depth = np.zeros(instances.shape, np.uint8)
     for number, box in enumerate(find_objects(instances), start=1):
         if box is not None:
