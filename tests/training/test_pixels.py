@@ -219,3 +219,12 @@ def test_scores_of_a_run_on_other_pixels_are_those_of_its_training(fit, drawn, c
     assert main(["evaluate", "run", "--device", "cpu", "--json", "again.json"]) == 0
     again = json.loads(Path("again.json").read_text())["mean"]["dataset"]["iou"]
     assert again == pytest.approx(done.run.test_scores()["mean"]["dataset"]["iou"], abs=1e-9)
+
+
+def test_a_pretrained_first_layer_takes_its_three_colours_in_turn(tmp_path):
+    state = build_model(RunConfig(encoder="resnet18")).encoder.state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    config = RunConfig(encoder="resnet18", weights=str(tmp_path / "weights.pt"), channels="1,2,4,5")
+    adapted = build_model(config).encoder.conv1.weight
+    turns = state["conv1.weight"][:, [0, 1, 2, 0]]
+    assert torch.allclose(adapted, turns * 3 / 4)
