@@ -324,14 +324,15 @@ def test_names_in_yolos_lists_without_an_image_are_counted(source):
     assert sum(map(len, splits(dataset).values())) == 3
 
 
-def test_yolos_labels_without_an_image_are_counted(source):
+@pytest.mark.parametrize("split", ["", "train: images\n"])
+def test_yolos_labels_without_an_image_are_counted(source, split):
     for folder in ("images", "labels"):
         (source / folder).mkdir()
     for name in "abc":
         (source / f"{name}.png").rename(source / "images" / f"{name}.png")
         (source / "labels" / f"{name}.txt").write_text("0 .1 .1 .5 .1 .5 .5\n")
     (source / "labels" / "x.txt").write_text("0 .1 .1 .5 .1 .5 .5\n")
-    (source / "data.yaml").write_text("names: [leaf]\n")
+    (source / "data.yaml").write_text(f"names: [leaf]\n{split}")
     assert "1 labelled image(s) that are not there" in open_dataset("set").notes[0]
 
 

@@ -68,9 +68,9 @@ def read(files: LabelFiles, found: Sequence[Path]) -> LabelSet:
         taken.add(path)
         if path.is_file():
             _add(labels, files, names, files.name(image), image, path, split)
-    if not any(settings.get(split) for split in (*_SPLITS, "valid")):
-        below = [path for path in files.ending(".txt") if _LABELS in _folders(files.relative(path))]
-        labels.leave_out(ABSENT, sum(path not in taken for path in below))
+    taken |= {_labels_of(image, files.root) for image in files.images}  # of no split, and counted as such
+    below = [path for path in files.ending(".txt") if _LABELS in _folders(files.relative(path))]
+    labels.leave_out(ABSENT, sum(path not in taken for path in below))
     return labels
 
 
