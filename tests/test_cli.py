@@ -108,7 +108,7 @@ ANY_ENCODER = {
     "log_gradients": "true",
     "recalibrate": "true", "bottleneck": "transformer", "bottleneck_layers": "2", "norm": "post",
     "bottleneck_residual": "off",
-    "stratify": "true", "encoder_lr": "0.0001", "freeze_encoder": "2",
+    "stratify": "true", "encoder_lr": "0.0001", "freeze_encoder": "2", "channels": "1,2", "objects": "true",
     "seed": "9", "device": "cpu", "precision": "float32", "channels_last": "off",
 }  # fmt: skip
 BASIC_ENCODER = {
