@@ -33,7 +33,8 @@ OVERRULE = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "KMP_LIBRARY",
 def busy(loops: int) -> Iterator[None]:
     """Let so many processes count while the block runs."""
     words = [sys.executable, "-c", "while True: pass"]
-    counting = [subprocess.Popen(words) for _ in range(loops)]
+    # Each in a session of its own, as other people's programs are: Linux shares the cores among sessions.
+    counting = [subprocess.Popen(words, start_new_session=True) for _ in range(loops)]
     try:
         time.sleep(1)
         yield
