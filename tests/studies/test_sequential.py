@@ -11,7 +11,7 @@ from unetseg.studies.plan import make_plan
 from unetseg.studies.study_file import load_study
 from unetseg.training.task import SegmentationTask
 
-ARMS = {"on": {"lr": 0.003}, "worse": {"lr": 0.1}, "close": {"lr": 0.2}}  # as the fixture ``trained`` draws them
+ARMS = {"on": {"lr": 0.003}, "worse": {"lr": 0.1}, "close": {"lr": 0.2}}  # the fixture ``trained`` draws them
 
 
 def seeds_of(done, arm):
