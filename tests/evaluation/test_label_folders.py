@@ -112,6 +112,17 @@ def test_instances_are_the_objects_of_the_labels(tmp_path, monkeypatch, evaluate
     assert evaluate().scores["image"]["object_recall"]["mean"] == 0  # the two are one where they touch
 
 
+def test_masks_of_other_folders_pair_by_their_names_where_these_are_all_different(folder, evaluate):
+    square, other = TRUTH["a"] == 1, TRUTH["below/b"] == 1
+    folder("guess", {"a.png": square, "b.png": other})
+    folder("truth", {"pictures/a.png": square, "pictures/b.png": other})
+    found = evaluate()
+    assert (found.code, found.scores["dataset"]["iou"]) == (0, 1.0)
+    assert "paired by the files' names alone" in found.out
+    folder("truth", {"more/a.png": square})  # which of the two is a?
+    assert evaluate().code == 2
+
+
 @pytest.mark.parametrize("flat", ["guess", "truth"])
 def test_flat_masks_pair_with_those_in_the_folders_of_a_split(folder, evaluate, flat):
     square, other = TRUTH["a"] == 1, TRUTH["below/b"] == 1

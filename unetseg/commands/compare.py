@@ -12,6 +12,8 @@ from unetseg.commands.arguments import Parser, add_mask_flags, given_mask_flags
 from unetseg.errors import UsageError
 from unetseg.runs import CHECKPOINTS
 
+_OF_OBJECTS = ("object_recall", "pq")  # what --instances is about
+
 
 def run(argv: Sequence[str]) -> int:
     """Compare, and write the report."""
@@ -48,7 +50,7 @@ def run(argv: Sequence[str]) -> int:
     )
     from unetseg.report.markdown import study_text
 
-    print(f"{study_text(results)}\n")
+    print(f"{study_text(results, _OF_OBJECTS if options.instances else ())}\n")
     if options.power:
         from unetseg.report.plan_figures import power_text
 

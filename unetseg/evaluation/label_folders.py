@@ -143,9 +143,15 @@ def _sizes_of(place: Path) -> Sizes:
                 found = {
                     Path(each).with_suffix("").as_posix(): image_size(path) for each, path in paths.items()
                 }
-        return found.get(name)
+        return found.get(name) or _by_last_part(found).get(name.rpartition("/")[2])
 
     return size
+
+
+def _by_last_part(sizes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return sizes by the images' names without folders; none where two would have one name."""
+    short = {name.rpartition("/")[2]: size for name, size in sizes.items()}
+    return short if len(short) == len(sizes) else {}
 
 
 def _classes(

@@ -133,7 +133,8 @@ def pair_files(
         valid: folder of fields of view.
         key: regular expression for the part of each file's name that pairs, within its sub-folder: the first
             group, or all that matches. If None, files pair by their paths below the folders without suffix.
-            Where nothing pairs so, sub-folders called train, val, test and the like do not count.
+            Where nothing pairs so, sub-folders called train, val, test and the like do not count, then none
+            does.
         instances: labels are instances: of a folder with files such as ``NAME.objects.png``, only these are
             taken, each as that of NAME.
 
@@ -155,9 +156,14 @@ def pair_files(
         targets = _without_splits(targets, f"--reference {printable(ground_truth)}")
         counted = None if counted is None else _without_splits(counted, "--valid")
         pairs = sorted(guesses.keys() & targets.keys())
+        notes = ["paired by names without the folders of a split (train, val, test), which one side has"]
+    if not pairs:
+        guesses, targets = _by_last_part(guesses), _by_last_part(targets)
+        counted = None if counted is None else _by_last_part(counted)
+        pairs = sorted(guesses.keys() & targets.keys())
         if not pairs:
             raise reason
-        notes = ["paired by names without the folders of a split (train, val, test), which one side has"]
+        notes = ["paired by the files' names alone: their folders differ"]
     left_out = LeftOut(
         predictions=stray_guesses + _without_partner(guesses, targets),
         ground_truth=stray_targets + _without_partner(targets, guesses),
@@ -245,6 +251,12 @@ def _without_splits(found: dict[str, FoundImage], where: str) -> dict[str, Found
             )
         renamed[short] = each
     return renamed
+
+
+def _by_last_part(found: dict[str, FoundImage]) -> dict[str, FoundImage]:
+    """Return files by their names without any folder; none where two would have one name."""
+    renamed = {name.rpartition("/")[2]: each for name, each in found.items()}
+    return renamed if len(renamed) == len(found) else {}
 
 
 def _without_partner(found: dict[str, FoundImage], others: dict[str, FoundImage]) -> list[str]:

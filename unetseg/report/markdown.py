@@ -34,9 +34,20 @@ def study_markdown(results: StudyResults) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def study_text(results: StudyResults) -> str:
-    """Return what the terminal shows: the table of differences, what to know, and the findings."""
+def study_text(results: StudyResults, also: Sequence[str] = ()) -> str:
+    """Return what the terminal shows: the table of differences, what to know, and the findings.
+
+    Args:
+        results: of a study, of runs, or of folders of masks.
+        also: keys of metrics that the table has besides.
+    """
     shown = present(results, "study terminal")
+    further = {*also} - {metric.key for metric in shown}
+    shown += [
+        each
+        for each in results.metrics
+        if each.key in further and each.class_name == results.primary_class
+    ]
     table = difference_table(results, shown)
     rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
     failures = [f"{each.arm}, seed {each.seed} is missing: {each.reason}" for each in results.failures]

@@ -385,3 +385,8 @@ def test_a_labelmap_without_colours_means_those_of_pascal_voc(tmp_path):
     mask = dataset.mask(dataset.splits["train"][0])
     assert dataset.classes == ("background", "leaf", "apple")
     assert (mask[2, 2], mask[7, 2], mask[0, 0], mask[10, 10]) == (1, 2, 255, 0)
+
+
+def test_outlines_that_reach_beyond_their_image_are_counted(source):
+    damaged_labelme(source, shape([[2, 2], [WIDTH + 9, 2], [WIDTH + 9, 9], [2, 9]]))
+    assert "1 part(s) of objects beyond their image" in open_dataset("set").notes[0]

@@ -21,6 +21,8 @@ from unetseg.errors import UnetsegError, UsageError
 from unetseg.utilities.text import printable
 
 _UNLABELLED = "image(s) without labels"
+_NO_USABLE = "image(s) without labels that can be used"
+_BEYOND = "part(s) of objects beyond their image"
 _NO_SPLIT = "image(s) of no split"
 
 
@@ -124,7 +126,9 @@ def read_source(
         except UnetsegError as error:
             labels.problems.append(str(error))
     labelled = {each.image for each in labels.images}
-    labels.leave_out(_UNLABELLED, sum(image not in labelled for image in files.images))
+    labels.leave_out(_BEYOND, sum(map(_beyond, found.paintings.values())))
+    missing = _NO_USABLE if labels.problems else _UNLABELLED
+    labels.leave_out(missing, sum(image not in labelled for image in files.images))
     if sizes is None:
         found.split = _given_split(found.paintings.values(), files, labels) or _listed(found, files)
     if (
@@ -198,6 +202,18 @@ def _check_place(labelled: LabelledImage, size: tuple[int, int]) -> None:
                     f"{printable(labelled.source)}: an object of {printable(each.label)} lies far outside of "
                     f"its image of {size[1]}×{size[0]} pixels; are its labels for another size?"
                 )
+
+
+def _beyond(painting: Painting) -> int:
+    """Return how many outlines reach more than a pixel beyond the image, where they are cut."""
+    sides = np.array(painting.size[::-1])
+    outlines = [
+        np.concatenate(shape.rings)
+        for each in painting.labelled.objects
+        for shape in each.shapes
+        if isinstance(shape, Outline)
+    ]
+    return sum(bool((corners < -1).any() or (corners > sides + 1).any()) for corners in outlines)
 
 
 def _lies_far_outside(shape: Outline, size: tuple[int, int]) -> bool:
