@@ -44,9 +44,7 @@ def study_text(results: StudyResults, also: Sequence[str] = ()) -> str:
     shown = present(results, "study terminal")
     further = {*also} - {metric.key for metric in shown}
     shown += [
-        each
-        for each in results.metrics
-        if each.key in further and each.class_name == results.primary_class
+        each for each in results.metrics if each.key in further and each.class_name == results.primary_class
     ]
     table = difference_table(results, shown)
     rows = [[printable(_plain(cell)) for cell in row] for row in (table.head, *table.rows)]
