@@ -50,6 +50,7 @@ def test_a_moved_folder_predicts_the_same_masks(run, shared, discs, tmp_path):
 def test_the_card_says_what_the_net_relies_on_and_where_nobody_asked(run, shared, tmp_path):
     text = (shared / "README.md").read_text(encoding="utf-8")
     assert "zero in place of a long skip, image IoU on the test split changes by" in text
+    assert f"expected calibration error {run.test_scores()['calibration']['ece']:.4f}" in text
     assert "- without 0: " in text and "6 train, 5 val, 3 test images" in text
     shutil.copytree(run.path, tmp_path / "other", ignore=shutil.ignore_patterns("lesion-*"))
     assert main(["export", str(tmp_path / "other"), "--format", "card"]) == 0

@@ -149,8 +149,8 @@ def _scores(scores: Mapping[str, Any]) -> str:
     for name, found in classes.items():
         cells = [_estimate(found["image"].get(key)) for key in _SHOWN]
         rows.append(f"| {name} | {number(found['dataset'].get('iou'))} | {' | '.join(cells)} |")
-    widths = list(_widths(scores))
-    return "\n".join([*rows, *(["", *widths] if widths else [])])
+    further = [*_widths(scores), *_calibration(scores)]
+    return "\n".join([*rows, *(["", *further] if further else [])])
 
 
 def _estimate(found: Mapping[str, Any] | None) -> str:
@@ -171,6 +171,14 @@ def _widths(scores: Mapping[str, Any]) -> Iterator[str]:
         if known:
             told = ", ".join(f"{width} px {recall:.3f}" for width, recall in known.items())
             yield f"Skeleton recall of {name} by width: {told}."
+
+
+def _calibration(scores: Mapping[str, Any]) -> Iterator[str]:
+    if found := scores.get("calibration"):  # not in runs of before
+        yield (
+            f"Probabilities: expected calibration error {found['ece']:.4f}, {found['ece_before']:.4f} without "
+            f"the temperature of {found['temperature']:.2f} that validation gave."
+        )
 
 
 def _audit(run: Run) -> str:
