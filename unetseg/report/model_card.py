@@ -176,8 +176,8 @@ def _widths(scores: Mapping[str, Any]) -> Iterator[str]:
 def _calibration(scores: Mapping[str, Any]) -> Iterator[str]:
     if found := scores.get("calibration"):  # not in runs of before
         yield (
-            f"Probabilities: expected calibration error {found['ece']:.4f}, {found['ece_before']:.4f} without "
-            f"the temperature of {found['temperature']:.2f} that validation gave."
+            f"Probabilities: expected calibration error {found['ece']:.4f}, {found['ece_before']:.4f} "
+            f"without the temperature of {found['temperature']:.2f} that validation gave."
         )
 
 
