@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unetseg.data.images.collisions import check_collisions, set_aside_collisions
-from unetseg.data.images.find import find_images, list_files
+from unetseg.data.images.find import find_images, is_beside_masks, list_files
 from unetseg.errors import UsageError
 from unetseg.utilities.text import printable
 
@@ -212,3 +212,10 @@ def test_names_that_differ_in_case_alone_collide_where_the_file_system_ignores_i
     monkeypatch.setattr("unetseg.data.images.collisions.IGNORES_CASE", True)
     apart, refused = set_aside_collisions(find_images([tmp_path]), ".png")
     assert [image.path.name for image in apart] == ["b.png"] and len(refused) == 2
+
+
+@pytest.mark.parametrize(
+    "beside", ["overlay.jpg", "probability.png", "probability-2.tif", "objects.tif", "skips.png"]
+)
+def test_what_predict_writes_beside_a_mask_is_no_mask(beside):
+    assert is_beside_masks(Path(f"out/a.{beside}")) and not is_beside_masks(Path("out/a.png"))

@@ -27,7 +27,7 @@ UNREAD_SUFFIXES = (
     *(".tga", ".dds", ".ico", ".psd", ".xcf", ".exr", ".hdr", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw"),
     *(".mha", ".mhd", ".nrrd", ".mrc", ".czi", ".nd2", ".lif", ".vsi", ".svs"),
 )
-_BESIDE_MASKS = re.compile(r"\.(overlay\.jpg|probability(-\d+)?\.(png|tif)|objects\.(png|tif))$")
+_BESIDE_MASKS = re.compile(r"\.(overlay\.jpg|probability(-\d+)?\.(png|tif)|(objects|skips)\.(png|tif))$")
 UNREAD = "is of a type that is not read; save it as PNG or TIFF"
 
 
