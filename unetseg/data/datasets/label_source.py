@@ -12,6 +12,7 @@ from unetseg.data.annotations.label_files import ABSENT, LabelFiles
 from unetseg.data.annotations.label_formats import recognise
 from unetseg.data.annotations.objects import LabelledImage, LabelSet, Outline
 from unetseg.data.annotations.rasterise import paint
+from unetseg.data.datasets.label_places import check_place, count_beyond
 from unetseg.data.datasets.labels import IGNORED
 from unetseg.data.datasets.samples import SPLITS
 from unetseg.data.datasets.split_lists import Names, find_lists, read_list, split_called
@@ -126,7 +127,9 @@ def read_source(
         except UnetsegError as error:
             labels.problems.append(str(error))
     labelled = {each.image for each in labels.images}
-    labels.leave_out(_BEYOND, sum(map(_beyond, found.paintings.values())))
+    labels.leave_out(
+        _BEYOND, sum(count_beyond(each.labelled, each.size) for each in found.paintings.values())
+    )
     missing = _NO_USABLE if labels.problems else _UNLABELLED
     labels.leave_out(missing, sum(image not in labelled for image in files.images))
     if sizes is None:
@@ -178,7 +181,7 @@ def _fitted(labelled: LabelledImage, image: Path) -> Painting:
             f"{printable(labelled.source)}: its labels are for {size[1]}×{size[0]} pixels, but "
             f"{printable(image)} has {width}×{height}"
         )
-    _check_place(labelled, size)
+    check_place(labelled, size)
     return Painting(labelled, image, size, sizes[size])
 
 
@@ -189,38 +192,8 @@ def _without_image(labelled: LabelledImage) -> Painting:
         check_pixels(*labelled.size, None)
     except Refused as error:
         raise UnetsegError(f"{printable(labelled.source)}: an image of {error}") from error
-    _check_place(labelled, labelled.size)
+    check_place(labelled, labelled.size)
     return Painting(labelled, labelled.source, labelled.size)
-
-
-def _check_place(labelled: LabelledImage, size: tuple[int, int]) -> None:
-    """Refuse objects far outside of the image."""
-    for each in labelled.objects:
-        for shape in each.shapes:
-            if isinstance(shape, Outline) and _lies_far_outside(shape, size):
-                raise UnetsegError(
-                    f"{printable(labelled.source)}: an object of {printable(each.label)} lies far outside of "
-                    f"its image of {size[1]}×{size[0]} pixels; are its labels for another size?"
-                )
-
-
-def _beyond(painting: Painting) -> int:
-    """Return how many outlines reach more than a pixel beyond the image, where they are cut."""
-    sides = np.array(painting.size[::-1])
-    outlines = [
-        np.concatenate(shape.rings)
-        for each in painting.labelled.objects
-        for shape in each.shapes
-        if isinstance(shape, Outline)
-    ]
-    return sum(bool((corners < -1).any() or (corners > sides + 1).any()) for corners in outlines)
-
-
-def _lies_far_outside(shape: Outline, size: tuple[int, int]) -> bool:
-    height, width = size
-    corners = np.concatenate(shape.rings)
-    sides = np.array([width, height])
-    return bool((corners < -sides).any() or (corners > 2 * sides).any())
 
 
 def _given_split(
